@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A machine of the library as the user interface sees it: a GObject on the main thread in front of
+ * a bundle on disk and, while it runs, of the engine behind the bridge. No engine pointer gets out,
+ * but for the scan-out and the input, which are made for two threads. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "core/backend/backend-input.h"
+#include "core/vm/vm-machine.h"
+#include "render/scanout/scanout.h"
+
+#define DIO_TYPE_MACHINE_ITEM (dio_machine_item_get_type ())
+G_DECLARE_FINAL_TYPE (DioMachineItem, dio_machine_item, DIO, MACHINE_ITEM, GObject)
+
+/* What the library shows. OFF covers never started, powered off, and after an error. */
+typedef enum {
+  DIO_ITEM_OFF,
+  DIO_ITEM_STARTING,
+  DIO_ITEM_RUNNING,
+  DIO_ITEM_PAUSED,
+  DIO_ITEM_STOPPING,
+  DIO_ITEM_ELSEWHERE, /* another process runs it */
+  DIO_ITEM_BROKEN,    /* its machine.json cannot be used; "error" says why */
+} DioItemState;
+
+#define DIO_TYPE_ITEM_STATE (dio_item_state_get_type ())
+GType dio_item_state_get_type (void);
+
+/* Properties (all notify on the main thread):
+ *   "id" (string, construct-only), "name" (string), "state" (DioItemState), "arch" (string, for
+ * people: "RISC-V"), "error" (string or NULL: why the last run or load failed), "engine-note"
+ * (string). Signals: "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at
+ * most once a second). "stopped" (DioStopReason reason, const char *message). */
+const char *dio_machine_item_get_id (DioMachineItem *self);
+const char *dio_machine_item_get_name (DioMachineItem *self);
+DioItemState dio_machine_item_get_state (DioMachineItem *self);
+const char *dio_machine_item_get_error (DioMachineItem *self);
+const char *dio_machine_item_get_path (DioMachineItem *self); /* the bundle */
+/* Borrowed, replaced whole on change; NULL when BROKEN. */
+const DioMachineConfig *dio_machine_item_get_config (DioMachineItem *self);
+/* True in STARTING, RUNNING, PAUSED, STOPPING. */
+gboolean dio_machine_item_is_active (DioMachineItem *self);
+
+/* Renames (the bundle keeps its folder name); FALSE and @error for an empty or taken name. */
+gboolean dio_machine_item_rename (DioMachineItem *self, const char *name, GError **error);
+
+/* The last picture: BGRX pixels, stride width*4; NULL if there never was one. Live while running,
+ * the last frame (kept in the bundle as thumbnail.png) afterwards. */
+GBytes *dio_machine_item_get_thumbnail (DioMachineItem *self, int *width, int *height);
+
+/* Commands. All are asynchronous with a GAsyncReadyCallback on the main context, finish with
+ * dio_machine_item_command_finish(). */
+void dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data);
+void dio_machine_item_pause_async (DioMachineItem *self, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data);
+void dio_machine_item_resume_async (DioMachineItem *self, GCancellable *cancellable,
+                                    GAsyncReadyCallback callback, gpointer user_data);
+void dio_machine_item_reset_async (DioMachineItem *self, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer user_data);
+void dio_machine_item_power_button_async (DioMachineItem *self, GCancellable *cancellable,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+void dio_machine_item_force_off_async (DioMachineItem *self, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data);
+gboolean dio_machine_item_command_finish (DioMachineItem *self, GAsyncResult *result,
+                                          GError **error);
+
+/* While active, else NULL. Borrowed; valid until "state" leaves the active states. */
+DioScanout *dio_machine_item_get_scanout (DioMachineItem *self);
+DioInput *dio_machine_item_get_input (DioMachineItem *self);
+
+/* Types @text (UTF-8) as key presses for a US keyboard layout, at a pace slow guests follow. Fails
+ * at once, naming the first character that no key makes. Runs in the background; a second call
+ * queues. */
+gboolean dio_machine_item_type_text (DioMachineItem *self, const char *text, GError **error);
+
+/* Presses @codes (evdev) together in order, releases in reverse. */
+void dio_machine_item_send_keys (DioMachineItem *self, const guint16 *codes, gsize count);
+
+/* Writes the current picture as PNG. */
+gboolean dio_machine_item_save_screenshot (DioMachineItem *self, const char *path, GError **error);
+
+/* The statistics sampled last (about once a second while active); FALSE when not active. */
+gboolean dio_machine_item_get_stats (DioMachineItem *self, DioMachineStats *stats);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * State of a riscv64 hart, and the border between the instruction engine (decode, semantics, run
+ * loop) and the privileged architecture (CSRs, traps, MMU, PMP). */
+#pragma once
+
+#include "core/mem/mem-tlb.h"
+#include "core/vm/vm-cpu.h"
+
+typedef enum {
+  DIO_RV_U = 0,
+  DIO_RV_S = 1,
+  DIO_RV_M = 3,
+} DioRvPriv;
+
+/* Exception codes (PrivSpec mcause). */
+typedef enum {
+  DIO_RV_EXC_FETCH_MISALIGNED = 0,
+  DIO_RV_EXC_FETCH_ACCESS = 1,
+  DIO_RV_EXC_ILLEGAL = 2,
+  DIO_RV_EXC_BREAKPOINT = 3,
+  DIO_RV_EXC_LOAD_MISALIGNED = 4,
+  DIO_RV_EXC_LOAD_ACCESS = 5,
+  DIO_RV_EXC_STORE_MISALIGNED = 6,
+  DIO_RV_EXC_STORE_ACCESS = 7,
+  DIO_RV_EXC_ECALL_U = 8,
+  DIO_RV_EXC_ECALL_S = 9,
+  DIO_RV_EXC_ECALL_M = 11,
+  DIO_RV_EXC_FETCH_PAGE = 12,
+  DIO_RV_EXC_LOAD_PAGE = 13,
+  DIO_RV_EXC_STORE_PAGE = 15,
+  DIO_RV_EXC_NONE = -1,
+} DioRvExc;
+
+/* Interrupt numbers: the argument of the board's DioIrq into a hart. */
+enum {
+  DIO_RV_IRQ_SSIP = 1,
+  DIO_RV_IRQ_MSIP = 3,
+  DIO_RV_IRQ_STIP = 5,
+  DIO_RV_IRQ_MTIP = 7,
+  DIO_RV_IRQ_SEIP = 9,
+  DIO_RV_IRQ_MEIP = 11,
+};
+
+typedef enum {
+  DIO_RV_LOAD,
+  DIO_RV_STORE, /* AMO and SC report as store */
+  DIO_RV_FETCH,
+} DioRvAccess;
+
+typedef struct DioRiscv64 {
+  DioCpu cpu;
+
+  /* Hot: the instruction engine. */
+  uint64_t x[32];
+  uint64_t f[32];
+  uint64_t pc;
+  uint8_t priv;     /* DioRvPriv */
+  uint8_t data_set; /* TLB set for loads and stores now (privilege, MPRV, SUM folded in) */
+  uint8_t code_set; /* TLB set for fetches now */
+  uint8_t frm;
+  uint8_t fflags;       /* sticky, merged from the host lazily if the engine does so */
+  uint8_t fs_off;       /* FP instructions are illegal (mstatus.FS == 0) */
+  uint64_t reservation; /* physical address of LR, or UINT64_MAX */
+  uint64_t reservation_value;
+  struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine */
+
+  /* Pending fault detail, set by whoever returns an exception. */
+  uint64_t exc_tval;
+
+  /* Interrupts: lines from outside are OR'ed atomically here; software-writable bits live in
+   * mip_soft. */
+  _Atomic uint64_t irq_lines;
+  uint64_t mip_soft;
+  /* Requests from other threads (flush TLB...), see riscv64-priv.h; cpu.kicked is set with it. */
+  _Atomic uint32_t requests;
+
+  /* Privileged state. */
+  uint64_t mstatus, mie, mideleg, medeleg, mtvec, mscratch, mepc, mcause, mtval, mcounteren,
+      menvcfg, mcountinhibit, mseccfg;
+  uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
+  uint64_t pmpcfg[16]; /* one byte used per entry */
+  uint64_t pmpaddr[64];
+  uint64_t cycle_offset, instret_offset;
+  DioTimer *stimer; /* Sstc */
+
+  DioTlb tlb;
+} DioRiscv64;
+
+/* ---- Provided by the privileged architecture (riscv64-priv.c, riscv64-mmu.c, riscv64-csr.c) ----
+ */
+
+/* Reads or writes a CSR with all privilege checks; DIO_RV_EXC_NONE or an exception (illegal).
+ * A write may change translation, privilege sets or pending interrupts: the engine re-reads its
+ * cached facts after any CSR write (data_set, code_set, fs_off, frm) and polls interrupts. */
+DioRvExc dio_rv_csr_read (DioRiscv64 *hart, unsigned csr, uint64_t *value);
+DioRvExc dio_rv_csr_write (DioRiscv64 *hart, unsigned csr, uint64_t value);
+/* Checks only: would a write be legal (read-only CSR, privilege)? Used before the read of csrrw. */
+DioRvExc dio_rv_csr_check (DioRiscv64 *hart, unsigned csr, bool write);
+
+/* Enters the trap handler: sets pc, privilege, cause. @pc is that of the faulting instruction. */
+void dio_rv_take_exception (DioRiscv64 *hart, DioRvExc cause, uint64_t pc, uint64_t tval);
+/* Takes the highest pending enabled interrupt if any; true if pc changed. */
+bool dio_rv_take_interrupt (DioRiscv64 *hart);
+/* True when an enabled-in-mie interrupt is pending, whatever mstatus says (WFI wake-up). */
+bool dio_rv_interrupt_pending (DioRiscv64 *hart);
+
+DioRvExc dio_rv_mret (DioRiscv64 *hart); /* set pc and privilege */
+DioRvExc dio_rv_sret (DioRiscv64 *hart);
+DioRvExc dio_rv_wfi (DioRiscv64 *hart); /* NONE: the engine leaves run() with DIO_EXIT_HALT */
+DioRvExc dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid,
+                            uint64_t asid);
+
+/* The slow path of memory: translation, PMP, A/D update, MMIO, misalignment and page crossing;
+ * fills the TLB. @size 1, 2, 4, 8; values zero-extended. */
+DioRvExc dio_rv_load_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value);
+DioRvExc dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value);
+/* For AMO, LR, SC: translates for the access and gives a host pointer to naturally aligned RAM;
+ * access fault for I/O. AMO and SC count as stores and note the write themselves. */
+DioRvExc dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioRvAccess access,
+                                void **host, DioGpa *gpa);
+/* Translates the page of @va for fetch: host pointer to the start of the page, and where it is in
+ * RAM
+ * (@ram_offset). Code outside RAM: access fault. */
+DioRvExc dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **ram,
+                            uint64_t *ram_offset);
+/* cbo.inval/clean/flush/zero permission check and zeroing. */
+DioRvExc dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op);
+
+/* Handles hart->requests (TLB flushes asked by others); called at polls, on the vCPU thread. */
+void dio_rv_service_requests (DioRiscv64 *hart);
+
+/* ---- Provided by the instruction engine (riscv64-engine.c) ---- */
+
+bool dio_rv_engine_init (DioRiscv64 *hart, GError **error);
+void dio_rv_engine_free (DioRiscv64 *hart);
+/* The CPU type's run(). */
+DioExit dio_rv_engine_run (DioCpu *cpu);
+/* fence.i and everything that changes what fetched bytes mean (satp, sfence.vma, PMP): the engine
+ * forgets virtual-page shortcuts; decoded physical pages stay valid by their write generation. */
+void dio_rv_engine_fetch_changed (DioRiscv64 *hart);
+
+/* ---- For boards (riscv64.c) ---- */
+
+extern const DioCpuType dio_cpu_riscv64;
+/* An interrupt line into hart @index of @machine (DIO_RV_IRQ_*). */
+DioIrq dio_rv_irq (DioMachine *machine, unsigned index, unsigned irq);
+/* Entry state for firmware: pc, a0 = hart id, a1, a2, privilege M. All harts start. */
+void dio_rv_set_entry (DioCpu *cpu, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a2);
+/* The timebase in Hz (rdtime, mtime): 10 MHz of virtual time. */
+#define DIO_RV_TIMEBASE_HZ 10000000
+/* ISA string for the device tree ("rv64imafdch_zicsr_..."), the multi-letter extension list, and
+ * the largest MMU mode ("riscv,sv57"). */
+extern const char dio_rv_isa_string[];
+extern const char *const dio_rv_isa_extensions[];

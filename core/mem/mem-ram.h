@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest RAM: one memfd mapping with guard regions around it and flags per 4 KiB page. */
+#pragma once
+
+#include <glib.h>
+
+#include "core/base/base-types.h"
+
+/* Flags of a page, in DioRam.page_flags. A page with any flag of DIO_PAGE_SLOW_WRITE set must not
+ * be entered into a TLB as directly writable: stores to it go through the slow path, which calls
+ * dio_ram_note_write(). Whoever sets such a flag then flushes the write TLB entries of that page
+ * on every vCPU (dio_machine_flush_write()) before relying on it. */
+enum {
+  DIO_PAGE_CODE = 1 << 0,  /* decoded or translated instructions exist for this page */
+  DIO_PAGE_CLEAN = 1 << 1, /* dirty tracking is on and the page was not written since */
+};
+#define DIO_PAGE_SLOW_WRITE (DIO_PAGE_CODE | DIO_PAGE_CLEAN)
+
+typedef struct DioRam {
+  uint8_t *host;                    /* page 0 of the RAM in host memory; zero-filled at first */
+  uint64_t size;                    /* bytes, a multiple of 4 KiB */
+  int fd;                           /* the memfd */
+  bool huge;                        /* transparent huge pages were granted */
+  _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
+  _Atomic uint32_t *page_write_gen; /* one per page: bumped by each noted write to a CODE page */
+} DioRam;
+
+/* Maps @size bytes (rounded up to 2 MiB) of lazily filled guest RAM; asks for huge pages and falls
+ * back silently. DIO_ERROR_MEMORY when the host does not have it (checked against MemAvailable
+ * and the mapping itself). */
+DioRam *dio_ram_new (uint64_t size, const char *name, GError **error);
+void dio_ram_free (DioRam *ram);
+
+/* Must follow every store to RAM that did not go through a fast TLB entry: device DMA, loaders,
+ * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears CLEAN. Any thread;
+ * a few ns when no flag is set. @offset + @length is inside the RAM. */
+void dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length);
+
+/* Dirty tracking. start: marks every page CLEAN (the caller then flushes all write TLBs).
+ * take_dirty: moves the dirty bits of pages [first, first+count) into @bitmap (bit i = page
+ * first+i) and makes them CLEAN again; returns how many were dirty. */
+void dio_ram_dirty_start (DioRam *ram);
+void dio_ram_dirty_stop (DioRam *ram);
+uint64_t dio_ram_take_dirty (DioRam *ram, uint64_t first, uint64_t count, uint64_t *bitmap);

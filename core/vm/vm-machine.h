@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A machine: the aggregate of configuration, memory, vCPUs and devices, and the only one that
+ * changes its own life-cycle state.
+ *
+ * Threads: a control thread per machine runs commands in order; vCPU threads run guests; one event
+ * loop serves devices. Public functions may be called from any thread unless they say otherwise.
+ *
+ *   CREATED --start--> RUNNING <--pause/resume--> PAUSED
+ *      RUNNING/PAUSED --stop, guest power-off, fatal error--> STOPPED (final: free it, make a new
+ * one) A reset keeps RUNNING or PAUSED. */
+#pragma once
+
+#include <glib.h>
+
+#include "core/backend/backend-block.h"
+#include "core/backend/backend-char.h"
+#include "core/backend/backend-display.h"
+#include "core/backend/backend-input.h"
+#include "core/base/base-loop.h"
+#include "core/base/base-pool.h"
+#include "core/vm/vm-cpu.h"
+#include "core/vm/vm-device.h"
+
+typedef struct DioBoardType DioBoardType;
+
+typedef enum {
+  DIO_ENGINE_AUTO = 0,
+  DIO_ENGINE_INTERPRETER = 1,
+  DIO_ENGINE_COMPILER = 2,
+} DioEngine;
+
+typedef struct {
+  char *path;
+  char *format; /* "raw"; from the configuration, never probed */
+  bool readonly;
+} DioDiskConfig;
+
+/* What a machine is made of. Plain data, deep-copied by dio_machine_new(). Strings may be NULL. */
+typedef struct {
+  char *name;
+  DioArch arch;
+  char *board;     /* NULL: the architecture's default */
+  uint64_t memory; /* bytes */
+  unsigned cpus;
+  DioEngine engine;
+  char *firmware; /* path, or NULL for the board's default */
+  char *kernel;
+  char *initrd;
+  char *append;
+  GPtrArray *disks;       /* of DioDiskConfig*, may be NULL */
+  uint32_t width, height; /* preferred size of the first scan-out; 0: 1280x800 */
+  bool headless;          /* no display, keyboard and tablet devices' host side (devices stay) */
+} DioMachineConfig;
+
+DioMachineConfig *dio_machine_config_new (void);
+DioMachineConfig *dio_machine_config_copy (const DioMachineConfig *config);
+void dio_machine_config_free (DioMachineConfig *config);
+void dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const char *format,
+                                  bool readonly);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioMachineConfig, dio_machine_config_free)
+
+typedef enum {
+  DIO_MACHINE_CREATED,
+  DIO_MACHINE_RUNNING,
+  DIO_MACHINE_PAUSED,
+  DIO_MACHINE_STOPPED,
+} DioMachineState;
+
+/* Why a machine stopped. */
+typedef enum {
+  DIO_STOP_NONE,
+  DIO_STOP_GUEST_OFF, /* the guest powered off */
+  DIO_STOP_FORCED,    /* dio_machine_stop() */
+  DIO_STOP_CRASHED,   /* guest asked for a failure exit (sifive_test fail, panic device) */
+  DIO_STOP_ERROR,     /* the host could not go on; the event's message says why */
+} DioStopReason;
+
+typedef enum {
+  DIO_EVENT_STATE, /* state (and reason) changed */
+  DIO_EVENT_RESET, /* the guest or a person reset the machine */
+  DIO_EVENT_ERROR, /* something needs attention; message */
+} DioMachineEventKind;
+
+/* Immutable, time-stamped (real time, microseconds since 1970). */
+typedef struct {
+  DioMachineEventKind kind;
+  DioMachineState state;
+  DioStopReason reason;
+  int exit_code; /* of DIO_STOP_CRASHED / GUEST_OFF as the guest gave it */
+  int64_t time_us;
+  const char *message; /* valid during the call; may be NULL */
+} DioMachineEvent;
+
+/* Host sides and tables that the application gives to a machine. The pointers are borrowed and must
+ * outlive the machine; the tables exist because core may not include hw. */
+typedef struct {
+  const DioBoardType *const *boards;   /* NULL-terminated */
+  const DioDeviceType *const *devices; /* NULL-terminated */
+  DioPool *pool;
+  DioChar *serial;     /* host side of the first serial port; may be NULL */
+  DioDisplay *display; /* where scan-outs are shown; may be NULL */
+  DioInput *input;     /* keyboard and pointer source; may be NULL */
+  void (*event) (const DioMachineEvent *event, void *data); /* control thread; may be NULL */
+  void *data;
+} DioMachineHost;
+
+struct DioMachine {
+  DioMachineConfig *config;
+  DioMachineHost host;
+  const DioBoardType *board;
+  void *board_data;
+  DioSpace *space;
+  DioRam *ram;
+  DioClock *clock;
+  DioLoop *loop; /* devices */
+  DioCpu **cpus;
+  unsigned n_cpus;
+  GPtrArray *devices; /* of DioDevice*, in order of attachment */
+  struct DioMachinePrivate *priv;
+};
+
+/* Builds the machine (board, memory, devices) but runs nothing. Everything that can be wrong with
+ * files and values is found here or in dio_machine_start(). Blocks for file I/O. */
+DioMachine *dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host,
+                             GError **error);
+
+/* Stops if need be, joins all threads, frees. Not from the machine's own threads. */
+void dio_machine_free (DioMachine *machine);
+
+/* Result of a command: error is NULL on success, and freed after the call. Control thread. */
+typedef void (*DioMachineDone) (DioMachine *machine, const GError *error, void *data);
+
+/* Commands, queued and run in order by the control thread; @done may be NULL. */
+void dio_machine_start (DioMachine *machine, DioMachineDone done, void *data);
+void dio_machine_pause (DioMachine *machine, DioMachineDone done, void *data);
+void dio_machine_resume (DioMachine *machine, DioMachineDone done, void *data);
+void dio_machine_reset (DioMachine *machine, DioMachineDone done, void *data);
+void dio_machine_power_button (DioMachine *machine, DioMachineDone done, void *data);
+void dio_machine_stop (DioMachine *machine, DioMachineDone done, void *data);
+
+DioMachineState dio_machine_get_state (DioMachine *machine);
+
+/* From vCPU or loop threads (devices): the guest asked for it. Return at once; the vCPU that asked
+ * stops at its next poll. */
+void dio_machine_guest_power_off (DioMachine *machine, DioStopReason reason, int exit_code);
+void dio_machine_guest_reset (DioMachine *machine);
+
+/* A power button exists: called by a board or device in realize; NULL otherwise (the command then
+ * fails with DIO_ERROR_UNSUPPORTED). */
+void dio_machine_set_power_button (DioMachine *machine, void (*press) (void *data), void *data);
+
+/* vCPUs are added by boards in build(); the machine owns them. */
+bool dio_machine_add_cpus (DioMachine *machine, const DioCpuType *type, unsigned count,
+                           GError **error);
+
+/* Calls the flush_write of every vCPU. Any thread. */
+void dio_machine_flush_write (DioMachine *machine, uint64_t ram_offset);
+
+/* Sum of all vCPUs' counters and times, sampled without stopping. */
+typedef struct {
+  DioCpuStats cpu;
+  double vcpu_seconds; /* host CPU time of the vCPU threads */
+  double run_seconds;  /* wall time in RUNNING */
+  uint64_t ram_resident;
+} DioMachineStats;
+void dio_machine_get_stats (DioMachine *machine, DioMachineStats *stats);
