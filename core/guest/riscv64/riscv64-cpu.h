@@ -3,6 +3,7 @@
  * loop) and the privileged architecture (CSRs, traps, MMU, PMP). */
 #pragma once
 
+#include "core/base/base-loop.h"
 #include "core/mem/mem-tlb.h"
 #include "core/vm/vm-cpu.h"
 
