@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The software TLB of one vCPU: guest-virtual page -> host pointer, for RAM only.
  *
- * Sets by privilege, so that a change of privilege flushes nothing. A direct-mapped first level
- * with separate read, write and execute tags in one entry and one addend; a small fully associative
- * victim level behind it. A tag is the page's virtual address; the low bits of a valid tag are 0,
- * so that one compare of (address & ~(page_mask & ~(size-1))) covers miss, page crossing and
- * misalignment. An invalid tag is DIO_TLB_INVALID, which no masked address equals.
+ * The TLB is an array of sets; a set is one complete translation regime (a privilege level within
+ * an address space). Two pointers choose the sets in force: `data` for loads and stores, `code` for
+ * fetches. A change of privilege, or of address space when the guest uses address-space numbers, is
+ * a change of these pointers and flushes nothing. The guest architecture decides what each set
+ * stands for and calls dio_tlb_select().
+ *
+ * A set is a direct-mapped first level with separate read, write and execute tags in one entry and
+ * one addend, and a small fully associative victim level behind it. A tag is the page's virtual
+ * address; the low bits of a valid tag are 0, so that one compare of
+ * (address & ~(page_mask & ~(size-1))) covers miss, page crossing and misalignment. An invalid tag
+ * is DIO_TLB_INVALID: a bit that the mask always clears. Hit path: dio_tlb_hit_read(), _write(),
+ * _execute().
+ *
+ * A set remembers which groups of entries were ever filled since its last flush, so that flushing a
+ * little-used set costs little, and which big pages it holds slices of, so that flushing any
+ * address of a big page takes all of its slices.
  *
  * I/O pages, read-only pages (for writes) and pages with DIO_PAGE_SLOW_WRITE flags (for writes) are
  * never entered: those accesses always take the slow path. Owned by the vCPU thread; others ask
@@ -16,17 +27,11 @@
 
 #define DIO_TLB_BITS 10
 #define DIO_TLB_ENTRIES (1u << DIO_TLB_BITS)
+#define DIO_TLB_GROUPS 64 /* of "used" bits per set */
+#define DIO_TLB_GROUP_ENTRIES (DIO_TLB_ENTRIES / DIO_TLB_GROUPS)
 #define DIO_TLB_VICTIMS 8
-#define DIO_TLB_INVALID UINT64_C (1)
-
-/* Sets. Guests with more privilege levels fold them: riscv64 M (bare) and S share nothing. */
-enum {
-  DIO_TLB_USER,
-  DIO_TLB_SUPERVISOR,     /* S without SUM access to user pages */
-  DIO_TLB_SUPERVISOR_SUM, /* S with SUM (and MPRV variants) */
-  DIO_TLB_MACHINE,
-  DIO_TLB_SETS
-};
+#define DIO_TLB_BIG 4
+#define DIO_TLB_INVALID (UINT64_C (1) << (DIO_PAGE_SHIFT - 1))
 
 typedef struct {
   uint64_t read;
@@ -36,8 +41,105 @@ typedef struct {
 } DioTlbEntry;
 
 typedef struct {
-  DioTlbEntry entries[DIO_TLB_SETS][DIO_TLB_ENTRIES];
-  DioTlbEntry victims[DIO_TLB_SETS][DIO_TLB_VICTIMS];
-  uint8_t victim_next[DIO_TLB_SETS];
+  DioTlbEntry entries[DIO_TLB_ENTRIES];
+  DioTlbEntry victims[DIO_TLB_VICTIMS];
+  uint64_t used; /* bit g: some entry of group g may be valid */
+  /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these). Victims
+   * of such entries are marked too. */
+  uint64_t local[DIO_TLB_ENTRIES / 64];
+  uint8_t local_victims;
+  uint8_t victims_used;
+  uint8_t victim_next;
+  uint8_t n_big;
+  struct {
+    uint64_t base, mask; /* covers addresses a with (a & mask) == base */
+  } big[DIO_TLB_BIG];
+} DioTlbSet;
+
+typedef struct {
+  DioTlbEntry *data; /* the entries in force for loads and stores: data_set->entries */
+  DioTlbEntry *code; /* the entries in force for fetches: code_set->entries */
+  DioTlbSet *data_set;
+  DioTlbSet *code_set;
+  DioTlbSet *sets;
+  unsigned n_sets;
   uint64_t misses;
 } DioTlb;
+
+/* Permissions of an entry. */
+enum {
+  DIO_TLB_READ = 1 << 0,
+  DIO_TLB_WRITE = 1 << 1,
+  DIO_TLB_EXECUTE = 1 << 2,
+  DIO_TLB_LOCAL = 1 << 3, /* not valid in other address spaces that share the set */
+};
+
+static DIO_ALWAYS_INLINE unsigned
+dio_tlb_index (DioGva va)
+{
+  return (va >> DIO_PAGE_SHIFT) & (DIO_TLB_ENTRIES - 1);
+}
+
+/* The tag that an access of @size (a power of two, 1 to 8) at @va must find. */
+static DIO_ALWAYS_INLINE uint64_t
+dio_tlb_tag (DioGva va, unsigned size)
+{
+  return va & ~(DIO_PAGE_MASK & ~(uint64_t) (size - 1));
+}
+
+/* The hit path: the host address of @va, or NULL for the slow path. vCPU thread. */
+static DIO_ALWAYS_INLINE void *
+dio_tlb_hit_read (const DioTlb *tlb, DioGva va, unsigned size)
+{
+  const DioTlbEntry *entry = &tlb->data[dio_tlb_index (va)];
+  return DIO_LIKELY (entry->read == dio_tlb_tag (va, size)) ? (void *) (va + entry->addend) : NULL;
+}
+
+static DIO_ALWAYS_INLINE void *
+dio_tlb_hit_write (const DioTlb *tlb, DioGva va, unsigned size)
+{
+  const DioTlbEntry *entry = &tlb->data[dio_tlb_index (va)];
+  return DIO_LIKELY (entry->write == dio_tlb_tag (va, size)) ? (void *) (va + entry->addend) : NULL;
+}
+
+/* @va of any alignment: the page of it is looked up. */
+static DIO_ALWAYS_INLINE void *
+dio_tlb_hit_execute (const DioTlb *tlb, DioGva va)
+{
+  const DioTlbEntry *entry = &tlb->code[dio_tlb_index (va)];
+  return DIO_LIKELY (entry->execute == (va & ~DIO_PAGE_MASK)) ? (void *) (va + entry->addend)
+                                                              : NULL;
+}
+
+/* Allocates @n_sets empty sets and selects set 0 for all. */
+bool dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error);
+void dio_tlb_clear (DioTlb *tlb);
+
+/* Makes @data_set and @code_set the sets in force. */
+static inline void
+dio_tlb_select (DioTlb *tlb, unsigned data_set, unsigned code_set)
+{
+  tlb->data_set = &tlb->sets[data_set];
+  tlb->code_set = &tlb->sets[code_set];
+  tlb->data = tlb->data_set->entries;
+  tlb->code = tlb->code_set->entries;
+}
+
+/* Enters the page of @va at host address @host (of the start of the page) with @permissions
+ * (DIO_TLB_*), evicting to the victim level. @va_mask covers the whole guest page when it is bigger
+ * than 4 KiB: ~(size - 1); ~DIO_PAGE_MASK otherwise. */
+void dio_tlb_fill (DioTlbSet *set, DioGva va, uint64_t va_mask, const uint8_t *host,
+                   unsigned permissions);
+
+/* Looks for @va in the victim level with all of @permissions; swaps it into the first level. */
+bool dio_tlb_recall (DioTlbSet *set, DioGva va, unsigned permissions);
+
+void dio_tlb_flush_set (DioTlbSet *set);
+void dio_tlb_flush_all (DioTlb *tlb);
+/* The page of @va, or all of the set when a big page covers it. */
+void dio_tlb_flush_page (DioTlbSet *set, DioGva va);
+/* What was entered with DIO_TLB_LOCAL. */
+void dio_tlb_flush_local (DioTlbSet *set);
+/* Drops the write tags of all entries of all sets that point to the 4 KiB of host memory at @host,
+ * or of all entries with NULL. */
+void dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host);

@@ -55,13 +55,12 @@ typedef struct DioRiscv64 {
   uint64_t x[32];
   uint64_t f[32];
   uint64_t pc;
-  uint8_t priv;     /* DioRvPriv */
-  uint8_t data_set; /* TLB set for loads and stores now (privilege, MPRV, SUM folded in) */
-  uint8_t code_set; /* TLB set for fetches now */
+  uint8_t priv; /* DioRvPriv */
   uint8_t frm;
-  uint8_t fflags;       /* sticky, merged from the host lazily if the engine does so */
-  uint8_t fs_off;       /* FP instructions are illegal (mstatus.FS == 0) */
-  uint64_t reservation; /* physical address of LR, or UINT64_MAX */
+  uint8_t fflags;        /* sticky, merged from the host lazily if the engine does so */
+  uint8_t fs_off;        /* FP instructions are illegal (mstatus.FS == 0) */
+  uint8_t fetch_partial; /* see dio_rv_fetch_page() */
+  uint64_t reservation;  /* physical address of LR, or UINT64_MAX */
   uint64_t reservation_value;
   struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine */
 
@@ -82,8 +81,12 @@ typedef struct DioRiscv64 {
   uint64_t pmpcfg[16]; /* one byte used per entry */
   uint64_t pmpaddr[64];
   uint64_t cycle_offset, instret_offset;
-  DioTimer *stimer; /* Sstc */
+  DioTimer *stimer;          /* Sstc */
+  struct DioRiscv64Mmu *mmu; /* page-walk cache, PMP ranges, address-space slots (riscv64-mmu.c) */
 
+  /* Loads and stores go through tlb.data, fetches through tlb.code (dio_tlb_hit_*()). The
+   * privileged architecture swaps these two pointers at each change of privilege, SUM, MPRV, satp;
+   * both are stable between two calls of the functions below. */
   DioTlb tlb;
 } DioRiscv64;
 
@@ -92,7 +95,7 @@ typedef struct DioRiscv64 {
 
 /* Reads or writes a CSR with all privilege checks; DIO_RV_EXC_NONE or an exception (illegal).
  * A write may change translation, privilege sets or pending interrupts: the engine re-reads its
- * cached facts after any CSR write (data_set, code_set, fs_off, frm) and polls interrupts. */
+ * cached facts after any CSR write (tlb.data, tlb.code, fs_off, frm) and polls interrupts. */
 DioRvExc dio_rv_csr_read (DioRiscv64 *hart, unsigned csr, uint64_t *value);
 DioRvExc dio_rv_csr_write (DioRiscv64 *hart, unsigned csr, uint64_t value);
 /* Checks only: would a write be legal (read-only CSR, privilege)? Used before the read of csrrw. */
@@ -120,8 +123,11 @@ DioRvExc dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t
 DioRvExc dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioRvAccess access,
                                 void **host, DioGpa *gpa);
 /* Translates the page of @va for fetch: host pointer to the start of the page, and where it is in
- * RAM
- * (@ram_offset). Code outside RAM: access fault. */
+ * RAM (@ram_offset, of the start of the page). Enters the page in tlb.code, so that the next fetch
+ * may find it with dio_tlb_hit_execute(). Code outside RAM: access fault.
+ * hart->fetch_partial is set when PMP lets only a part of the page be executed: nothing was entered
+ * then, the answer holds for the aligned 4 bytes of @va only, and the engine asks again for each
+ * instruction. */
 DioRvExc dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **ram,
                             uint64_t *ram_offset);
 /* cbo.inval/clean/flush/zero permission check and zeroing. */
@@ -136,8 +142,10 @@ bool dio_rv_engine_init (DioRiscv64 *hart, GError **error);
 void dio_rv_engine_free (DioRiscv64 *hart);
 /* The CPU type's run(). */
 DioExit dio_rv_engine_run (DioCpu *cpu);
-/* fence.i and everything that changes what fetched bytes mean (satp, sfence.vma, PMP): the engine
- * forgets virtual-page shortcuts; decoded physical pages stay valid by their write generation. */
+/* Called by the privileged architecture after everything that may change what is fetched at a
+ * virtual address (sfence.vma, satp, PMP, privilege: whenever tlb.code or its contents changed):
+ * the engine forgets virtual-page shortcuts of its own; decoded physical pages stay valid by their
+ * write generation. Cheap: it happens at each trap. */
 void dio_rv_engine_fetch_changed (DioRiscv64 *hart);
 
 /* ---- For boards (riscv64.c) ---- */
