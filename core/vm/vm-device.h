@@ -42,7 +42,7 @@ typedef struct {
 typedef enum {
   DIO_BUS_SYSTEM, /* mapped by the board at a fixed address */
   DIO_BUS_PCI,    /* struct starts with DioPciDevice (hw/pci) */
-  DIO_BUS_VIRTIO, /* struct starts with DioVirtioDevice (hw/virtio), plugged into virtio-pci */
+  DIO_BUS_VIRTIO, /* struct starts with DioVirtioDevice (hw/virtio), which is a PCI device too */
 } DioBusKind;
 
 struct DioDeviceType {

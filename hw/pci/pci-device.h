@@ -24,6 +24,10 @@ struct DioPciDevice {
   bool intx_level;
   /* Hook after a configuration write (may be NULL); bus lock held. */
   void (*config_written) (DioPciDevice *pci, uint16_t offset, unsigned size);
+  /* Hook before a configuration read that may refresh .config (may be NULL); bus lock held. Both
+   * hooks may take the device's lock: so the bus lock is never taken with a device's lock held, and
+   * the interrupt functions below do not take it. */
+  void (*config_read) (DioPciDevice *pci, uint16_t offset, unsigned size);
 };
 
 /* Set-up, from the device's realize(). */
