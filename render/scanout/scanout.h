@@ -31,8 +31,9 @@ typedef struct {
   uint64_t serial; /* grows when the image changes */
 } DioScanoutCursor;
 
-/* @notify: called on the publishing thread when there is something new and the presenter had taken
- * everything before (coalesced); may be NULL and may be set later. */
+/* @notify: called on the publishing thread when there is something new (a frame or a cursor) and the
+ * presenter had taken everything before (coalesced); may be NULL and may be set later, when the
+ * presenter should look once by itself. After the call returns, the old one is not running. */
 DioScanout *dio_scanout_new (void);
 void dio_scanout_free (DioScanout *scanout);
 void dio_scanout_set_notify (DioScanout *scanout, void (*notify) (void *data), void *data);
@@ -50,6 +51,8 @@ GBytes *dio_scanout_snapshot (DioScanout *scanout, uint32_t max_width, uint32_t 
                               uint32_t *height);
 bool dio_scanout_write_png (DioScanout *scanout, const char *path, GError **error);
 
+/* The cursor; the caller owns a reference to cursor->pixels. False when the device never defined
+ * one. Any thread. */
 bool dio_scanout_get_cursor (DioScanout *scanout, DioScanoutCursor *cursor);
 
 /* Tells the device the person's window size; any thread. */
