@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that the engine layers have no file-scope mutable state: several machines share them.
+
+Reads the symbol tables of the static libraries: nothing of ours may be in .data or .bss. Usage:
+check-state.py ROOT LIBRARY... (without libraries there is nothing to check: ./dev check)."""
+
+import re
+import subprocess
+import sys
+
+# Symbols that tools add, and one-time facts of the process that are computed once and never change.
+ALLOWED = re.compile(r"^(__|_\.|\.|llvm|DW\.|.*__once|quark\.|q\.)")
+
+
+def main():
+    found = []
+    libraries = sys.argv[2:]
+    for library in libraries:
+        symbols = subprocess.run(["nm", "--defined-only", library], capture_output=True, text=True,
+                                 check=True).stdout
+        member = library
+        for line in symbols.splitlines():
+            if line.endswith(".o:"):
+                member = line[:-1]
+                continue
+            fields = line.split()
+            if len(fields) == 3 and fields[1] in "dDbBC" and not ALLOWED.match(fields[2]):
+                found.append(f"{member}: mutable state at file scope: {fields[2]}")
+    for problem in found:
+        print(problem)
+    print(f"state: {len(libraries)} libraries, {len(found)} problems")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
