@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 
-# Symbols that tools add, and one-time facts of the process that are computed once and never change.
+SYMBOL = re.compile(r"^[0-9a-f]+ .{7} (\S+)\s+[0-9a-f]+ (?:\.hidden )?(\S+)$")
+WRITABLE = re.compile(r"^(\.data(?!\.rel\.ro)|\.bss|\.tbss|\.tdata|\*COM\*)")
+# Symbols that tools add, and one-time facts of the process that never change once computed.
 ALLOWED = re.compile(r"^(__|_\.|\.|llvm|DW\.|.*__once|quark\.|q\.)")
 
 
@@ -17,16 +19,16 @@ def main():
     found = []
     libraries = sys.argv[2:]
     for library in libraries:
-        symbols = subprocess.run(["nm", "--defined-only", library], capture_output=True, text=True,
+        symbols = subprocess.run(["objdump", "-t", library], capture_output=True, text=True,
                                  check=True).stdout
         member = library
         for line in symbols.splitlines():
-            if line.endswith(".o:"):
-                member = line[:-1]
+            if ".o:" in line:
+                member = line.split(":")[0]
                 continue
-            fields = line.split()
-            if len(fields) == 3 and fields[1] in "dDbBC" and not ALLOWED.match(fields[2]):
-                found.append(f"{member}: mutable state at file scope: {fields[2]}")
+            match = SYMBOL.match(line)
+            if match and WRITABLE.match(match[1]) and not ALLOWED.match(match[2]):
+                found.append(f"{member}: mutable state at file scope: {match[2]}")
     for problem in found:
         print(problem)
     print(f"state: {len(libraries)} libraries, {len(found)} problems")
