@@ -93,26 +93,45 @@ typedef struct DioRiscv64 {
 /* ---- Provided by the privileged architecture (riscv64-priv.c, riscv64-mmu.c, riscv64-csr.c) ----
  */
 
-/* Reads or writes a CSR with all privilege checks; DIO_RV_EXC_NONE or an exception (illegal).
+typedef enum {
+  DIO_RV_CSR_READ,  /* csrrs, csrrc with rs1 = x0 */
+  DIO_RV_CSR_WRITE, /* csrrw */
+  DIO_RV_CSR_SET,   /* csrrs */
+  DIO_RV_CSR_CLEAR, /* csrrc */
+} DioRvCsrOp;
+
+/* One whole CSR instruction: checks, reads the old value into @old (always, also for csrrw with
+ * rd = x0: no CSR here has read side effects), modifies. DIO_RV_EXC_NONE or an exception (illegal)
+ * with nothing changed. The instruction engine uses this one only: SET and CLEAR are not a read
+ * and a write in sequence (mip.SEIP).
  * A write may change translation, privilege sets or pending interrupts: the engine re-reads its
- * cached facts after any CSR write (tlb.data, tlb.code, fs_off, frm) and polls interrupts. */
-DioRvExc dio_rv_csr_read (DioRiscv64 *hart, unsigned csr, uint64_t *value);
-DioRvExc dio_rv_csr_write (DioRiscv64 *hart, unsigned csr, uint64_t value);
-/* Checks only: would a write be legal (read-only CSR, privilege)? Used before the read of csrrw. */
-DioRvExc dio_rv_csr_check (DioRiscv64 *hart, unsigned csr, bool write);
+ * cached facts after any op but READ (tlb.data, tlb.code, fs_off, frm) and polls interrupts.
+ * cpu.stats.instructions must count exactly those retired before this instruction. */
+DioRvExc dio_rv_csr_access (DioRiscv64 *hart, unsigned csr, DioRvCsrOp op, uint64_t operand,
+                            uint64_t *old);
 
 /* Enters the trap handler: sets pc, privilege, cause. @pc is that of the faulting instruction. */
 void dio_rv_take_exception (DioRiscv64 *hart, DioRvExc cause, uint64_t pc, uint64_t tval);
 /* Takes the highest pending enabled interrupt if any; true if pc changed. */
 bool dio_rv_take_interrupt (DioRiscv64 *hart);
-/* True when an enabled-in-mie interrupt is pending, whatever mstatus says (WFI wake-up). */
+/* True when an enabled-in-mie interrupt is pending, whatever mstatus says (WFI wake-up). Any
+ * thread. */
 bool dio_rv_interrupt_pending (DioRiscv64 *hart);
 
 DioRvExc dio_rv_mret (DioRiscv64 *hart); /* set pc and privilege */
 DioRvExc dio_rv_sret (DioRiscv64 *hart);
 DioRvExc dio_rv_wfi (DioRiscv64 *hart); /* NONE: the engine leaves run() with DIO_EXIT_HALT */
+/* sfence.vma and sinval.vma. */
 DioRvExc dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid,
                             uint64_t asid);
+/* sfence.w.inval and sfence.inval.ir: checks privilege only, the work is done by sinval.vma. */
+DioRvExc dio_rv_sfence_inval (DioRiscv64 *hart);
+/* Sets mstatus.FS to dirty: to be called (or done) before any write of f, fflags or frm. */
+static inline void
+dio_rv_fp_dirty (DioRiscv64 *hart)
+{
+  hart->mstatus |= UINT64_C (3) << 13;
+}
 
 /* The slow path of memory: translation, PMP, A/D update, MMIO, misalignment and page crossing;
  * fills the TLB. @size 1, 2, 4, 8; values zero-extended. */
@@ -130,11 +149,16 @@ DioRvExc dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioR
  * instruction. */
 DioRvExc dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **ram,
                             uint64_t *ram_offset);
-/* cbo.inval/clean/flush/zero permission check and zeroing. */
+/* cbo.*: permission check and zeroing; @op is the immediate: 0 inval, 1 clean, 2 flush, 4 zero. */
 DioRvExc dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op);
 
-/* Handles hart->requests (TLB flushes asked by others); called at polls, on the vCPU thread. */
+/* Handles hart->requests (TLB flushes asked by others). vCPU thread; the engine calls it on entry
+ * of run(), at polls when cpu.kicked or requests are set, and in fence and fence.i: a page that
+ * another hart has begun to execute must not be written unnoticed beyond those points. */
 void dio_rv_service_requests (DioRiscv64 *hart);
+/* Before decoding code of a page for the first time (DIO_PAGE_CODE newly set, by this thread):
+ * drops this hart's own write entries at once and asks the other harts to. */
+void dio_rv_code_page_set (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset);
 
 /* ---- Provided by the instruction engine (riscv64-engine.c) ---- */
 

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Filling and flushing of the software TLB. */
+#include "core/mem/mem-tlb.h"
+
+#include <stdlib.h>
+
+#include "core/base/base-error.h"
+
+static const DioTlbEntry empty_entry = {
+  .read = DIO_TLB_INVALID,
+  .write = DIO_TLB_INVALID,
+  .execute = DIO_TLB_INVALID,
+};
+
+static DIO_ALWAYS_INLINE bool
+entry_is_of (const DioTlbEntry *entry, DioGva page)
+{
+  return entry->read == page || entry->write == page || entry->execute == page;
+}
+
+static DIO_ALWAYS_INLINE bool
+entry_is_valid (const DioTlbEntry *entry)
+{
+  return (entry->read & entry->write & entry->execute & DIO_TLB_INVALID) == 0;
+}
+
+static DIO_ALWAYS_INLINE void
+set_local (DioTlbSet *set, unsigned index, bool local)
+{
+  uint64_t bit = UINT64_C (1) << (index % 64);
+  if (local)
+    set->local[index / 64] |= bit;
+  else
+    set->local[index / 64] &= ~bit;
+}
+
+static DIO_ALWAYS_INLINE bool
+is_local (const DioTlbSet *set, unsigned index)
+{
+  return (set->local[index / 64] >> (index % 64)) & 1;
+}
+
+bool
+dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error)
+{
+  *tlb = (DioTlb){ 0 };
+  void *sets;
+  if (posix_memalign (&sets, DIO_PAGE_SIZE, n_sets * sizeof (DioTlbSet)) != 0) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "No memory for the TLB of a virtual CPU");
+    return false;
+  }
+  tlb->sets = sets;
+  tlb->n_sets = n_sets;
+  for (unsigned s = 0; s < n_sets; s++) {
+    tlb->sets[s] = (DioTlbSet){ .used = UINT64_MAX, .victims_used = true };
+    dio_tlb_flush_set (&tlb->sets[s]);
+  }
+  dio_tlb_select (tlb, 0, 0);
+  return true;
+}
+
+void
+dio_tlb_clear (DioTlb *tlb)
+{
+  free (tlb->sets);
+  *tlb = (DioTlb){ 0 };
+}
+
+/* Remembers that @set holds slices of the big page at @va. When the list is full, the range that
+ * grows least takes it in. */
+static void
+note_big (DioTlbSet *set, DioGva va, uint64_t mask)
+{
+  unsigned best = 0;
+  uint64_t best_mask = 0;
+  for (unsigned i = 0; i < set->n_big; i++) {
+    uint64_t joined = mask & set->big[i].mask;
+    while ((set->big[i].base ^ va) & joined)
+      joined <<= 1;
+    if (joined == set->big[i].mask)
+      return;
+    if (i == 0 || joined > best_mask) {
+      best = i;
+      best_mask = joined;
+    }
+  }
+  if (set->n_big < DIO_TLB_BIG) {
+    best = set->n_big++;
+    best_mask = mask;
+  }
+  set->big[best].base = va & best_mask;
+  set->big[best].mask = best_mask;
+}
+
+/* Moves a first-level entry to the victim level. */
+static DIO_ALWAYS_INLINE void
+evict (DioTlbSet *set, unsigned index)
+{
+  unsigned v = set->victim_next++ % DIO_TLB_VICTIMS;
+  set->victims[v] = set->entries[index];
+  set->victims_used = true;
+  set->local_victims &= ~(1u << v);
+  set->local_victims |= is_local (set, index) << v;
+}
+
+void
+dio_tlb_fill (DioTlbSet *set, DioGva va, uint64_t va_mask, const uint8_t *host,
+              unsigned permissions)
+{
+  DioGva page = va & ~DIO_PAGE_MASK;
+  unsigned index = dio_tlb_index (va);
+  DioTlbEntry *entry = &set->entries[index];
+  if (entry_is_valid (entry) && !entry_is_of (entry, page))
+    evict (set, index);
+
+  entry->addend = (uintptr_t) host - page;
+  entry->read = permissions & DIO_TLB_READ ? page : DIO_TLB_INVALID;
+  entry->write = permissions & DIO_TLB_WRITE ? page : DIO_TLB_INVALID;
+  entry->execute = permissions & DIO_TLB_EXECUTE ? page : DIO_TLB_INVALID;
+  set_local (set, index, permissions & DIO_TLB_LOCAL);
+  set->used |= UINT64_C (1) << (index / DIO_TLB_GROUP_ENTRIES);
+  if (va_mask != ~DIO_PAGE_MASK)
+    note_big (set, va, va_mask);
+}
+
+bool
+dio_tlb_recall (DioTlbSet *set, DioGva va, unsigned permissions)
+{
+  if (!set->victims_used)
+    return false;
+  DioGva page = va & ~DIO_PAGE_MASK;
+  unsigned index = dio_tlb_index (va);
+  for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++) {
+    DioTlbEntry found = set->victims[v];
+    if (((permissions & DIO_TLB_READ) && found.read != page)
+        || ((permissions & DIO_TLB_WRITE) && found.write != page)
+        || ((permissions & DIO_TLB_EXECUTE) && found.execute != page))
+      continue;
+    bool local = (set->local_victims >> v) & 1;
+    set->victims[v] = set->entries[index];
+    set->local_victims &= ~(1u << v);
+    set->local_victims |= is_local (set, index) << v;
+    set->entries[index] = found;
+    set_local (set, index, local);
+    set->used |= UINT64_C (1) << (index / DIO_TLB_GROUP_ENTRIES);
+    return true;
+  }
+  return false;
+}
+
+void
+dio_tlb_flush_set (DioTlbSet *set)
+{
+  for (uint64_t used = set->used; used; used &= used - 1) {
+    unsigned group = __builtin_ctzll (used);
+    DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
+    for (unsigned i = 0; i < DIO_TLB_GROUP_ENTRIES; i++)
+      entries[i] = empty_entry;
+  }
+  if (set->victims_used)
+    for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
+      set->victims[v] = empty_entry;
+  set->used = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (set->local); i++)
+    set->local[i] = 0;
+  set->local_victims = 0;
+  set->victims_used = false;
+  set->n_big = 0;
+}
+
+void
+dio_tlb_flush_all (DioTlb *tlb)
+{
+  for (unsigned s = 0; s < tlb->n_sets; s++)
+    dio_tlb_flush_set (&tlb->sets[s]);
+}
+
+void
+dio_tlb_flush_page (DioTlbSet *set, DioGva va)
+{
+  for (unsigned i = 0; i < set->n_big; i++)
+    if ((va & set->big[i].mask) == set->big[i].base) {
+      dio_tlb_flush_set (set);
+      return;
+    }
+  DioGva page = va & ~DIO_PAGE_MASK;
+  DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
+  if (entry_is_of (entry, page))
+    *entry = empty_entry;
+  if (set->victims_used)
+    for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
+      if (entry_is_of (&set->victims[v], page))
+        set->victims[v] = empty_entry;
+}
+
+void
+dio_tlb_flush_local (DioTlbSet *set)
+{
+  for (unsigned word = 0; word < G_N_ELEMENTS (set->local); word++) {
+    for (uint64_t bits = set->local[word]; bits; bits &= bits - 1)
+      set->entries[word * 64 + __builtin_ctzll (bits)] = empty_entry;
+    set->local[word] = 0;
+  }
+  for (unsigned bits = set->local_victims; bits; bits &= bits - 1)
+    set->victims[__builtin_ctz (bits)] = empty_entry;
+  set->local_victims = 0;
+}
+
+static DIO_ALWAYS_INLINE void
+drop_write (DioTlbEntry *entry, const uint8_t *host)
+{
+  /* An invalid tag plus an addend is never page-aligned, so it equals no @host. */
+  if (!host || entry->write + entry->addend == (uintptr_t) host)
+    entry->write = DIO_TLB_INVALID;
+}
+
+void
+dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host)
+{
+  for (unsigned s = 0; s < tlb->n_sets; s++) {
+    DioTlbSet *set = &tlb->sets[s];
+    for (uint64_t used = set->used; used; used &= used - 1) {
+      unsigned group = __builtin_ctzll (used);
+      DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
+      for (unsigned i = 0; i < DIO_TLB_GROUP_ENTRIES; i++)
+        drop_write (&entries[i], host);
+    }
+    if (set->victims_used)
+      for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
+        drop_write (&set->victims[v], host);
+  }
+}
