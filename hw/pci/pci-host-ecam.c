@@ -112,7 +112,7 @@ host_finalize (DioDevice *dev)
   g_clear_pointer (&host->bus, dio_pci_bus_unref);
 }
 
-const DioDeviceType dio_device_pci_host_ecam = {
+const DioDeviceType dio_pci_host_ecam_type = {
   .id = "pci-host-ecam",
   .title = N_ ("PCI Express host bridge"),
   .description = N_ ("The bridge that PCI devices sit behind, with memory-mapped configuration."),
