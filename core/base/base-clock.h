@@ -19,3 +19,10 @@ void dio_clock_start (DioClock *clock);
 void dio_clock_stop (DioClock *clock);
 void dio_clock_set (DioClock *clock, int64_t now);
 bool dio_clock_is_running (DioClock *clock);
+
+/* When, on the host's CLOCK_MONOTONIC, the virtual time @when comes; INT64_MAX (never) while the
+ * clock stands still. Any thread, lock-free. */
+int64_t dio_clock_to_host (DioClock *clock, int64_t when);
+
+/* CLOCK_MONOTONIC of the host in nanoseconds. */
+int64_t dio_host_now (void);

@@ -32,16 +32,23 @@ void dio_loop_post (DioLoop *loop, DioLoopFunc func, void *data);
  * The caller must hold no lock that a loop callback may take. */
 void dio_loop_call (DioLoop *loop, DioLoopFunc func, void *data);
 
+/* Freeing a watch, notifier or timer waits for its callback if that runs just then on the loop's
+ * thread: hold no lock that the callback takes. From within callbacks, its own included, freeing
+ * never waits. */
+
 /* Watches @fd for @epoll_events (EPOLLIN, ...); level-triggered. The fd stays the caller's.
- * Add, change and remove: any thread. After remove returns, @func will not be entered again. */
+ * A file that epoll does not
+ * take (regular files, /dev/null) counts as always ready. Without events nothing is reported, not
+ * even EPOLLHUP. Add, change and free: any thread. After free returns, @func will not be entered
+ * again. NULL when the kernel refuses (errno is set). */
 DioLoopFd *dio_loop_fd_new (DioLoop *loop, int fd, uint32_t epoll_events, DioLoopFdFunc func,
                             void *data);
 void dio_loop_fd_set_events (DioLoopFd *watch, uint32_t epoll_events);
 void dio_loop_fd_free (DioLoopFd *watch);
 
 /* A coalescing wake-up: any number of signals before the loop gets to it run @func once. Signal is
- * lock-free, cheap when already pending, and may be called from vCPU threads. After free returns,
- * @func will not be entered again. */
+ * lock-free, cheap when already pending, and may be called from vCPU threads. No signal may
+ * race with free. After free returns, @func will not be entered again. */
 DioNotifier *dio_notifier_new (DioLoop *loop, DioLoopFunc func, void *data);
 void dio_notifier_signal (DioNotifier *notifier);
 void dio_notifier_free (DioNotifier *notifier);
