@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a guest's instruction decoder from decode tables: one line per instruction.
+
+usage: decode-gen.py --prefix dio_rv --header OUT.h --source OUT.c TABLE.decode...
+
+A table holds three kinds of lines; '#' starts a comment.
+
+  field NAME [s]BITS... [<<N] [+N]
+      A number assembled from bit ranges of the instruction, most significant first; 's' before the
+      first range: its top bit is the sign. Then shifted left, then N added.
+          field imm_b  s31 7 30:25 11:8 <<1
+
+  format NAME OPERAND[:TYPE][=FIELD|=NUMBER]... "SYNTAX"
+      Where the operands come from. Operands are the members of DioInsn: rd, rs1, rs2, rs3, imm
+      (16 bits, signed), rm (shares imm's place), wide (32 bits; excludes rs1, rs2, imm and rm). A
+      FIELD of the same name is the default. TYPE x or f says which register file rd..rs3 name (the
+      interpreter sends writes to x0 elsewhere); without it the number is a constant. The syntax is
+      for the disassembler: {rd} {rs1} {rs2} {rs3} {imm} {wide}, {target} (pc + imm or wide),
+      {csr}, {rm} (", rtz" or nothing), {himm} {hwide} (in hexadecimal), {ximm} (wide >> 12).
+
+  NAME PATTERN FORMAT [KEY=VALUE]...
+      An instruction (a leaf). The pattern has 32 or 16 characters 0, 1 or '.', spaces ignored.
+      Keys:
+        sem=NAME        the semantic function (default: NAME with '.' as '_')
+        kind=KIND       what the engine must know (default plain; see DioLeafKind)
+        ext=NAME        the extension (default: the file's last "extension NAME" line)
+        under=NAME      this pattern is a strict part of NAME's, and goes first
+        where=EXPR      an operand condition such as rd!=0; else the encoding is reserved
+        syntax="..."    instead of the format's
+      A 16-bit pattern is a compressed instruction: its operands name the full registers.
+
+Two patterns that overlap without one being declared `under` the other, and a pattern of which
+nothing is left after those declared under it, are errors.
+"""
+import argparse
+import re
+import shlex
+import sys
+
+OPERANDS = ("rd", "rs1", "rs2", "rs3", "imm", "rm", "wide")
+LIMITS = {"rd": (0, 255), "rs1": (0, 255), "rs2": (0, 255), "rs3": (0, 255),
+          "imm": (-32768, 32767), "rm": (0, 255), "wide": (-2**31, 2**31 - 1)}
+KINDS = ("plain", "load", "store", "atomic", "branch", "jump", "jump_register", "fp", "system",
+         "end")
+WHERE = re.compile(r"^(rd|rs1|rs2|imm|wide)(!=)(\d+)$")
+
+
+class TableError(Exception):
+    pass
+
+
+class Field:
+    def __init__(self, name, words):
+        self.name, self.shift, self.add, self.signed, self.ranges = name, 0, 0, False, []
+        for index, word in enumerate(words):
+            if word.startswith("<<"):
+                self.shift = int(word[2:])
+            elif word.startswith("+"):
+                self.add = int(word[1:])
+            else:
+                if word.startswith("s"):
+                    if index:
+                        raise TableError(f"field {name}: only the first range can be signed")
+                    self.signed, word = True, word[1:]
+                high, _, low = word.partition(":")
+                high, low = int(high), int(low or high)
+                if not 31 >= high >= low >= 0:
+                    raise TableError(f"field {name}: bad range {word}")
+                self.ranges.append((high, low))
+        self.width = sum(high - low + 1 for high, low in self.ranges)
+        if not self.ranges or self.width > 32:
+            raise TableError(f"field {name}: no or too many bits")
+
+    def bounds(self):
+        low, high = (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1) if self.signed \
+            else (0, (1 << self.width) - 1)
+        return (low << self.shift) + self.add, (high << self.shift) + self.add
+
+    def bits(self):
+        return sum(1 << bit for high, low in self.ranges for bit in range(low, high + 1))
+
+    def c_expression(self):
+        parts, position = [], self.width
+        for index, (high, low) in enumerate(self.ranges):
+            width = high - low + 1
+            position -= width
+            if index == 0 and self.signed:
+                part = f"((int32_t) (raw << {31 - high}) >> {31 - high + low})"
+                part = f"(int32_t) ((uint32_t) {part} << {position})" if position else part
+            else:
+                part = f"(raw >> {low} & {(1 << width) - 1:#x})" if low else \
+                    f"(raw & {(1 << width) - 1:#x})"
+                part = f"({part} << {position})" if position else part
+            parts.append(part)
+        text = " | ".join(parts)
+        if self.shift:
+            text = f"(uint32_t) ({text}) << {self.shift}"
+        if self.add:
+            text = f"({text}) + {self.add}"
+        return text
+
+
+class Format:
+    def __init__(self, name, operands, syntax):
+        self.name, self.operands, self.syntax = name, operands, syntax
+
+
+class Leaf:
+    def __init__(self, where, name, pattern, form, extension):
+        self.where, self.name, self.form, self.extension = where, name, form, extension
+        self.length = len(pattern) // 8
+        self.mask = int(re.sub("[01]", "1", pattern).replace(".", "0"), 2)
+        self.value = int(pattern.replace(".", "0"), 2)
+        self.sem = self.identifier = re.sub(r"\W", "_", name)
+        self.kind, self.under, self.condition, self.syntax = "plain", None, None, form.syntax
+
+    def contains(self, other):
+        """Is every encoding of @other one of this leaf's?"""
+        return other.mask & self.mask == self.mask and other.value & self.mask == self.value
+
+    def overlaps(self, other):
+        common = self.mask & other.mask
+        return self.value & common == other.value & common
+
+
+class Tables:
+    def __init__(self):
+        self.fields, self.formats, self.leaves, self.extension = {}, {}, [], ""
+
+    def parse_operand(self, word):
+        match = re.match(r"^(\w+)(?::([xf]))?(?:=(\w+))?$", word)
+        if not match or match[1] not in OPERANDS:
+            raise TableError(f"bad operand {word}")
+        name, kind, source = match[1], match[2], match[3] or match[1]
+        if re.match(r"^\d+$", source):
+            return name, (kind, int(source))
+        if source not in self.fields:
+            raise TableError(f"operand {name}: no field {source}")
+        low, high = self.fields[source].bounds()
+        if low < LIMITS[name][0] or high > LIMITS[name][1]:
+            raise TableError(f"operand {name}: field {source} does not fit")
+        return name, (kind, self.fields[source])
+
+    def parse_line(self, where, line):
+        words = shlex.split(line, comments=True)
+        if not words:
+            return
+        if words[0] == "field":
+            if words[1] in self.fields:
+                raise TableError(f"field {words[1]} twice")
+            self.fields[words[1]] = Field(words[1], words[2:])
+        elif words[0] == "format":
+            if words[1] in self.formats:
+                raise TableError(f"format {words[1]} twice")
+            operands = dict(self.parse_operand(word) for word in words[2:-1])
+            if "wide" in operands and operands.keys() & {"rs1", "rs2", "imm", "rm"} or \
+                    {"imm", "rm"} <= operands.keys():
+                raise TableError(f"format {words[1]}: operands share a place")
+            self.formats[words[1]] = Format(words[1], operands, words[-1])
+        elif words[0] == "extension":
+            self.extension = words[1]
+        else:
+            self.parse_leaf(where, words)
+
+    def parse_leaf(self, where, words):
+        pattern, index = "", 1
+        while index < len(words) and re.match(r"^[01.]+$", words[index]):
+            pattern += words[index]
+            index += 1
+        if len(pattern) not in (16, 32):
+            raise TableError(f"{words[0]}: pattern of {len(pattern)} bits")
+        if index >= len(words) or words[index] not in self.formats:
+            raise TableError(f"{words[0]}: no such format")
+        leaf = Leaf(where, words[0], pattern, self.formats[words[index]], self.extension)
+        for word in words[index + 1:]:
+            key, _, value = word.partition("=")
+            if key == "sem":
+                leaf.sem = value
+            elif key == "kind" and value in KINDS:
+                leaf.kind = value
+            elif key == "ext":
+                leaf.extension = value
+            elif key == "under":
+                leaf.under = value
+            elif key == "where" and WHERE.match(value):
+                leaf.condition = WHERE.match(value)
+            elif key == "syntax":
+                leaf.syntax = value
+            else:
+                raise TableError(f"{leaf.name}: bad attribute {word}")
+        if (leaf.length == 2) != (pattern[-2:] != "11"):
+            raise TableError(f"{leaf.name}: the two low bits tell the length")
+        for name, (_, source) in leaf.form.operands.items():
+            if isinstance(source, Field) and leaf.length == 2 and source.bits() >> 16:
+                raise TableError(f"{leaf.name}: operand {name} lies outside 16 bits")
+        if leaf.condition and leaf.condition[1] not in leaf.form.operands:
+            raise TableError(f"{leaf.name}: condition on an operand it does not have")
+        if any(other.identifier == leaf.identifier for other in self.leaves):
+            raise TableError(f"{leaf.name} twice")
+        self.leaves.append(leaf)
+
+    def parse(self, path):
+        with open(path, encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    self.parse_line(f"{path}:{number}", line)
+                except (TableError, ValueError, IndexError) as error:
+                    raise TableError(f"{path}:{number}: {error}") from None
+
+    def check(self):
+        by_name = {leaf.name: leaf for leaf in self.leaves}
+        for leaf in self.leaves:
+            if leaf.under is None:
+                continue
+            parent = by_name.get(leaf.under)
+            if parent is None:
+                raise TableError(f"{leaf.where}: no instruction {leaf.under}")
+            if not parent.contains(leaf) or parent.mask == leaf.mask or \
+                    parent.length != leaf.length:
+                raise TableError(f"{leaf.where}: not a strict part of {leaf.under}")
+
+        def ancestors(leaf):
+            while leaf.under:
+                leaf = by_name[leaf.under]
+                yield leaf
+        for index, leaf in enumerate(self.leaves):
+            for other in self.leaves[:index]:
+                if leaf.length == other.length and leaf.overlaps(other) and \
+                        other not in ancestors(leaf) and leaf not in ancestors(other):
+                    raise TableError(f"{leaf.where}: {leaf.name} overlaps {other.name} "
+                                     f"({other.where})")
+            size = 8 * leaf.length
+            left = (1 << size) >> bin(leaf.mask).count("1")
+            children = [c for c in self.leaves if c.under == leaf.name]
+            left -= sum((1 << size) >> bin(child.mask).count("1") for child in children)
+            if left <= 0:
+                raise TableError(f"{leaf.where}: {leaf.name} is unreachable")
+
+
+def emit_tree(out, leaves, known, indent, depth=0):
+    """Emits a switch over the bits that all candidates fix, until one candidate is left."""
+    pad = "  " * indent
+    common = ~known
+    for leaf in leaves:
+        common &= leaf.mask
+    if common and len(leaves) > 1:
+        groups = {}
+        for leaf in leaves:
+            groups.setdefault(leaf.value & common, []).append(leaf)
+        out.append(f"{pad}switch (raw & {common:#x}) {{")
+        for value, members in sorted(groups.items()):
+            out.append(f"{pad}case {value:#x}:")
+            emit_tree(out, members, known | common, indent + 1)
+            out.append(f"{pad}  break;")
+        out.append(f"{pad}}}")
+        return
+    # Nothing that all fix: the ones with the most fixed bits first (`under` is a strict part).
+    if len(leaves) > 1:
+        # Split on a mask of one candidate when several share it, else test one by one.
+        leaves = sorted(leaves, key=lambda leaf: -bin(leaf.mask).count("1"))
+        masks = []
+        for leaf in leaves:
+            if leaf.mask not in masks:
+                masks.append(leaf.mask)
+        for mask in masks:
+            members = [leaf for leaf in leaves if leaf.mask == mask]
+            if len(members) > 1:
+                out.append(f"{pad}switch (raw & {mask & ~known:#x}) {{")
+                for leaf in members:
+                    out.append(f"{pad}case {leaf.value & ~known:#x}:")
+                    emit_leaf(out, leaf, indent + 1)
+                out.append(f"{pad}}}")
+            else:
+                emit_tree(out, members, known, indent)
+        return
+    leaf = leaves[0]
+    rest = leaf.mask & ~known
+    if rest:
+        out.append(f"{pad}if ((raw & {rest:#x}) == {leaf.value & rest:#x}) {{")
+        emit_leaf(out, leaf, indent + 1)
+        out.append(f"{pad}}}")
+    else:
+        emit_leaf(out, leaf, indent)
+
+
+def emit_leaf(out, leaf, indent):
+    pad = "  " * indent
+    out.append(f"{pad}extract_{leaf.form.name.lower()} (insn, raw);")
+    if leaf.condition:
+        out.append(f"{pad}if (!(insn->{leaf.condition[1]} {leaf.condition[2]} "
+                   f"{leaf.condition[3]})) {{")
+        out.append(f"{pad}  return false;")
+        out.append(f"{pad}}}")
+    out.append(f"{pad}insn->leaf = {leaf.enum};")
+    out.append(f"{pad}return true;")
+
+
+def emit_header(tables, prefix, path):
+    camel = "".join(part.capitalize() for part in prefix.split("_"))
+    upper = prefix.upper()
+    out = [
+        "/* SPDX-License-Identifier: GPL-3.0-or-later",
+        " * The instructions of a guest. Made by decode-gen.py from the decode tables. */",
+        "#pragma once", "", '#include "core/guest/guest-insn.h"', "",
+        "/* X (leaf, semantic function, length in bytes, kind) for every instruction. */",
+        f"#define {upper}_LEAVES(X) \\",
+    ]
+    out += [f"  X ({leaf.identifier}, {leaf.sem}, {leaf.length}, {leaf.kind}) \\"
+            for leaf in tables.leaves]
+    out += ["", "", "/* Each semantic function once. */", f"#define {upper}_SEMANTICS(X) \\"]
+    out += [f"  X ({sem}) \\" for sem in sorted({leaf.sem for leaf in tables.leaves})]
+    out += ["", "", "typedef enum {", f"  {upper}_LEAF_ILLEGAL,"]
+    out += [f"  {leaf.enum}," for leaf in tables.leaves]
+    out += [f"  {upper}_N_LEAVES", f"}} {camel}Leaf;", "",
+            "/* Index 0 stands for what no table line matches. */",
+            f"extern const DioLeafInfo {prefix}_leaf_info[{upper}_N_LEAVES];", "",
+            "/* Decodes the instruction whose first 32 bits are @raw (a compressed one ignores the",
+            " * upper half). Returns its length, 2 or 4; leaf ILLEGAL with the instruction's bits in",
+            " * @insn->wide when there is none. Any thread. */",
+            f"unsigned {prefix}_decode (uint32_t raw, DioInsn *insn);", ""]
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(out))
+
+
+def emit_source(tables, prefix, header, path):
+    upper = prefix.upper()
+    out = [
+        "/* SPDX-License-Identifier: GPL-3.0-or-later",
+        " * Instruction decoder. Made by decode-gen.py from the decode tables. */",
+        f'#include "{header}"', "",
+        f"const DioLeafInfo {prefix}_leaf_info[{upper}_N_LEAVES] = {{",
+        '  { .name = "illegal", .syntax = "{hwide}", .extension = "", .length = 4,',
+        "    .kind = DIO_LEAF_END, .operands = DIO_OPERAND_WIDE },",
+    ]
+    for leaf in tables.leaves:
+        flags = []
+        for name, (kind, _) in leaf.form.operands.items():
+            flags.append(f"DIO_OPERAND_{name.upper()}")
+            if kind:
+                flags.append(f"DIO_OPERAND_{name.upper()}_{kind.upper()}")
+        syntax = leaf.syntax.replace("\\", "\\\\").replace('"', '\\"')
+        out += [f'  {{ .name = "{leaf.name}", .syntax = "{syntax}", '
+                f'.extension = "{leaf.extension}",',
+                f"    .mask = {leaf.mask:#x}, .value = {leaf.value:#x}, .length = {leaf.length}, "
+                f".kind = DIO_LEAF_{leaf.kind.upper()},",
+                f"    .operands = {' | '.join(flags) or '0'} }},"]
+    out += ["};", ""]
+    for form in {leaf.form.name: leaf.form for leaf in tables.leaves}.values():
+        out += ["static inline void", f"extract_{form.name.lower()} (DioInsn *insn, uint32_t raw)",
+                "{", "  (void) insn;", "  (void) raw;"]
+        for name, (_, source) in form.operands.items():
+            text = source.c_expression() if isinstance(source, Field) else str(source)
+            out.append(f"  insn->{name} = {text};")
+        out += ["}", ""]
+    for bits in (16, 32):
+        out += ["static bool", f"decode_{bits} (uint32_t raw, DioInsn *insn)", "{",
+                "  (void) insn;", "  (void) raw;"]
+        leaves = [leaf for leaf in tables.leaves if leaf.length * 8 == bits]
+        if leaves:
+            emit_tree(out, leaves, ~((1 << bits) - 1), 1)
+        out += ["  return false;", "}", ""]
+    out += ["unsigned", f"{prefix}_decode (uint32_t raw, DioInsn *insn)", "{",
+            "  bool compressed = (raw & 3) != 3;",
+            "  *insn = (DioInsn) { 0 };",
+            "  if (compressed ? !decode_16 (raw & 0xffff, insn) : !decode_32 (raw, insn)) {",
+            "    *insn = (DioInsn) { 0 };",
+            "    insn->wide = compressed ? raw & 0xffff : raw;",
+            "  }",
+            "  return compressed ? 2 : 4;", "}", ""]
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(out))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prefix", required=True)
+    parser.add_argument("--header", required=True)
+    parser.add_argument("--include", required=True, help="how the source includes the header")
+    parser.add_argument("--source", required=True)
+    parser.add_argument("tables", nargs="+")
+    args = parser.parse_args()
+    tables = Tables()
+    try:
+        for path in args.tables:
+            tables.parse(path)
+        tables.check()
+    except TableError as error:
+        sys.exit(f"decode-gen: {error}")
+    for leaf in tables.leaves:
+        leaf.enum = f"{args.prefix.upper()}_LEAF_{leaf.identifier.upper()}"
+    emit_header(tables, args.prefix, args.header)
+    emit_source(tables, args.prefix, args.include, args.source)
+
+
+if __name__ == "__main__":
+    main()
