@@ -23,6 +23,7 @@ typedef struct DioRam {
   bool huge;                        /* transparent huge pages were granted */
   _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
   _Atomic uint32_t *page_write_gen; /* one per page: bumped by each noted write to a CODE page */
+  uint8_t *reserved;                /* the mapping with its guard regions */
 } DioRam;
 
 /* Maps @size bytes (rounded up to 2 MiB) of lazily filled guest RAM; asks for huge pages and falls
@@ -35,6 +36,12 @@ void dio_ram_free (DioRam *ram);
  * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears CLEAN. Any thread;
  * a few ns when no flag is set. @offset + @length is inside the RAM. */
 void dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length);
+
+/* Fills the RAM with zeros again, which gives its memory back to the host. Machine stopped. */
+void dio_ram_clear (DioRam *ram);
+
+/* Bytes of host memory that the RAM takes now. Any thread; one system call. */
+uint64_t dio_ram_resident (DioRam *ram);
 
 /* Dirty tracking. start: marks every page CLEAN (the caller then flushes all write TLBs).
  * take_dirty: moves the dirty bits of pages [first, first+count) into @bitmap (bit i = page

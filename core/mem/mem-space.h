@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The guest-physical address space: RAM and I/O regions at guest-physical addresses.
  *
- * Readers (vCPU slow paths, DMA) take no lock: they look up an immutable sorted view. Changes (a
- * BAR is moved) build a new view, publish it, and retire the old one after every reader has left.
+ * Readers (vCPU slow paths, DMA) take no lock and write nothing to look up a sorted view. Changes
+ * (a BAR is moved) fill a second view and switch to it; a reader that was overtaken looks again.
  * All I/O goes through dio_space_read()/write(): width, alignment, endianness and bounds are made
  * right there, so a device sees only accesses its region declared. */
 #pragma once
@@ -23,8 +23,10 @@ typedef enum {
 /* What a device declares about a block of registers. Static const.
  * @offset is relative to the region, aligned to @size, @offset + @size within it; @size is between
  * min_access and max_access. Narrower guest accesses are widened (read: shifted out; write:
- * read-modify-write only when @rmw), wider or misaligned ones are split. Called with the region's
- * lock held (DioRegion.lock), from any vCPU thread. */
+ * read-modify-write only when @rmw, else the other bytes are written as zero), wider or misaligned
+ * ones are split, lowest address first. Without @read zeros are read, without @write writes are
+ * ignored. Called with the region's lock held (DioRegion.lock) throughout one guest access, from
+ * any vCPU thread. */
 typedef struct {
   uint64_t (*read) (void *opaque, uint64_t offset, unsigned size);
   void (*write) (void *opaque, uint64_t offset, uint64_t value, unsigned size);
@@ -39,7 +41,7 @@ struct DioRegion {
   const DioRegionOps *ops;
   void *opaque;
   pthread_mutex_t *lock; /* the owning device's lock, or NULL: the device locks for itself */
-  uint64_t size;
+  uint64_t size;         /* a multiple of ops->min_access */
 };
 
 DioSpace *dio_space_new (void);
@@ -50,12 +52,15 @@ void dio_space_free (DioSpace *space);
 void dio_space_map_ram (DioSpace *space, DioGpa gpa, DioRam *ram, uint64_t offset, uint64_t length,
                         bool readonly);
 
-/* Maps an I/O region (which must outlive the mapping) at @gpa. A mapping that would overlap an
- * existing one is refused with false (a guest chooses BAR addresses). Any thread. */
+/* Maps an I/O region at @gpa. A mapping that would overlap an existing one, or is mapped already,
+ * is refused with false (a guest chooses BAR addresses). The region and its lock must stay in
+ * memory until no vCPU runs any more, unmapped or not. Any thread. */
 bool dio_space_map_io (DioSpace *space, DioGpa gpa, DioRegion *region);
 
-/* Removes the mapping of @region; when it returns no thread is inside its ops through this mapping
- * (unless called from those very ops). */
+/* Removes the mapping of @region, if there is one; when it returns no thread is inside its ops
+ * through this mapping and none will be (unless called from those very ops). It waits for threads
+ * inside the ops: hold no lock that the ops take themselves. Holding region->lock is fine, as those
+ * who still wait for it find the mapping gone. Any thread. */
 void dio_space_unmap_io (DioSpace *space, DioRegion *region);
 
 /* What is at a guest-physical page. */
@@ -63,7 +68,7 @@ typedef struct {
   DioRam *ram;         /* NULL for I/O and holes */
   uint64_t ram_offset; /* of the start of the page */
   bool readonly;
-  bool io; /* some region covers at least part of the page */
+  bool io; /* something covers part of the page: use dio_space_read()/write() */
 } DioPageInfo;
 DioPageInfo dio_space_lookup_page (DioSpace *space, DioGpa gpa);
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Guest RAM: one memfd mapping inside a large reservation that nothing else may enter. */
+#include "core/mem/mem-ram.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+
+/* Inaccessible address space before and behind the RAM: what a wrong 32-bit displacement reaches
+ * costs nothing to reserve. */
+#define GUARD_SIZE (UINT64_C (4) << 30)
+#define HUGE_PAGE_SIZE (UINT64_C (2) << 20)
+/* More than any host has; keeps all sums below far from overflow. */
+#define MAX_SIZE (UINT64_C (1) << 46)
+
+/* Bytes that the kernel says it can still give without swapping; UINT64_MAX when unknown. */
+static uint64_t
+available_memory (void)
+{
+  g_autofree char *text = NULL;
+  unsigned long long kib;
+  if (!g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    return UINT64_MAX;
+  const char *line = strstr (text, "\nMemAvailable:");
+  if (!line || sscanf (line, "\nMemAvailable: %llu", &kib) != 1)
+    return UINT64_MAX;
+  return (uint64_t) kib * 1024;
+}
+
+/* True when the kernel backs shared memory with huge pages for those who ask. */
+static bool
+huge_pages_offered (void)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents ("/sys/kernel/mm/transparent_hugepage/shmem_enabled", &text, NULL, NULL))
+    return false;
+  return !strstr (text, "[never]") && !strstr (text, "[deny]");
+}
+
+static bool
+fail_memory (uint64_t size, uint64_t available, GError **error)
+{
+  g_autofree char *wanted = g_format_size_full (size, G_FORMAT_SIZE_IEC_UNITS);
+  if (available == UINT64_MAX) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
+                 _ ("This computer cannot give the machine %s of memory. Close other programs, or "
+                    "give the machine less memory"),
+                 wanted);
+  } else {
+    g_autofree char *free_text = g_format_size_full (available, G_FORMAT_SIZE_IEC_UNITS);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
+                 _ ("The machine needs %s of memory, but this computer has only %s free. Close "
+                    "other programs, or give the machine less memory"),
+                 wanted, free_text);
+  }
+  return false;
+}
+
+static size_t
+reservation_size (const DioRam *ram)
+{
+  return ram->size + 2 * GUARD_SIZE + HUGE_PAGE_SIZE;
+}
+
+/* Start of the reservation that ram->host lies in. */
+static uint8_t *
+map_reserved (DioRam *ram)
+{
+  uint8_t *reserved = mmap (NULL, reservation_size (ram), PROT_NONE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED)
+    return NULL;
+  uintptr_t start =
+      ((uintptr_t) reserved + GUARD_SIZE + HUGE_PAGE_SIZE - 1) & ~(uintptr_t) (HUGE_PAGE_SIZE - 1);
+  uint8_t *host = mmap ((void *) start, ram->size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_FIXED | MAP_NORESERVE, ram->fd, 0);
+  if (host == MAP_FAILED) {
+    munmap (reserved, reservation_size (ram));
+    return NULL;
+  }
+  ram->host = host;
+  return reserved;
+}
+
+static bool
+allocate (DioRam *ram, const char *name, GError **error)
+{
+  ram->fd = memfd_create (name, MFD_CLOEXEC);
+  if (ram->fd < 0 || ftruncate (ram->fd, (off_t) ram->size) < 0)
+    return fail_memory (ram->size, UINT64_MAX, error);
+  ram->reserved = map_reserved (ram);
+  ram->page_flags = g_try_malloc0_n (ram->size / DIO_PAGE_SIZE, sizeof *ram->page_flags);
+  ram->page_write_gen = g_try_malloc0_n (ram->size / DIO_PAGE_SIZE, sizeof *ram->page_write_gen);
+  if (!ram->reserved || !ram->page_flags || !ram->page_write_gen)
+    return fail_memory (ram->size, UINT64_MAX, error);
+
+  ram->huge = madvise (ram->host, ram->size, MADV_HUGEPAGE) == 0 && huge_pages_offered ();
+  madvise (ram->host, ram->size, MADV_DONTDUMP);
+  madvise (ram->host, ram->size, MADV_DONTFORK);
+  return true;
+}
+
+DioRam *
+dio_ram_new (uint64_t size, const char *name, GError **error)
+{
+  if (size == 0 || size > MAX_SIZE) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("A machine cannot have %" G_GUINT64_FORMAT " bytes of memory"), size);
+    return NULL;
+  }
+  size = (size + HUGE_PAGE_SIZE - 1) & ~(HUGE_PAGE_SIZE - 1);
+  uint64_t available = available_memory ();
+  if (size > available) {
+    fail_memory (size, available, error);
+    return NULL;
+  }
+
+  DioRam *ram = g_new0 (DioRam, 1);
+  ram->size = size;
+  ram->fd = -1;
+  if (!allocate (ram, name, error)) {
+    dio_ram_free (ram);
+    return NULL;
+  }
+  return ram;
+}
+
+void
+dio_ram_free (DioRam *ram)
+{
+  if (!ram)
+    return;
+  if (ram->reserved)
+    munmap (ram->reserved, reservation_size (ram));
+  if (ram->fd >= 0)
+    close (ram->fd);
+  g_free ((void *) ram->page_flags);
+  g_free ((void *) ram->page_write_gen);
+  g_free (ram);
+}
+
+static DIO_NOINLINE void
+note_page (DioRam *ram, uint64_t page, uint8_t flags)
+{
+  if (flags & DIO_PAGE_CODE)
+    atomic_fetch_add_explicit (&ram->page_write_gen[page], 1, memory_order_release);
+  if (flags & DIO_PAGE_CLEAN)
+    atomic_fetch_and_explicit (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_CLEAN,
+                               memory_order_release);
+}
+
+void
+dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length)
+{
+  if (!length)
+    return;
+  /* Either whoever sets a flag sees the new bytes, or the flag is seen here. */
+  atomic_thread_fence (memory_order_seq_cst);
+  uint64_t last = (offset + length - 1) >> DIO_PAGE_SHIFT;
+  for (uint64_t page = offset >> DIO_PAGE_SHIFT; page <= last; page++) {
+    uint8_t flags = atomic_load_explicit (&ram->page_flags[page], memory_order_relaxed);
+    if (DIO_UNLIKELY (flags))
+      note_page (ram, page, flags);
+  }
+}
+
+void
+dio_ram_clear (DioRam *ram)
+{
+  if (fallocate (ram->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t) ram->size) < 0)
+    memset (ram->host, 0, ram->size);
+  dio_ram_note_write (ram, 0, ram->size);
+}
+
+uint64_t
+dio_ram_resident (DioRam *ram)
+{
+  struct stat status;
+  return fstat (ram->fd, &status) == 0 ? (uint64_t) status.st_blocks * 512 : 0;
+}
+
+void
+dio_ram_dirty_start (DioRam *ram)
+{
+  for (uint64_t page = 0; page < ram->size >> DIO_PAGE_SHIFT; page++)
+    atomic_fetch_or (&ram->page_flags[page], DIO_PAGE_CLEAN);
+}
+
+void
+dio_ram_dirty_stop (DioRam *ram)
+{
+  for (uint64_t page = 0; page < ram->size >> DIO_PAGE_SHIFT; page++)
+    atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_CLEAN);
+}
+
+uint64_t
+dio_ram_take_dirty (DioRam *ram, uint64_t first, uint64_t count, uint64_t *bitmap)
+{
+  uint64_t pages = ram->size >> DIO_PAGE_SHIFT;
+  uint64_t dirty = 0;
+  memset (bitmap, 0, (count + 63) / 64 * sizeof *bitmap);
+  for (uint64_t i = 0; i < count && first + i < pages; i++) {
+    if (atomic_load_explicit (&ram->page_flags[first + i], memory_order_relaxed) & DIO_PAGE_CLEAN)
+      continue;
+    atomic_fetch_or (&ram->page_flags[first + i], DIO_PAGE_CLEAN);
+    bitmap[i / 64] |= UINT64_C (1) << (i % 64);
+    dirty++;
+  }
+  return dirty;
+}
