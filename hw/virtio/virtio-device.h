@@ -13,6 +13,7 @@
  * a notification just signals a DioNotifier. Every hook below runs with DioDevice.lock held. */
 #pragma once
 
+#include "core/base/base-i18n.h"
 #include "hw/pci/pci-device.h"
 #include "hw/virtio/virtio-queue.h"
 
@@ -88,8 +89,14 @@ struct DioVirtioDevice {
 /* Properties that every virtio device has; first in its list. */
 /* clang-format off */
 #define DIO_VIRTIO_PROPERTIES                                                                     \
-  { "packed", "Packed rings", DIO_PROPERTY_BOOL, 0, 1, 1, NULL, NULL,                             \
-    offsetof (DioVirtioDevice, packed) }
+  {                                                                                               \
+      .name = "packed",                                                                           \
+      .title = N_ ("Packed rings"),                                                               \
+      .kind = DIO_PROPERTY_BOOL,                                                                  \
+      .maximum = 1,                                                                               \
+      .initial = 1,                                                                               \
+      .offset = offsetof (DioVirtioDevice, packed),                                               \
+  }
 /* clang-format on */
 
 /* To be called first by the device type's realize(), finalize(). @features: those of the device's
@@ -113,7 +120,7 @@ dio_virtio_has (const DioVirtioDevice *vdev, uint64_t features)
 
 /* True when queues may be worked: DRIVER_OK, not broken, not drained, not being reset, and the
  * function is a bus master. Lock held. */
-bool dio_virtio_is_live (const DioVirtioDevice *vdev);
+bool dio_virtio_is_live (DioVirtioDevice *vdev);
 
 /* Runs the work hook of queue @index on the loop soon. Any thread, with or without the lock. */
 void dio_virtio_queue_kick (DioVirtioDevice *vdev, unsigned index);

@@ -62,7 +62,6 @@ struct DioVirtQueue {
   uint32_t in_flight;        /* ring entries popped and not pushed */
   uint16_t pushed;           /* used entries since the driver was last interrupted */
   bool notify_armed;         /* the driver was asked to notify us */
-  bool interrupted;          /* split: the event index was consulted at least once */
   unsigned budget;           /* chains that may still be popped in this run */
   bool budget_exhausted;     /* pop() stopped because of it */
   const char *error;         /* static string; the queue is broken */

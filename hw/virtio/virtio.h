@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The virtio device types, for boards: make with dio_device_new(), give the host side below, plug
+ * into a PCI bus, attach. Display and input devices take their host sides from the machine. */
+#pragma once
+
+#include "core/backend/backend-block.h"
+#include "core/backend/backend-char.h"
+#include "core/vm/vm-device.h"
+
+extern const DioDeviceType dio_virtio_blk_type;
+extern const DioDeviceType dio_virtio_console_type;
+extern const DioDeviceType dio_virtio_gpu_type;
+extern const DioDeviceType dio_virtio_keyboard_type;
+extern const DioDeviceType dio_virtio_rng_type;
+extern const DioDeviceType dio_virtio_tablet_type;
+
+/* The disk image of a virtio-blk, before attach; the device owns it and frees it. Without one the
+ * device is an empty disk. */
+void dio_virtio_blk_set_block (DioDevice *dev, DioBlock *block);
+
+/* The host side of a virtio-console, before attach; borrowed, outlives the device. */
+void dio_virtio_console_set_char (DioDevice *dev, DioChar *chr);
