@@ -64,17 +64,22 @@
  *                                                  dio_fp_<name> (uint8_t *flags, a...): no
  *                                                  rounding (comparisons)
  *               FP_PURE1 (name, a)                 dio_fp_<name> (a): neither (classification)
- *   System      SYSTEM0 (name)  SYSTEM1 (name, v)  SYSTEM2 (name, v, w)
- *                                                  the guest's privileged function <name>: may
- * trap, may have any effect on the CPU CSR_CHECK ([csr], [write])  CSR_READ ([csr])  CSR_WRITE
- * ([csr], v) Enders      NEXT                               go on with the next instruction
+ *   System      SYSTEM0 (name)                     the guest's privileged function <name>: may
+ *                                                  trap, may have any effect on the CPU
+ *               CSR ([op], [csr], v)               a control register access: the old value
+ *               CACHE_BLOCK ([op], address)        cache block management; may trap
+ *               FENCE_VMA ([has va], va, [has asid], asid)
+ *   Enders      NEXT                               go on with the next instruction
  *               BRANCH_IF (c, [offset])            to PC + offset when c != 0
  *               JUMP ([offset])                    to PC + offset
  *               JUMP_REGISTER (v)                  to v (the caller clears bit 0)
- *               RAISE ([exception], tval)  ILLEGAL          always trap
- *               NEXT_CHANGED                       NEXT after something that may have changed
+ *               RAISE ([exception], tval)          always traps
+ *               ILLEGAL                            always traps
+ *               ENVIRONMENT_CALL                   always traps, with the code of the privilege
+ *               NEXT_CHANGED ([whether])           NEXT after something that may have changed
  *                                                  translation, privilege or pending interrupts
- *               RETURN_TO_PC                       hart->pc was set by a system operation
+ *               NEXT_HALTED                        NEXT once an interrupt is pending
+ *               RETURN_TO_PC                       a system operation has set the PC
  *
  * FP arithmetic takes and gives raw bits (single precision in the low half); arguments are
  * converted to the C parameter types of the function, and results from its return type (uint32_t is
