@@ -66,30 +66,45 @@ dio_tlb_clear (DioTlb *tlb)
   *tlb = (DioTlb){ 0 };
 }
 
-/* Remembers that @set holds slices of the big page at @va. When the list is full, the range that
- * grows least takes it in. */
+/* The mask of the smallest aligned range that covers both. */
+static uint64_t
+join_mask (DioGva base_a, uint64_t mask_a, DioGva base_b, uint64_t mask_b)
+{
+  uint64_t mask = mask_a & mask_b;
+  uint64_t differ = base_a ^ base_b;
+  return differ ? mask & ~(UINT64_MAX >> __builtin_clzll (differ)) : mask;
+}
+
+/* Remembers that @set holds slices of the big page at @va. When the list is full, the two ranges
+ * that are nearest to each other become one: a guest kernel's direct map and its text stay apart,
+ * and with them the addresses between. */
 static void
 note_big (DioTlbSet *set, DioGva va, uint64_t mask)
 {
-  unsigned best = 0;
-  uint64_t best_mask = 0;
-  for (unsigned i = 0; i < set->n_big; i++) {
-    uint64_t joined = mask & set->big[i].mask;
-    while ((set->big[i].base ^ va) & joined)
-      joined <<= 1;
-    if (joined == set->big[i].mask)
+  for (unsigned i = 0; i < set->n_big; i++)
+    if ((va & set->big[i].mask) == set->big[i].base
+        && (mask & set->big[i].mask) == set->big[i].mask)
       return;
-    if (i == 0 || joined > best_mask) {
-      best = i;
-      best_mask = joined;
+  set->big[set->n_big].base = va & mask;
+  set->big[set->n_big].mask = mask;
+  if (++set->n_big <= DIO_TLB_BIG)
+    return;
+
+  unsigned first = 0, second = 1;
+  uint64_t best = 0;
+  for (unsigned i = 0; i < set->n_big; i++)
+    for (unsigned j = i + 1; j < set->n_big; j++) {
+      uint64_t joined =
+          join_mask (set->big[i].base, set->big[i].mask, set->big[j].base, set->big[j].mask);
+      if (joined >= best) { /* more mask bits: a smaller range */
+        best = joined;
+        first = i;
+        second = j;
+      }
     }
-  }
-  if (set->n_big < DIO_TLB_BIG) {
-    best = set->n_big++;
-    best_mask = mask;
-  }
-  set->big[best].base = va & best_mask;
-  set->big[best].mask = best_mask;
+  set->big[first].base &= best;
+  set->big[first].mask = best;
+  set->big[second] = set->big[--set->n_big];
 }
 
 /* Moves a first-level entry to the victim level. */
@@ -207,15 +222,19 @@ dio_tlb_flush_local (DioTlbSet *set)
 }
 
 static DIO_ALWAYS_INLINE void
-drop_write (DioTlbEntry *entry, const uint8_t *host)
+drop_write (DioTlbEntry *entry, const uint8_t *host, DioRam *note)
 {
   /* An invalid tag plus an addend is never page-aligned, so it equals no @host. */
-  if (!host || entry->write + entry->addend == (uintptr_t) host)
-    entry->write = DIO_TLB_INVALID;
+  if (host ? entry->write + entry->addend != (uintptr_t) host : entry->write == DIO_TLB_INVALID)
+    return;
+  const uint8_t *page = (const uint8_t *) (entry->write + entry->addend);
+  entry->write = DIO_TLB_INVALID;
+  if (note && page >= note->host && page < note->host + note->size)
+    dio_ram_note_write (note, page - note->host, DIO_PAGE_SIZE);
 }
 
 void
-dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host)
+dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host, DioRam *note)
 {
   for (unsigned s = 0; s < tlb->n_sets; s++) {
     DioTlbSet *set = &tlb->sets[s];
@@ -223,10 +242,10 @@ dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host)
       unsigned group = __builtin_ctzll (used);
       DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
       for (unsigned i = 0; i < DIO_TLB_GROUP_ENTRIES; i++)
-        drop_write (&entries[i], host);
+        drop_write (&entries[i], host, note);
     }
     if (set->victims_used)
       for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
-        drop_write (&set->victims[v], host);
+        drop_write (&set->victims[v], host, note);
   }
 }

@@ -52,8 +52,8 @@ typedef struct {
   uint8_t victim_next;
   uint8_t n_big;
   struct {
-    uint64_t base, mask; /* covers addresses a with (a & mask) == base */
-  } big[DIO_TLB_BIG];
+    uint64_t base, mask;  /* covers addresses a with (a & mask) == base */
+  } big[DIO_TLB_BIG + 1]; /* one more while two are being joined */
 } DioTlbSet;
 
 typedef struct {
@@ -141,5 +141,6 @@ void dio_tlb_flush_page (DioTlbSet *set, DioGva va);
 /* What was entered with DIO_TLB_LOCAL. */
 void dio_tlb_flush_local (DioTlbSet *set);
 /* Drops the write tags of all entries of all sets that point to the 4 KiB of host memory at @host,
- * or of all entries with NULL. */
-void dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host);
+ * or of all entries with NULL. With @note the pages that lost one are noted as written in that RAM
+ * (dio_ram_note_write()): until now the vCPU may have written them unseen. */
+void dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host, DioRam *note);

@@ -76,7 +76,7 @@ typedef struct DioRiscv64 {
 
   /* Privileged state. */
   uint64_t mstatus, mie, mideleg, medeleg, mtvec, mscratch, mepc, mcause, mtval, mcounteren,
-      menvcfg, mcountinhibit, mseccfg;
+      menvcfg, mcountinhibit;
   uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
   uint64_t pmpcfg[16]; /* one byte used per entry */
   uint64_t pmpaddr[64];
@@ -181,7 +181,10 @@ DioIrq dio_rv_irq (DioMachine *machine, unsigned index, unsigned irq);
 void dio_rv_set_entry (DioCpu *cpu, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a2);
 /* The timebase in Hz (rdtime, mtime): 10 MHz of virtual time. */
 #define DIO_RV_TIMEBASE_HZ 10000000
-/* ISA string for the device tree ("rv64imafdch_zicsr_..."), the multi-letter extension list, and
+/* ISA string for the device tree ("rv64imafdc_zicbom_..."), the multi-letter extension list, and
  * the largest MMU mode ("riscv,sv57"). */
 extern const char dio_rv_isa_string[];
-extern const char *const dio_rv_isa_extensions[];
+extern const char *const dio_rv_isa_extensions[]; /* ends with NULL */
+extern const char dio_rv_mmu_type[];
+/* Bytes of a cache block of cbo.* (riscv,cbom-block-size, riscv,cboz-block-size). */
+#define DIO_RV_CBO_BLOCK 64

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What riscv64 accesses do when the TLB does not have their page: slow paths of loads, stores,
+ * atomics and fetches, devices, misalignment, and the cache-block operations. */
+#include <string.h>
+
+#include "core/guest/riscv64/riscv64-priv.h"
+
+/* ---- Loads and stores ---- */
+
+/* Aligned accesses are single-copy atomic; the guest's byte order is little-endian as the host's.
+ */
+static uint64_t
+read_host (const uint8_t *host, unsigned size)
+{
+  uint64_t value = 0;
+  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
+    memcpy (&value, host, size);
+    return value;
+  }
+  switch (size) {
+  case 1:
+    return __atomic_load_n (host, __ATOMIC_RELAXED);
+  case 2:
+    return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
+  case 4:
+    return __atomic_load_n ((const uint32_t *) (const void *) host, __ATOMIC_RELAXED);
+  default:
+    return __atomic_load_n ((const uint64_t *) (const void *) host, __ATOMIC_RELAXED);
+  }
+}
+
+static void
+write_host (uint8_t *host, unsigned size, uint64_t value)
+{
+  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
+    memcpy (host, &value, size);
+    return;
+  }
+  switch (size) {
+  case 1:
+    __atomic_store_n (host, value, __ATOMIC_RELAXED);
+    break;
+  case 2:
+    __atomic_store_n ((uint16_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  case 4:
+    __atomic_store_n ((uint32_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  default:
+    __atomic_store_n ((uint64_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  }
+}
+
+static DIO_ALWAYS_INLINE bool
+crosses_page (DioGva va, unsigned size)
+{
+  return (va & DIO_PAGE_MASK) + size > DIO_PAGE_SIZE;
+}
+
+/* Before an access to a device: what others asked of us happens first, so that a guest that sends
+ * an interrupt to another hart has its earlier stores to code seen (dio_rv_service_requests()). */
+static void
+before_io (DioRiscv64 *hart)
+{
+  if (DIO_UNLIKELY (atomic_load_explicit (&hart->requests, memory_order_relaxed)))
+    dio_rv_service_requests (hart);
+}
+
+static DioRvExc
+load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
+{
+  /* A misaligned access within a page that is there, or a page in the victim level. */
+  const uint8_t *host = dio_tlb_hit_read (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  if (!host && dio_tlb_recall (hart->tlb.data_set, va, DIO_TLB_READ))
+    host = dio_tlb_hit_read (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  if (host) {
+    *value = read_host (host + (va & (size - 1)), size);
+    return DIO_RV_EXC_NONE;
+  }
+  RvPage page;
+  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_LOAD,
+                               rv_data_privilege (hart), &page);
+  if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
+    return exc;
+  if (DIO_LIKELY (page.info.ram)) {
+    *value = read_host (page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
+    return DIO_RV_EXC_NONE;
+  }
+  before_io (hart);
+  hart->cpu.stats.mmio_reads++;
+  if (dio_space_read (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+      == DIO_ACCESS_OK)
+    return DIO_RV_EXC_NONE;
+  hart->exc_tval = va;
+  return DIO_RV_EXC_LOAD_ACCESS;
+}
+
+/* @length bytes (1 to 7) at @va, within a page. */
+static DioRvExc
+load_bytes (DioRiscv64 *hart, DioGva va, unsigned length, uint64_t *value)
+{
+  *value = 0;
+  for (unsigned i = 0; i < length; i++) {
+    uint64_t byte;
+    DioRvExc exc = load_page (hart, va + i, 1, &byte);
+    if (exc != DIO_RV_EXC_NONE)
+      return exc;
+    *value |= byte << (8 * i);
+  }
+  return DIO_RV_EXC_NONE;
+}
+
+DioRvExc
+dio_rv_load_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
+{
+  if (DIO_LIKELY (!crosses_page (va, size)))
+    return load_page (hart, va, size, value);
+  unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
+  uint64_t low, high;
+  DioRvExc exc = load_bytes (hart, va, first, &low);
+  if (exc == DIO_RV_EXC_NONE)
+    exc = load_bytes (hart, va + first, size - first, &high);
+  if (exc == DIO_RV_EXC_NONE)
+    *value = low | high << (8 * first);
+  return exc;
+}
+
+static DioRvExc
+store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
+{
+  uint8_t *host = dio_tlb_hit_write (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  if (!host && dio_tlb_recall (hart->tlb.data_set, va, DIO_TLB_WRITE))
+    host = dio_tlb_hit_write (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  if (host) {
+    write_host (host + (va & (size - 1)), size, value);
+    return DIO_RV_EXC_NONE;
+  }
+  RvPage page;
+  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_STORE,
+                               rv_data_privilege (hart), &page);
+  if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
+    return exc;
+  if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
+    uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
+    write_host (page.info.ram->host + offset, size, value);
+    dio_ram_note_write (page.info.ram, offset, size);
+    return DIO_RV_EXC_NONE;
+  }
+  before_io (hart);
+  hart->cpu.stats.mmio_writes++;
+  if (dio_space_write (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+      == DIO_ACCESS_OK)
+    return DIO_RV_EXC_NONE;
+  hart->exc_tval = va;
+  return DIO_RV_EXC_STORE_ACCESS;
+}
+
+DioRvExc
+dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
+{
+  if (DIO_LIKELY (!crosses_page (va, size)))
+    return store_page (hart, va, size, value);
+  /* Both pages must be writable before the first byte is written. */
+  unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
+  RvPage page;
+  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, first, DIO_RV_STORE,
+                               rv_data_privilege (hart), &page);
+  if (exc == DIO_RV_EXC_NONE)
+    exc = rv_translate (hart, hart->tlb.data_set, va + first, size - first, DIO_RV_STORE,
+                        rv_data_privilege (hart), &page);
+  for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < size; i++)
+    exc = store_page (hart, va + i, 1, (value >> (8 * i)) & 0xff);
+  return exc;
+}
+
+DioRvExc
+dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioRvAccess access, void **host,
+                       DioGpa *gpa)
+{
+  if (DIO_UNLIKELY (va & (size - 1))) {
+    hart->exc_tval = va;
+    return access == DIO_RV_LOAD ? DIO_RV_EXC_LOAD_MISALIGNED : DIO_RV_EXC_STORE_MISALIGNED;
+  }
+  RvPage page;
+  DioRvExc exc =
+      rv_translate (hart, hart->tlb.data_set, va, size, access, rv_data_privilege (hart), &page);
+  if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
+    return exc;
+  if (DIO_UNLIKELY (!page.info.ram || (access == DIO_RV_STORE && page.info.readonly))) {
+    hart->exc_tval = va;
+    return rv_access_fault (access);
+  }
+  uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
+  *host = page.info.ram->host + offset;
+  *gpa = page.gpa | (va & DIO_PAGE_MASK);
+  if (access == DIO_RV_STORE)
+    dio_ram_note_write (page.info.ram, offset, size);
+  return DIO_RV_EXC_NONE;
+}
+
+DioRvExc
+dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **ram,
+                   uint64_t *ram_offset)
+{
+  RvPage page;
+  unsigned size = va & 2 ? 2 : 4;
+  DioRvExc exc = rv_translate (hart, hart->tlb.code_set, va, size, DIO_RV_FETCH, hart->priv, &page);
+  if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
+    return exc;
+  if (DIO_UNLIKELY (!page.info.ram)) {
+    hart->exc_tval = va;
+    return DIO_RV_EXC_FETCH_ACCESS;
+  }
+  hart->fetch_partial = page.pmp_mixed;
+  *host = page.info.ram->host + page.info.ram_offset;
+  *ram = page.info.ram;
+  *ram_offset = page.info.ram_offset;
+  return DIO_RV_EXC_NONE;
+}
+
+/* ---- Cache-block operations ---- */
+
+enum {
+  CBO_INVAL = 0,
+  CBO_CLEAN = 1,
+  CBO_FLUSH = 2,
+  CBO_ZERO = 4,
+};
+
+/* Does xenvcfg at all levels above the hart's privilege have all of @bits? For cbo.inval, any bit.
+ */
+static bool
+envcfg_allows (const DioRiscv64 *hart, uint64_t bits)
+{
+  if (hart->priv < DIO_RV_M && !(hart->menvcfg & bits))
+    return false;
+  return hart->priv != DIO_RV_U || (hart->senvcfg & bits);
+}
+
+DioRvExc
+dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
+{
+  bool allowed;
+  switch (op) {
+  case CBO_INVAL:
+    allowed = envcfg_allows (hart, RV_ENVCFG_CBIE);
+    break;
+  case CBO_CLEAN:
+  case CBO_FLUSH:
+    allowed = envcfg_allows (hart, RV_ENVCFG_CBCFE);
+    break;
+  case CBO_ZERO:
+    allowed = envcfg_allows (hart, RV_ENVCFG_CBZE);
+    break;
+  default:
+    allowed = false;
+    break;
+  }
+  if (!allowed)
+    return DIO_RV_EXC_ILLEGAL;
+
+  RvPage page;
+  DioGva block = va & ~(DioGva) (DIO_RV_CBO_BLOCK - 1);
+  DioRvExc exc;
+  if (op == CBO_ZERO) {
+    exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
+                        rv_data_privilege (hart), &page);
+    for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < DIO_RV_CBO_BLOCK; i += 8)
+      exc = store_page (hart, block + i, 8, 0);
+    if (exc != DIO_RV_EXC_NONE)
+      hart->exc_tval = va;
+    return exc;
+  }
+  /* Memory is coherent: the rest is the check that a load or a store would be allowed. What is
+   * reported is a store. */
+  exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_LOAD,
+                      rv_data_privilege (hart), &page);
+  if (exc != DIO_RV_EXC_NONE)
+    exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
+                        rv_data_privilege (hart), &page);
+  if (exc != DIO_RV_EXC_NONE)
+    hart->exc_tval = va;
+  return exc;
+}
