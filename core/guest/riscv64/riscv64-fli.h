@@ -49,5 +49,5 @@ dio_rv_fli64 (unsigned index)
     return UINT64_C (0x0010000000000000);
   if (index >= 30)
     return index == 30 ? DIO_FP64_INF : DIO_FP64_NAN;
-  return (single >> 31 << 63) | (((single & 0x7fffffff) << 29) + (UINT64_C (1023 - 127) << 52));
+  return (single >> 31 << 63) | (((single & 0x7fffffff) << 29) + (UINT64_C (896) << 52));
 }
