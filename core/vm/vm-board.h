@@ -12,11 +12,13 @@ struct DioBoardType {
   uint64_t minimum_memory, maximum_memory; /* bytes */
   unsigned maximum_cpus;
 
-  /* Creates RAM, vCPUs and devices of @machine from its configuration. Control thread. */
+  /* Creates RAM (machine->ram, which the machine frees), vCPUs and devices of @machine from its
+   * configuration, which dio_machine_new() has checked against the fields above. Control thread. */
   bool (*build) (DioMachine *machine, GError **error);
   /* Loads firmware, kernel and device tree into RAM and sets the vCPUs' entry state. Called at
    * power-on and after every reset, all vCPUs stopped, devices reset. */
   bool (*load) (DioMachine *machine, GError **error);
-  /* Frees what build() kept in machine's board data. */
+  /* Frees what build() kept in machine's board data, also after a build() that failed. Devices and
+   * vCPUs are gone by then. May be NULL. */
   void (*finalize) (DioMachine *machine);
 };

@@ -10,7 +10,7 @@ typedef struct DioCpu DioCpu;
 typedef struct DioCpuType DioCpuType;
 typedef struct DioMachine DioMachine;
 
-/* Why dio_cpu run returned to the vCPU loop. */
+/* Why run() returned to the vCPU loop. */
 typedef enum {
   DIO_EXIT_KICK, /* somebody asked: pause, stop, reset; look at the machine's state */
   DIO_EXIT_HALT, /* nothing to do until an interrupt (WFI): the loop sleeps */
@@ -49,17 +49,35 @@ struct DioCpuType {
   void (*dump) (DioCpu *cpu, GString *out);
 };
 
-/* The common head of every CPU instance. */
+/* Values of DioCpu.kicked. */
+enum {
+  DIO_KICK_NONE = 0,
+  DIO_KICK_PENDING = 1,
+  DIO_KICK_SLEEPING = 2, /* the vCPU thread waits for a kick; never seen inside run() */
+};
+
+/* The common head of every CPU instance.
+ *
+ * Kick and halt. Who wants something of a running CPU first makes it known (an interrupt line, a
+ * request flag), then calls dio_cpu_kick(). The vCPU loop sets `kicked` to DIO_KICK_NONE before
+ * each run(), never run() itself; run() looks for requests and interrupts when it is entered, polls
+ * `kicked` after that, and returns DIO_EXIT_KICK when it is not DIO_KICK_NONE. So nothing that was
+ * made known before a kick is overlooked. When run() returns DIO_EXIT_HALT the loop announces in
+ * `kicked` that it will sleep, asks has_work() once more, and sleeps until the next kick. */
 struct DioCpu {
   const DioCpuType *type;
   DioMachine *machine;
   DioSpace *space;
   unsigned index;
-  /* Set by anybody to make run() return or look at its requests soon; polled by the engine on
-   * back-edges and at instruction-count bounds (latency under 100 us). */
+  /* Set by dio_cpu_kick(); polled by the engine on back-edges and at instruction-count bounds
+   * (latency under 100 us). */
   _Atomic uint32_t kicked;
   DioCpuStats stats;
 };
 
-/* Makes @cpu leave run() or wake from halt. Any thread, any lock held except the vCPU's own. */
+/* Makes @cpu leave run() or wake from halt. Any thread, any lock held. A few ns when the CPU runs
+ * or is kicked already, one system call when it sleeps. */
 void dio_cpu_kick (DioCpu *cpu);
+
+/* What the vCPU thread does after DIO_EXIT_HALT: sleeps until has_work() or a kick. */
+void dio_cpu_sleep (DioCpu *cpu);

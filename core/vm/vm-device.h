@@ -65,7 +65,8 @@ struct DioDeviceType {
    * resume(). Control thread. May be NULL. */
   void (*drain) (DioDevice *dev);
   void (*resume) (DioDevice *dev);
-  /* Frees what realize() made. Machine stopped. */
+  /* Frees what realize() made; also called after a realize() that failed midway. Machine stopped.
+   */
   void (*finalize) (DioDevice *dev);
   /* Adds this device's node to the flattened device tree (libfdt sequential write); system bus
    * devices only. @phandle of the interrupt parent is the board's business. May be NULL. */
@@ -78,12 +79,14 @@ struct DioDevice {
   DioMachine *machine;
   pthread_mutex_t lock;
   DioRateLimit log_limit;
+  bool realized; /* realize() was called */
 };
 
 /* A new instance with initial property values and an initialised lock; not realized. */
 DioDevice *dio_device_new (const DioDeviceType *type, const char *name);
 
-/* Sets a property from text, with range check. */
+/* Sets a property from text, with range check. Booleans are true/false/on/off/yes/no/1/0; numbers
+ * are decimal or 0x hexadecimal, with K, M, G or T for powers of 1024. Before attach. */
 bool dio_device_set (DioDevice *dev, const char *property, const char *value, GError **error);
 
 /* Realizes @dev and hands it to @machine, which owns it on success and failure alike. */
@@ -91,7 +94,10 @@ bool dio_device_attach (DioDevice *dev, DioMachine *machine, GError **error);
 
 void dio_device_free (DioDevice *dev);
 
-/* Visits the device's section, as snapshots do. */
+/* Puts the device into its cold state. Takes its lock. */
+void dio_device_reset (DioDevice *dev);
+
+/* Visits the device's section, as snapshots do. Takes its lock. */
 void dio_device_visit (DioDevice *dev, DioVisitor *visitor);
 
 #define dio_device_guest_error(dev, ...) dio_log_guest (&(dev)->log_limit, (dev)->name, __VA_ARGS__)

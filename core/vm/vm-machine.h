@@ -130,7 +130,9 @@ void dio_machine_free (DioMachine *machine);
 /* Result of a command: error is NULL on success, and freed after the call. Control thread. */
 typedef void (*DioMachineDone) (DioMachine *machine, const GError *error, void *data);
 
-/* Commands, queued and run in order by the control thread; @done may be NULL. */
+/* Commands, queued and run in order by the control thread; @done may be NULL. What is so already
+ * (pausing a paused machine, stopping a stopped one) succeeds; what cannot be in the present state
+ * fails with DIO_ERROR_BUSY. */
 void dio_machine_start (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_pause (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_resume (DioMachine *machine, DioMachineDone done, void *data);
@@ -144,6 +146,11 @@ DioMachineState dio_machine_get_state (DioMachine *machine);
  * stops at its next poll. */
 void dio_machine_guest_power_off (DioMachine *machine, DioStopReason reason, int exit_code);
 void dio_machine_guest_reset (DioMachine *machine);
+
+/* Something needs attention: an event of kind DIO_EVENT_ERROR, and when @fatal the machine stops
+ * with DIO_STOP_ERROR. Any thread; returns at once. */
+void dio_machine_report (DioMachine *machine, bool fatal, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
 
 /* A power button exists: called by a board or device in realize; NULL otherwise (the command then
  * fails with DIO_ERROR_UNSUPPORTED). */

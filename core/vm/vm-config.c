@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The configuration of a machine: plain data, and the check of all that can be wrong with it before
+ * anything is built. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/vm/vm-private.h"
+
+static void
+disk_free (void *data)
+{
+  DioDiskConfig *disk = data;
+  g_free (disk->path);
+  g_free (disk->format);
+  g_free (disk);
+}
+
+DioMachineConfig *
+dio_machine_config_new (void)
+{
+  DioMachineConfig *config = g_new0 (DioMachineConfig, 1);
+  config->disks = g_ptr_array_new_with_free_func (disk_free);
+  config->cpus = 1;
+  return config;
+}
+
+void
+dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const char *format,
+                             bool readonly)
+{
+  DioDiskConfig *disk = g_new0 (DioDiskConfig, 1);
+  disk->path = g_strdup (path);
+  disk->format = g_strdup (format);
+  disk->readonly = readonly;
+  if (!config->disks)
+    config->disks = g_ptr_array_new_with_free_func (disk_free);
+  g_ptr_array_add (config->disks, disk);
+}
+
+DioMachineConfig *
+dio_machine_config_copy (const DioMachineConfig *config)
+{
+  DioMachineConfig *copy = g_new0 (DioMachineConfig, 1);
+  *copy = *config;
+  copy->name = g_strdup (config->name);
+  copy->board = g_strdup (config->board);
+  copy->firmware = g_strdup (config->firmware);
+  copy->kernel = g_strdup (config->kernel);
+  copy->initrd = g_strdup (config->initrd);
+  copy->append = g_strdup (config->append);
+  copy->disks = g_ptr_array_new_with_free_func (disk_free);
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    dio_machine_config_add_disk (copy, disk->path, disk->format, disk->readonly);
+  }
+  return copy;
+}
+
+void
+dio_machine_config_free (DioMachineConfig *config)
+{
+  if (!config)
+    return;
+  g_free (config->name);
+  g_free (config->board);
+  g_free (config->firmware);
+  g_free (config->kernel);
+  g_free (config->initrd);
+  g_free (config->append);
+  g_clear_pointer (&config->disks, g_ptr_array_unref);
+  g_free (config);
+}
+
+/* ---- Checks ---- */
+
+/* The ids of the boards for @arch, or the architectures that have boards when @arch is NONE. */
+static char *
+list_known (const DioBoardType *const *boards, DioArch arch)
+{
+  g_autoptr (GString) list = g_string_new (NULL);
+  for (; boards && *boards; boards++) {
+    const char *word = arch ? (*boards)->id : dio_arch_to_string ((*boards)->arch);
+    if ((arch && (*boards)->arch != arch) || strstr (list->str, word))
+      continue;
+    g_string_append_printf (list, "%s%s", list->len ? ", " : "", word);
+  }
+  return g_strdup (list->len ? list->str : _ ("none"));
+}
+
+static const DioBoardType *
+find_board (const DioMachineConfig *config, const DioBoardType *const *boards, GError **error)
+{
+  const char *arch = dio_arch_to_string (config->arch);
+  bool arch_known = false;
+  for (const DioBoardType *const *board = boards; board && *board; board++) {
+    if ((*board)->arch != config->arch)
+      continue;
+    arch_known = true;
+    if (!config->board || strcmp (config->board, (*board)->id) == 0)
+      return *board;
+  }
+
+  g_autofree char *known = list_known (boards, arch_known ? config->arch : DIO_ARCH_NONE);
+  if (!arch)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("The machine has no architecture; choose one of: %s"), known);
+  else if (!arch_known)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("This version of Diorama cannot run machines of the architecture %s; it can "
+                    "run: %s"),
+                 arch, known);
+  else
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("There is no board “%s” for %s; choose one of: %s"), config->board, arch,
+                 known);
+  return NULL;
+}
+
+static bool
+check_sizes (const DioMachineConfig *config, const DioBoardType *board, GError **error)
+{
+  if (config->memory < board->minimum_memory || config->memory > board->maximum_memory) {
+    g_autofree char *asked = g_format_size_full (config->memory, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *least = g_format_size_full (board->minimum_memory, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *most = g_format_size_full (board->maximum_memory, G_FORMAT_SIZE_IEC_UNITS);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("A machine with %s of memory is not possible; the board “%s” takes %s to %s"),
+                 asked, board->id, least, most);
+    return false;
+  }
+  if (config->cpus < 1 || config->cpus > board->maximum_cpus) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("A machine with %u CPUs is not possible; the board “%s” takes 1 to %u"),
+                 config->cpus, board->id, board->maximum_cpus);
+    return false;
+  }
+  if (config->width > DIO_DISPLAY_MAX_SIZE || config->height > DIO_DISPLAY_MAX_SIZE) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("A screen of %u×%u pixels is not possible; at most %d×%d are"), config->width,
+                 config->height, DIO_DISPLAY_MAX_SIZE, DIO_DISPLAY_MAX_SIZE);
+    return false;
+  }
+  return true;
+}
+
+static bool
+check_engine (const DioMachineConfig *config, GError **error)
+{
+  switch (config->engine) {
+  case DIO_ENGINE_AUTO:
+  case DIO_ENGINE_INTERPRETER:
+    return true;
+  case DIO_ENGINE_COMPILER:
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("This version of Diorama has no compiling engine yet; choose the engine "
+                    "“interpreter” or “auto”"));
+    return false;
+  }
+  g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, _ ("There is no engine number %d"),
+               (int) config->engine);
+  return false;
+}
+
+/* @what: "The kernel", ... Opens without blocking: somebody may have named a FIFO. */
+static bool
+check_file (const char *what, const char *path, bool writable, bool disk, GError **error)
+{
+  struct stat status;
+  int fd = open (path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    if (errno == ENOENT)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("%s “%s” does not exist"), what, path);
+    else if (errno == EISDIR)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is a folder, not a file"), what,
+                   path);
+    else
+      dio_set_error_errno (error, errno, _ ("%s “%s” could not be opened"), what, path);
+    return false;
+  }
+  bool known = fstat (fd, &status) == 0;
+  close (fd);
+  if (known && S_ISDIR (status.st_mode)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is a folder, not a file"), what,
+                 path);
+    return false;
+  }
+  if (!known || (!S_ISREG (status.st_mode) && !(disk && S_ISBLK (status.st_mode)))) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is not a regular file"), what,
+                 path);
+    return false;
+  }
+  if (S_ISREG (status.st_mode) && status.st_size == 0) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is empty"), what, path);
+    return false;
+  }
+  return true;
+}
+
+static bool
+check_files (const DioMachineConfig *config, GError **error)
+{
+  if (config->firmware && !check_file (_ ("The firmware"), config->firmware, false, false, error))
+    return false;
+  if (config->kernel && !check_file (_ ("The kernel"), config->kernel, false, false, error))
+    return false;
+  if (config->initrd
+      && !check_file (_ ("The initial RAM disk"), config->initrd, false, false, error))
+    return false;
+  if (config->initrd && !config->kernel) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("The initial RAM disk “%s” needs a kernel beside it"), config->initrd);
+    return false;
+  }
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    if (g_strcmp0 (disk->format, "raw") != 0) {
+      g_set_error (
+          error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+          _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” only"),
+          disk->path, disk->format ? disk->format : "");
+      return false;
+    }
+    if (!check_file (_ ("The disk"), disk->path, !disk->readonly, true, error))
+      return false;
+  }
+  return true;
+}
+
+const DioBoardType *
+dio_machine_check_config (const DioMachineConfig *config, const DioBoardType *const *boards,
+                          GError **error)
+{
+  const DioBoardType *board = find_board (config, boards, error);
+  if (!board || !check_sizes (config, board, error) || !check_engine (config, error)
+      || !check_files (config, error))
+    return NULL;
+  return board;
+}
