@@ -40,7 +40,10 @@ typedef struct {
 DioInput *dio_input_new (void);
 void dio_input_free (DioInput *input);
 
-/* Sinks. Returns an id for removal; after removal returns no call is in progress. Any thread. */
+/* Sinks. Each event goes to one: the newest that wants its kind; buttons and wheel to an absolute
+ * pointer before a relative one. A sink may call dio_input_set_leds() from events(), nothing else
+ * here, and must not add or remove itself with a lock held that events() takes. Returns an id for
+ * removal; after removal returns no call is in progress. Any thread. */
 unsigned dio_input_add_sink (DioInput *input, unsigned wants, const DioInputSinkOps *ops,
                              void *opaque);
 void dio_input_remove_sink (DioInput *input, unsigned id);

@@ -303,7 +303,7 @@ run_command (DioMachine *machine, const Command *command, GError **error)
     do_report (machine, command);
     return true;
   case COMMAND_QUIT:
-    return true;
+    return !is_on (machine) || do_stop (machine);
   }
   return true;
 }
@@ -559,8 +559,6 @@ dio_machine_free (DioMachine *machine)
   struct DioMachinePrivate *priv = machine->priv;
   if (priv->control_started) {
     g_return_if_fail (!pthread_equal (priv->control, pthread_self ()));
-    if (state_of (machine) != DIO_MACHINE_CREATED)
-      enqueue_plain (machine, COMMAND_STOP, NULL, NULL);
     enqueue_plain (machine, COMMAND_QUIT, NULL, NULL);
     pthread_join (priv->control, NULL);
   }
