@@ -1,0 +1,1188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * virtio-gpu: a 2D display (virtio 1.3 section 5.7).
+ *
+ * The guest draws into its own pages, copies rectangles of them into resources (host memory, under
+ * a quota), makes a resource the contents of a scan-out, and flushes. Commands are finished when
+ * they are answered, so a fence is honoured by answering. Everything but the preferred sizes, which
+ * the presenting side sends from any thread, belongs to the device's lock. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/backend/backend-display.h"
+#include "core/base/base-error.h"
+#include "core/vm/vm-machine.h"
+#include "hw/display/display-rect.h"
+#include "hw/display/edid.h"
+#include "hw/virtio/virtio-device.h"
+#include "hw/virtio/virtio.h"
+
+#define F_EDID (UINT64_C (1) << 1)
+
+/* Caps on what a guest can make us keep. */
+#define MAX_SCANOUTS 16
+#define MAX_RESOURCES 8192
+#define MAX_SIDE 16384          /* of a resource */
+#define MAX_BACKING_PAGES 65536 /* entries of one list: 256 MiB page by page */
+#define RESOURCE_COST 256       /* what an empty resource counts */
+
+#define CURSOR_SIDE 64
+#define CURSOR_BYTES (CURSOR_SIDE * CURSOR_SIDE * 4)
+#define MIN_WIDTH 320 /* of what a window may ask for */
+#define MIN_HEIGHT 200
+
+enum {
+  QUEUE_CONTROL,
+  QUEUE_CURSOR,
+};
+
+enum {
+  CMD_GET_DISPLAY_INFO = 0x0100,
+  CMD_RESOURCE_CREATE_2D,
+  CMD_RESOURCE_UNREF,
+  CMD_SET_SCANOUT,
+  CMD_RESOURCE_FLUSH,
+  CMD_TRANSFER_TO_HOST_2D,
+  CMD_RESOURCE_ATTACH_BACKING,
+  CMD_RESOURCE_DETACH_BACKING,
+  CMD_GET_EDID = 0x010a,
+  CMD_UPDATE_CURSOR = 0x0300,
+  CMD_MOVE_CURSOR,
+
+  RESP_OK_NODATA = 0x1100,
+  RESP_OK_DISPLAY_INFO = 0x1101,
+  RESP_OK_EDID = 0x1104,
+  RESP_ERR_UNSPEC = 0x1200,
+  RESP_ERR_OUT_OF_MEMORY = 0x1201,
+  RESP_ERR_INVALID_SCANOUT_ID = 0x1202,
+  RESP_ERR_INVALID_RESOURCE_ID = 0x1203,
+  RESP_ERR_INVALID_PARAMETER = 0x1205,
+};
+
+#define FLAG_FENCE 1
+#define EVENT_DISPLAY 1
+
+/* Everything below is little-endian as the guest sees it. */
+typedef struct {
+  uint32_t type, flags;
+  uint64_t fence_id;
+  uint32_t ctx_id;
+  uint8_t ring_idx;
+  uint8_t padding[3];
+} Header;
+
+typedef struct {
+  uint32_t x, y, width, height;
+} WireRect;
+
+typedef struct {
+  Header header;
+  uint32_t resource_id, format, width, height;
+} Create2d;
+
+typedef struct {
+  Header header;
+  uint32_t resource_id, padding;
+} ResourceRef; /* unref, detach backing */
+
+typedef struct {
+  Header header;
+  WireRect rect;
+  uint32_t scanout_id, resource_id;
+} SetScanout;
+
+typedef struct {
+  Header header;
+  WireRect rect;
+  uint32_t resource_id, padding;
+} Flush;
+
+typedef struct {
+  Header header;
+  WireRect rect;
+  uint64_t offset;
+  uint32_t resource_id, padding;
+} Transfer;
+
+typedef struct {
+  Header header;
+  uint32_t resource_id, n_entries;
+} AttachBacking;
+
+typedef struct {
+  uint64_t address;
+  uint32_t length, padding;
+} BackingEntry;
+
+typedef struct {
+  Header header;
+  uint32_t scanout, padding;
+} GetEdid;
+
+typedef struct {
+  Header header;
+  uint32_t scanout_id, x, y, padding0;
+  uint32_t resource_id, hot_x, hot_y, padding1;
+} CursorCommand;
+
+typedef struct {
+  Header header;
+  struct {
+    WireRect rect;
+    uint32_t enabled, flags;
+  } modes[MAX_SCANOUTS];
+} DisplayInfo;
+
+typedef struct {
+  Header header;
+  uint32_t size, padding;
+  uint8_t edid[1024];
+} EdidResponse;
+
+typedef union {
+  Header header;
+  DisplayInfo display_info;
+  EdidResponse edid;
+} Response;
+
+typedef struct {
+  uint32_t events_read, events_clear, num_scanouts, num_capsets;
+} Config;
+
+G_STATIC_ASSERT (sizeof (Header) == 24 && sizeof (Transfer) == 56 && sizeof (CursorCommand) == 56);
+G_STATIC_ASSERT (sizeof (DisplayInfo) == 408 && sizeof (EdidResponse) == 1056);
+
+/* A run of guest memory behind a resource. */
+typedef struct {
+  uint64_t offset; /* of its first byte in the whole */
+  uint64_t length;
+  DioGpa gpa;
+} BackingRun;
+
+typedef struct {
+  uint32_t id, format, width, height;
+  uint8_t *pixels; /* 4 * width bytes a row */
+  BackingRun *runs;
+  uint32_t n_runs;
+  uint64_t backing_size;
+} Resource;
+
+typedef struct {
+  /* What the person's window wants; 0: not connected. */
+  uint32_t width, height, width_mm, height_mm;
+  /* What the guest shows; 0: nothing. */
+  uint32_t resource_id;
+  DioRect rect;
+  bool stale; /* another resource was put here, and nothing flushed since */
+  uint32_t shown_width, shown_height, shown_format; /* as last sent to the display */
+  struct {
+    bool visible;
+    uint32_t hot_x, hot_y;
+    int32_t x, y;
+    uint8_t pixels[CURSOR_BYTES]; /* B G R A */
+  } cursor;
+} Scanout;
+
+/* A size that the presenting side asked for and the device has not taken yet. */
+typedef struct {
+  bool pending;
+  uint32_t width, height, width_mm, height_mm;
+} Wish;
+
+typedef struct {
+  DioVirtioDevice vdev;
+  /* Properties. */
+  uint64_t outputs, width, height, memory_limit;
+
+  DioDisplay *display;       /* may be NULL */
+  GHashTable *resources;     /* id -> Resource, owned */
+  uint64_t memory;           /* that the resources take */
+  Scanout *scanouts;         /* [outputs] */
+  pthread_mutex_t wish_lock; /* leaf */
+  Wish wishes[MAX_SCANOUTS];
+  DioNotifier *wish_notifier;
+} DioVirtioGpu;
+
+/* DRM-like formats of the specification, named by bytes in memory. */
+static bool
+pixel_format (uint32_t format, DioPixelFormat *out)
+{
+  switch (format) {
+  case 1:
+    *out = DIO_FORMAT_BGRA8888;
+    return true;
+  case 2:
+    *out = DIO_FORMAT_BGRX8888;
+    return true;
+  case 3:
+    *out = DIO_FORMAT_ARGB8888;
+    return true;
+  case 4:
+    *out = DIO_FORMAT_XRGB8888;
+    return true;
+  case 67:
+    *out = DIO_FORMAT_RGBA8888;
+    return true;
+  case 68:
+    *out = DIO_FORMAT_XBGR8888;
+    return true;
+  case 121:
+    *out = DIO_FORMAT_ABGR8888;
+    return true;
+  case 134:
+    *out = DIO_FORMAT_RGBX8888;
+    return true;
+  default:
+    return false;
+  }
+}
+
+static Config *
+config_of (DioVirtioGpu *gpu)
+{
+  return (Config *) (void *) gpu->vdev.config;
+}
+
+static DioRect
+rect_from_wire (const WireRect *wire)
+{
+  return (DioRect){
+    .x = GUINT32_FROM_LE (wire->x),
+    .y = GUINT32_FROM_LE (wire->y),
+    .width = GUINT32_FROM_LE (wire->width),
+    .height = GUINT32_FROM_LE (wire->height),
+  };
+}
+
+/* ---- Resources ---- */
+
+static uint64_t
+pixel_bytes (const Resource *resource)
+{
+  return (uint64_t) resource->width * resource->height * 4;
+}
+
+static uint64_t
+backing_cost (uint32_t n_runs)
+{
+  return (uint64_t) n_runs * sizeof (BackingRun);
+}
+
+static void
+detach_backing (DioVirtioGpu *gpu, Resource *resource)
+{
+  gpu->memory -= backing_cost (resource->n_runs);
+  g_clear_pointer (&resource->runs, g_free);
+  resource->n_runs = 0;
+  resource->backing_size = 0;
+}
+
+static void
+resource_free (gpointer data)
+{
+  Resource *resource = data;
+
+  g_free (resource->pixels);
+  g_free (resource->runs);
+  g_free (resource);
+}
+
+static Resource *
+find_resource (DioVirtioGpu *gpu, uint32_t id)
+{
+  return g_hash_table_lookup (gpu->resources, GUINT_TO_POINTER (id));
+}
+
+/* A new resource with zeroed pixels, or NULL and why in @error. */
+static Resource *
+create_resource (DioVirtioGpu *gpu, uint32_t id, uint32_t format, uint32_t width, uint32_t height,
+                 uint32_t *error)
+{
+  uint64_t bytes = (uint64_t) width * height * 4;
+  DioPixelFormat unused;
+  Resource *resource;
+  uint8_t *pixels;
+
+  if (id == 0 || find_resource (gpu, id)) {
+    *error = RESP_ERR_INVALID_RESOURCE_ID;
+    return NULL;
+  }
+  if (width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE
+      || !pixel_format (format, &unused)) {
+    *error = RESP_ERR_INVALID_PARAMETER;
+    return NULL;
+  }
+  *error = RESP_ERR_OUT_OF_MEMORY;
+  if (g_hash_table_size (gpu->resources) >= MAX_RESOURCES
+      || gpu->memory + RESOURCE_COST + bytes > gpu->memory_limit)
+    return NULL;
+  pixels = g_try_malloc0 (bytes);
+  if (!pixels)
+    return NULL;
+  resource = g_new0 (Resource, 1);
+  resource->id = id;
+  resource->format = format;
+  resource->width = width;
+  resource->height = height;
+  resource->pixels = pixels;
+  gpu->memory += RESOURCE_COST + bytes;
+  g_hash_table_insert (gpu->resources, GUINT_TO_POINTER (id), resource);
+  return resource;
+}
+
+/* Adds [gpa, gpa + length) to a list of runs with room for it. */
+static void
+append_run (BackingRun *runs, uint32_t *n_runs, uint64_t *total, DioGpa gpa, uint64_t length)
+{
+  BackingRun *last = *n_runs ? &runs[*n_runs - 1] : NULL;
+
+  if (last && last->gpa + last->length == gpa) {
+    last->length += length;
+  } else if (length) {
+    runs[(*n_runs)++] = (BackingRun){ .offset = *total, .length = length, .gpa = gpa };
+  }
+  *total += length;
+}
+
+/* Takes over a list of runs, of which there was memory for @capacity. */
+static void
+set_backing (DioVirtioGpu *gpu, Resource *resource, BackingRun *runs, uint32_t n_runs,
+             uint64_t total)
+{
+  resource->runs = g_realloc (runs, MAX (backing_cost (n_runs), 1));
+  resource->n_runs = n_runs;
+  resource->backing_size = total;
+  gpu->memory += backing_cost (n_runs);
+}
+
+/* Copies @length bytes at @offset of the backing, which is at least so large. False when the guest
+ * gave memory that is not RAM. */
+static bool
+read_backing (DioVirtioGpu *gpu, const Resource *resource, uint64_t offset, uint8_t *to,
+              uint64_t length)
+{
+  DioSpace *space = gpu->vdev.pci.dev.machine->space;
+  uint32_t low = 0, high = resource->n_runs;
+
+  while (high - low > 1) { /* the run that holds @offset */
+    uint32_t middle = low + (high - low) / 2;
+
+    if (resource->runs[middle].offset <= offset)
+      low = middle;
+    else
+      high = middle;
+  }
+  for (; length > 0; low++) {
+    const BackingRun *run = &resource->runs[low];
+    uint64_t skip = offset - run->offset;
+    uint64_t part = MIN (length, run->length - skip);
+
+    if (!dio_dma_read (space, run->gpa + skip, to, part))
+      return false;
+    offset += part;
+    to += part;
+    length -= part;
+  }
+  return true;
+}
+
+/* ---- Scan-outs ---- */
+
+static void
+scanout_off (DioVirtioGpu *gpu, uint32_t index)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+
+  scanout->resource_id = 0;
+  scanout->stale = false;
+  scanout->shown_width = scanout->shown_height = 0;
+  if (gpu->display)
+    gpu->display->ops->update (gpu->display, index, NULL, NULL);
+}
+
+/* Sends the part @damage (within the scan-out) to the display. */
+static void
+scanout_update (DioVirtioGpu *gpu, uint32_t index, const Resource *resource, const DioRect *damage)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+  DioSurface surface = {
+    .width = scanout->rect.width,
+    .height = scanout->rect.height,
+    .stride = resource->width * 4,
+    .pixels = resource->pixels + ((size_t) scanout->rect.y * resource->width + scanout->rect.x) * 4,
+  };
+
+  pixel_format (resource->format, &surface.format);
+  scanout->stale = false;
+  scanout->shown_width = surface.width;
+  scanout->shown_height = surface.height;
+  scanout->shown_format = resource->format;
+  if (gpu->display)
+    gpu->display->ops->update (gpu->display, index, &surface, damage);
+}
+
+static void
+scanout_update_all (DioVirtioGpu *gpu, uint32_t index, const Resource *resource)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+  DioRect all = { 0, 0, scanout->rect.width, scanout->rect.height };
+
+  scanout_update (gpu, index, resource, &all);
+}
+
+static void
+cursor_show (DioVirtioGpu *gpu, uint32_t index)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+
+  if (!gpu->display)
+    return;
+  if (scanout->cursor.visible)
+    gpu->display->ops->cursor_define (gpu->display, index, scanout->cursor.pixels, CURSOR_SIDE,
+                                      CURSOR_SIDE, scanout->cursor.hot_x, scanout->cursor.hot_y);
+  else
+    gpu->display->ops->cursor_define (gpu->display, index, NULL, 0, 0, 0, 0);
+  gpu->display->ops->cursor_move (gpu->display, index, scanout->cursor.x, scanout->cursor.y);
+}
+
+static void
+unref_resource (DioVirtioGpu *gpu, Resource *resource)
+{
+  for (uint32_t i = 0; i < gpu->outputs; i++)
+    if (gpu->scanouts[i].resource_id == resource->id)
+      scanout_off (gpu, i);
+  detach_backing (gpu, resource);
+  gpu->memory -= RESOURCE_COST + pixel_bytes (resource);
+  g_hash_table_remove (gpu->resources, GUINT_TO_POINTER (resource->id));
+}
+
+/* ---- Commands: each returns the type of the response ---- */
+
+static uint32_t
+get_display_info (DioVirtioGpu *gpu, Response *response, size_t *size)
+{
+  *size = sizeof response->display_info;
+  for (uint32_t i = 0; i < gpu->outputs; i++) {
+    const Scanout *scanout = &gpu->scanouts[i];
+
+    response->display_info.modes[i].rect.width = GUINT32_TO_LE (scanout->width);
+    response->display_info.modes[i].rect.height = GUINT32_TO_LE (scanout->height);
+    response->display_info.modes[i].enabled = GUINT32_TO_LE (scanout->width > 0);
+  }
+  return RESP_OK_DISPLAY_INFO;
+}
+
+static uint32_t
+get_edid (DioVirtioGpu *gpu, const GetEdid *command, Response *response, size_t *size)
+{
+  uint32_t index = GUINT32_FROM_LE (command->scanout);
+  DioEdidInfo info = { 0 };
+  size_t length;
+
+  if (!dio_virtio_has (&gpu->vdev, F_EDID))
+    return RESP_ERR_UNSPEC;
+  if (index >= gpu->outputs)
+    return RESP_ERR_INVALID_SCANOUT_ID;
+  info.width = gpu->scanouts[index].width ? gpu->scanouts[index].width : (uint32_t) gpu->width;
+  info.height = gpu->scanouts[index].height ? gpu->scanouts[index].height : (uint32_t) gpu->height;
+  info.width_mm = gpu->scanouts[index].width_mm;
+  info.height_mm = gpu->scanouts[index].height_mm;
+  info.serial = index + 1;
+  length = dio_edid_build (&info, response->edid.edid);
+  response->edid.size = GUINT32_TO_LE (length);
+  *size = sizeof response->edid;
+  return RESP_OK_EDID;
+}
+
+static uint32_t
+resource_create_2d (DioVirtioGpu *gpu, const Create2d *command)
+{
+  uint32_t error;
+
+  if (!create_resource (gpu, GUINT32_FROM_LE (command->resource_id),
+                        GUINT32_FROM_LE (command->format), GUINT32_FROM_LE (command->width),
+                        GUINT32_FROM_LE (command->height), &error))
+    return error;
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+resource_unref (DioVirtioGpu *gpu, const ResourceRef *command)
+{
+  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  unref_resource (gpu, resource);
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+set_scanout (DioVirtioGpu *gpu, const SetScanout *command)
+{
+  uint32_t index = GUINT32_FROM_LE (command->scanout_id);
+  uint32_t id = GUINT32_FROM_LE (command->resource_id);
+  DioRect rect = rect_from_wire (&command->rect);
+  Scanout *scanout;
+  Resource *resource;
+
+  if (index >= gpu->outputs)
+    return RESP_ERR_INVALID_SCANOUT_ID;
+  if (id == 0) {
+    scanout_off (gpu, index);
+    return RESP_OK_NODATA;
+  }
+  resource = find_resource (gpu, id);
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  if (!dio_rect_is_within (&rect, resource->width, resource->height) || rect.width == 0
+      || rect.height == 0 || rect.width > DIO_DISPLAY_MAX_SIZE
+      || rect.height > DIO_DISPLAY_MAX_SIZE)
+    return RESP_ERR_INVALID_PARAMETER;
+
+  scanout = &gpu->scanouts[index];
+  scanout->resource_id = id;
+  scanout->rect = rect;
+  /* A page flip is followed by a flush; sending the pixels now too would double the work. */
+  if (scanout->shown_width == rect.width && scanout->shown_height == rect.height
+      && scanout->shown_format == resource->format)
+    scanout->stale = true;
+  else
+    scanout_update_all (gpu, index, resource);
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+resource_flush (DioVirtioGpu *gpu, const Flush *command)
+{
+  uint32_t id = GUINT32_FROM_LE (command->resource_id);
+  Resource *resource = find_resource (gpu, id);
+  DioRect rect = rect_from_wire (&command->rect), damage;
+
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  if (!dio_rect_is_within (&rect, resource->width, resource->height))
+    return RESP_ERR_INVALID_PARAMETER;
+  for (uint32_t i = 0; i < gpu->outputs; i++) {
+    Scanout *scanout = &gpu->scanouts[i];
+
+    if (scanout->resource_id != id)
+      continue;
+    if (scanout->stale)
+      scanout_update_all (gpu, i, resource);
+    else if (dio_rect_clip (&rect, &scanout->rect, &damage))
+      scanout_update (gpu, i, resource, &damage);
+  }
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+transfer_to_host_2d (DioVirtioGpu *gpu, const Transfer *command)
+{
+  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+  DioRect rect = rect_from_wire (&command->rect);
+  uint64_t offset = GUINT64_FROM_LE (command->offset);
+  uint64_t stride, row, rows, needed;
+  uint8_t *to;
+
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  if (!dio_rect_is_within (&rect, resource->width, resource->height))
+    return RESP_ERR_INVALID_PARAMETER;
+  if (rect.width == 0 || rect.height == 0)
+    return RESP_OK_NODATA;
+
+  stride = (uint64_t) resource->width * 4;
+  row = (uint64_t) rect.width * 4;
+  rows = rect.height;
+  to = resource->pixels + rect.y * stride + (uint64_t) rect.x * 4;
+  needed = stride * (rows - 1) + row; /* at most 1 GiB */
+  if (offset > resource->backing_size || needed > resource->backing_size - offset)
+    return RESP_ERR_INVALID_PARAMETER;
+  if (row == stride) {
+    row = needed;
+    rows = 1;
+  }
+  for (uint64_t i = 0; i < rows; i++)
+    if (!read_backing (gpu, resource, offset + i * stride, to + i * stride, row))
+      return RESP_ERR_UNSPEC;
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+attach_backing (DioVirtioGpu *gpu, const AttachBacking *command, const DioVirtElement *element)
+{
+  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+  uint32_t n = GUINT32_FROM_LE (command->n_entries), n_runs = 0;
+  uint64_t total = 0;
+  BackingRun *runs;
+
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  if (resource->runs)
+    return RESP_ERR_UNSPEC;
+  if (n > MAX_BACKING_PAGES
+      || element->out_size < sizeof *command + (uint64_t) n * sizeof (BackingEntry))
+    return RESP_ERR_INVALID_PARAMETER;
+  if (gpu->memory + backing_cost (n) > gpu->memory_limit)
+    return RESP_ERR_OUT_OF_MEMORY;
+  runs = g_try_malloc (MAX (backing_cost (n), 1));
+  if (!runs)
+    return RESP_ERR_OUT_OF_MEMORY;
+
+  for (uint32_t i = 0; i < n;) {
+    BackingEntry entries[256];
+    uint32_t part = MIN (n - i, G_N_ELEMENTS (entries));
+
+    dio_virt_element_read (element, sizeof *command + (uint64_t) i * sizeof (BackingEntry), entries,
+                           part * sizeof (BackingEntry));
+    for (uint32_t k = 0; k < part; k++) {
+      DioGpa gpa = GUINT64_FROM_LE (entries[k].address), end;
+      uint32_t length = GUINT32_FROM_LE (entries[k].length);
+
+      if (__builtin_add_overflow (gpa, (uint64_t) length, &end)) {
+        g_free (runs);
+        return RESP_ERR_INVALID_PARAMETER;
+      }
+      append_run (runs, &n_runs, &total, gpa, length);
+    }
+    i += part;
+  }
+  set_backing (gpu, resource, runs, n_runs, total);
+  return RESP_OK_NODATA;
+}
+
+static uint32_t
+resource_detach_backing (DioVirtioGpu *gpu, const ResourceRef *command)
+{
+  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+
+  if (!resource)
+    return RESP_ERR_INVALID_RESOURCE_ID;
+  if (!resource->runs)
+    return RESP_ERR_UNSPEC;
+  detach_backing (gpu, resource);
+  return RESP_OK_NODATA;
+}
+
+/* Takes the picture of a cursor in B G R A. */
+static void
+copy_cursor (uint8_t *to, const Resource *resource)
+{
+  /* Where blue, green, red and alpha are in a pixel; 4: opaque. */
+  static const struct {
+    uint8_t blue, green, red, alpha;
+  } order[] = {
+    [DIO_FORMAT_BGRX8888] = { 0, 1, 2, 4 }, [DIO_FORMAT_BGRA8888] = { 0, 1, 2, 3 },
+    [DIO_FORMAT_RGBX8888] = { 2, 1, 0, 4 }, [DIO_FORMAT_RGBA8888] = { 2, 1, 0, 3 },
+    [DIO_FORMAT_XRGB8888] = { 3, 2, 1, 4 }, [DIO_FORMAT_ARGB8888] = { 3, 2, 1, 0 },
+    [DIO_FORMAT_XBGR8888] = { 1, 2, 3, 4 }, [DIO_FORMAT_ABGR8888] = { 1, 2, 3, 0 },
+  };
+  DioPixelFormat format = DIO_FORMAT_BGRA8888;
+
+  pixel_format (resource->format, &format);
+  for (unsigned i = 0; i < CURSOR_SIDE * CURSOR_SIDE; i++) {
+    const uint8_t *from = resource->pixels + 4 * i;
+
+    to[4 * i] = from[order[format].blue];
+    to[4 * i + 1] = from[order[format].green];
+    to[4 * i + 2] = from[order[format].red];
+    to[4 * i + 3] = order[format].alpha == 4 ? 0xff : from[order[format].alpha];
+  }
+}
+
+static uint32_t
+cursor_command (DioVirtioGpu *gpu, const CursorCommand *command, bool move_only)
+{
+  uint32_t index = GUINT32_FROM_LE (command->scanout_id);
+  uint32_t id = GUINT32_FROM_LE (command->resource_id);
+  Scanout *scanout;
+
+  if (index >= gpu->outputs)
+    return RESP_ERR_INVALID_SCANOUT_ID;
+  scanout = &gpu->scanouts[index];
+  scanout->cursor.x = (int32_t) GUINT32_FROM_LE (command->x);
+  scanout->cursor.y = (int32_t) GUINT32_FROM_LE (command->y);
+  if (move_only) {
+    if (gpu->display)
+      gpu->display->ops->cursor_move (gpu->display, index, scanout->cursor.x, scanout->cursor.y);
+    return RESP_OK_NODATA;
+  }
+
+  scanout->cursor.visible = false;
+  if (id) {
+    const Resource *resource = find_resource (gpu, id);
+
+    if (!resource)
+      return RESP_ERR_INVALID_RESOURCE_ID;
+    if (resource->width != CURSOR_SIDE || resource->height != CURSOR_SIDE)
+      return RESP_ERR_INVALID_PARAMETER;
+    copy_cursor (scanout->cursor.pixels, resource);
+    scanout->cursor.hot_x = MIN (GUINT32_FROM_LE (command->hot_x), CURSOR_SIDE - 1);
+    scanout->cursor.hot_y = MIN (GUINT32_FROM_LE (command->hot_y), CURSOR_SIDE - 1);
+    scanout->cursor.visible = true;
+  }
+  cursor_show (gpu, index);
+  return RESP_OK_NODATA;
+}
+
+/* ---- Queues ---- */
+
+typedef union {
+  Header header;
+  Create2d create_2d;
+  ResourceRef resource_ref;
+  SetScanout set_scanout;
+  Flush flush;
+  Transfer transfer;
+  AttachBacking attach_backing;
+  GetEdid get_edid;
+  CursorCommand cursor;
+} Command;
+
+/* How many bytes a command has at least; 0: unknown. */
+static size_t
+command_size (uint32_t type)
+{
+  switch (type) {
+  case CMD_GET_DISPLAY_INFO:
+    return sizeof (Header);
+  case CMD_RESOURCE_CREATE_2D:
+    return sizeof (Create2d);
+  case CMD_RESOURCE_UNREF:
+  case CMD_RESOURCE_DETACH_BACKING:
+    return sizeof (ResourceRef);
+  case CMD_SET_SCANOUT:
+    return sizeof (SetScanout);
+  case CMD_RESOURCE_FLUSH:
+    return sizeof (Flush);
+  case CMD_TRANSFER_TO_HOST_2D:
+    return sizeof (Transfer);
+  case CMD_RESOURCE_ATTACH_BACKING:
+    return sizeof (AttachBacking);
+  case CMD_GET_EDID:
+    return sizeof (GetEdid);
+  case CMD_UPDATE_CURSOR:
+  case CMD_MOVE_CURSOR:
+    return sizeof (CursorCommand);
+  default:
+    return 0;
+  }
+}
+
+static uint32_t
+execute (DioVirtioGpu *gpu, const Command *command, size_t got, const DioVirtElement *element,
+         Response *response, size_t *size)
+{
+  uint32_t type = GUINT32_FROM_LE (command->header.type);
+  size_t needed = command_size (type);
+
+  if (needed == 0 || got < needed) {
+    dio_device_guest_error (&gpu->vdev.pci.dev, "command 0x%x of %zu bytes is unknown or too short",
+                            type, got);
+    return RESP_ERR_UNSPEC;
+  }
+  switch (type) {
+  case CMD_GET_DISPLAY_INFO:
+    return get_display_info (gpu, response, size);
+  case CMD_RESOURCE_CREATE_2D:
+    return resource_create_2d (gpu, &command->create_2d);
+  case CMD_RESOURCE_UNREF:
+    return resource_unref (gpu, &command->resource_ref);
+  case CMD_SET_SCANOUT:
+    return set_scanout (gpu, &command->set_scanout);
+  case CMD_RESOURCE_FLUSH:
+    return resource_flush (gpu, &command->flush);
+  case CMD_TRANSFER_TO_HOST_2D:
+    return transfer_to_host_2d (gpu, &command->transfer);
+  case CMD_RESOURCE_ATTACH_BACKING:
+    return attach_backing (gpu, &command->attach_backing, element);
+  case CMD_RESOURCE_DETACH_BACKING:
+    return resource_detach_backing (gpu, &command->resource_ref);
+  case CMD_GET_EDID:
+    return get_edid (gpu, &command->get_edid, response, size);
+  default:
+    return cursor_command (gpu, &command->cursor, type == CMD_MOVE_CURSOR);
+  }
+}
+
+static void
+work (DioVirtioDevice *vdev, unsigned index)
+{
+  DioVirtioGpu *gpu = (DioVirtioGpu *) vdev;
+  DioVirtElement *element;
+
+  while ((element = dio_virtio_queue_pop (vdev, index))) {
+    Command command = { 0 };
+    Response response = { 0 };
+    size_t size = sizeof (Header);
+    size_t got = dio_virt_element_read (element, 0, &command, sizeof command);
+    uint32_t type = execute (gpu, &command, got, element, &response, &size);
+
+    response.header.type = GUINT32_TO_LE (type);
+    if (command.header.flags & GUINT32_TO_LE (FLAG_FENCE)) {
+      response.header.flags = GUINT32_TO_LE (FLAG_FENCE);
+      response.header.fence_id = command.header.fence_id;
+      response.header.ctx_id = command.header.ctx_id;
+    }
+    size = dio_virt_element_write (element, 0, &response, size);
+    dio_virtio_queue_push (vdev, index, element, size);
+  }
+}
+
+static void
+config_write (DioVirtioDevice *vdev, unsigned offset, unsigned size, uint32_t value)
+{
+  if (offset == offsetof (Config, events_clear) && size == 4)
+    config_of ((DioVirtioGpu *) vdev)->events_read &= GUINT32_TO_LE (~value);
+}
+
+/* ---- Preferred sizes ---- */
+
+/* Any thread. */
+static void
+set_preferred_size (void *opaque, uint32_t index, uint32_t width, uint32_t height,
+                    uint32_t width_mm, uint32_t height_mm)
+{
+  DioVirtioGpu *gpu = opaque;
+
+  if (index >= gpu->outputs || (index == 0 && (width == 0 || height == 0)))
+    return;
+  if (width && height) {
+    width = CLAMP (width, MIN_WIDTH, DIO_DISPLAY_MAX_SIZE);
+    height = CLAMP (height, MIN_HEIGHT, DIO_DISPLAY_MAX_SIZE);
+  } else {
+    width = height = 0;
+  }
+  pthread_mutex_lock (&gpu->wish_lock);
+  gpu->wishes[index] = (Wish){ true, width, height, width_mm, height_mm };
+  pthread_mutex_unlock (&gpu->wish_lock);
+  dio_notifier_signal (gpu->wish_notifier);
+}
+
+static const DioDisplaySourceOps source_ops = {
+  .set_preferred_size = set_preferred_size,
+};
+
+/* Takes the wishes over into the configuration. Loop thread. */
+static void
+wish_cb (void *data)
+{
+  DioVirtioGpu *gpu = data;
+  bool changed = false;
+
+  pthread_mutex_lock (&gpu->vdev.pci.dev.lock);
+  pthread_mutex_lock (&gpu->wish_lock);
+  for (uint32_t i = 0; i < gpu->outputs && !gpu->vdev.drained; i++) {
+    Wish *wish = &gpu->wishes[i];
+    Scanout *scanout = &gpu->scanouts[i];
+
+    if (!wish->pending)
+      continue;
+    wish->pending = false;
+    if (wish->width == scanout->width && wish->height == scanout->height
+        && wish->width_mm == scanout->width_mm && wish->height_mm == scanout->height_mm)
+      continue;
+    scanout->width = wish->width;
+    scanout->height = wish->height;
+    scanout->width_mm = wish->width_mm;
+    scanout->height_mm = wish->height_mm;
+    changed = true;
+  }
+  pthread_mutex_unlock (&gpu->wish_lock);
+  if (changed) {
+    config_of (gpu)->events_read |= GUINT32_TO_LE (EVENT_DISPLAY);
+    dio_virtio_config_changed (&gpu->vdev);
+  }
+  pthread_mutex_unlock (&gpu->vdev.pci.dev.lock);
+}
+
+/* ---- Life ---- */
+
+/* Drops what the guest made; the sizes that the windows want stay. */
+static void
+forget_guest (DioVirtioGpu *gpu)
+{
+  for (uint32_t i = 0; i < gpu->outputs; i++) {
+    Scanout *scanout = &gpu->scanouts[i];
+
+    scanout_off (gpu, i);
+    memset (&scanout->cursor, 0, sizeof scanout->cursor);
+    memset (&scanout->rect, 0, sizeof scanout->rect);
+    cursor_show (gpu, i);
+  }
+  g_hash_table_remove_all (gpu->resources);
+  gpu->memory = 0;
+}
+
+static void
+reset (DioVirtioDevice *vdev)
+{
+  DioVirtioGpu *gpu = (DioVirtioGpu *) vdev;
+
+  forget_guest (gpu);
+  config_of (gpu)->events_read = 0;
+}
+
+static int
+compare_ids (const void *a, const void *b)
+{
+  uint32_t id_a = GPOINTER_TO_UINT (*(gpointer const *) a);
+  uint32_t id_b = GPOINTER_TO_UINT (*(gpointer const *) b);
+
+  return id_a < id_b ? -1 : id_a > id_b;
+}
+
+static void
+save_resource (Resource *resource, DioVisitor *visitor)
+{
+  dio_visit_u32 (visitor, "id", &resource->id);
+  dio_visit_u32 (visitor, "format", &resource->format);
+  dio_visit_u32 (visitor, "width", &resource->width);
+  dio_visit_u32 (visitor, "height", &resource->height);
+  dio_visit_bytes (visitor, "pixels", resource->pixels, pixel_bytes (resource));
+  dio_visit_u32 (visitor, "runs", &resource->n_runs);
+  for (uint32_t i = 0; i < resource->n_runs; i++) {
+    dio_visit_u64 (visitor, "gpa", &resource->runs[i].gpa);
+    dio_visit_u64 (visitor, "length", &resource->runs[i].length);
+  }
+}
+
+static void
+load_resource (DioVirtioGpu *gpu, DioVisitor *visitor)
+{
+  uint32_t id = 0, format = 0, width = 0, height = 0, n = 0, n_runs = 0, error;
+  uint64_t total = 0;
+  Resource *resource;
+  BackingRun *runs;
+
+  dio_visit_u32 (visitor, "id", &id);
+  dio_visit_u32 (visitor, "format", &format);
+  dio_visit_u32 (visitor, "width", &width);
+  dio_visit_u32 (visitor, "height", &height);
+  if (dio_visitor_failed (visitor))
+    return;
+  resource = create_resource (gpu, id, format, width, height, &error);
+  if (!resource) {
+    dio_visitor_fail (visitor, "a display resource of %ux%u is impossible", width, height);
+    return;
+  }
+  dio_visit_bytes (visitor, "pixels", resource->pixels, pixel_bytes (resource));
+  dio_visit_u32 (visitor, "runs", &n);
+  if (dio_visitor_failed (visitor) || n == 0)
+    return;
+  runs = n <= MAX_BACKING_PAGES && gpu->memory + backing_cost (n) <= gpu->memory_limit
+             ? g_try_malloc (backing_cost (n))
+             : NULL;
+  if (!runs) {
+    dio_visitor_fail (visitor, "a display resource has too many pages");
+    return;
+  }
+  for (uint32_t i = 0; i < n && !dio_visitor_failed (visitor); i++) {
+    uint64_t gpa = 0, length = 0, end;
+
+    dio_visit_u64 (visitor, "gpa", &gpa);
+    dio_visit_u64 (visitor, "length", &length);
+    if (length > UINT64_C (1) << 48 || __builtin_add_overflow (gpa, length, &end))
+      dio_visitor_fail (visitor, "a display resource has impossible pages");
+    else
+      append_run (runs, &n_runs, &total, gpa, length);
+  }
+  set_backing (gpu, resource, runs, n_runs, total);
+}
+
+static void
+visit_resources (DioVirtioGpu *gpu, DioVisitor *visitor)
+{
+  uint32_t count = g_hash_table_size (gpu->resources);
+
+  dio_visit_u32 (visitor, "resources", &count);
+  if (dio_visitor_is_loading (visitor)) {
+    for (uint32_t i = 0; i < count && !dio_visitor_failed (visitor); i++)
+      load_resource (gpu, visitor);
+  } else {
+    guint n;
+    g_autofree gpointer *ids = g_hash_table_get_keys_as_array (gpu->resources, &n);
+
+    qsort (ids, n, sizeof *ids, compare_ids); /* the same state gives the same bytes */
+    for (guint i = 0; i < n; i++)
+      save_resource (g_hash_table_lookup (gpu->resources, ids[i]), visitor);
+  }
+}
+
+static void
+visit_scanout (DioVirtioGpu *gpu, Scanout *scanout, DioVisitor *visitor)
+{
+  dio_visit_u32 (visitor, "width", &scanout->width);
+  dio_visit_u32 (visitor, "height", &scanout->height);
+  dio_visit_u32 (visitor, "width-mm", &scanout->width_mm);
+  dio_visit_u32 (visitor, "height-mm", &scanout->height_mm);
+  dio_visit_u32 (visitor, "resource", &scanout->resource_id);
+  dio_visit_u32 (visitor, "x", &scanout->rect.x);
+  dio_visit_u32 (visitor, "y", &scanout->rect.y);
+  dio_visit_u32 (visitor, "rect-width", &scanout->rect.width);
+  dio_visit_u32 (visitor, "rect-height", &scanout->rect.height);
+  dio_visit_bool (visitor, "cursor", &scanout->cursor.visible);
+  dio_visit_u32 (visitor, "hot-x", &scanout->cursor.hot_x);
+  dio_visit_u32 (visitor, "hot-y", &scanout->cursor.hot_y);
+  dio_visit_u32 (visitor, "cursor-x", (uint32_t *) &scanout->cursor.x);
+  dio_visit_u32 (visitor, "cursor-y", (uint32_t *) &scanout->cursor.y);
+  dio_visit_bytes (visitor, "cursor-pixels", scanout->cursor.pixels, CURSOR_BYTES);
+}
+
+/* Checks what was loaded and shows it. */
+static void
+scanout_loaded (DioVirtioGpu *gpu, uint32_t index, DioVisitor *visitor)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+  Resource *resource = find_resource (gpu, scanout->resource_id);
+  const DioRect *rect = &scanout->rect;
+
+  if (scanout->width > DIO_DISPLAY_MAX_SIZE || scanout->height > DIO_DISPLAY_MAX_SIZE
+      || scanout->cursor.hot_x >= CURSOR_SIDE || scanout->cursor.hot_y >= CURSOR_SIDE
+      || (scanout->resource_id && !resource)
+      || (resource
+          && (!dio_rect_is_within (rect, resource->width, resource->height) || rect->width == 0
+              || rect->height == 0 || rect->width > DIO_DISPLAY_MAX_SIZE
+              || rect->height > DIO_DISPLAY_MAX_SIZE))) {
+    scanout->resource_id = 0;
+    scanout->cursor.visible = false;
+    dio_visitor_fail (visitor, "output %u has an impossible picture", index);
+    return;
+  }
+  if (resource)
+    scanout_update_all (gpu, index, resource);
+  cursor_show (gpu, index);
+}
+
+static void
+visit (DioVirtioDevice *vdev, DioVisitor *visitor)
+{
+  DioVirtioGpu *gpu = (DioVirtioGpu *) vdev;
+  bool loading = dio_visitor_is_loading (visitor);
+  uint32_t outputs = (uint32_t) gpu->outputs;
+
+  if (loading)
+    forget_guest (gpu);
+  dio_visit_u32 (visitor, "events", &config_of (gpu)->events_read);
+  dio_visit_u32 (visitor, "outputs", &outputs);
+  if (loading && outputs != gpu->outputs)
+    dio_visitor_fail (visitor, "%u outputs were saved, %u are here", outputs,
+                      (unsigned) gpu->outputs);
+  visit_resources (gpu, visitor);
+  for (uint32_t i = 0; i < gpu->outputs; i++)
+    visit_scanout (gpu, &gpu->scanouts[i], visitor);
+  for (uint32_t i = 0; i < gpu->outputs && loading && !dio_visitor_failed (visitor); i++)
+    scanout_loaded (gpu, i, visitor);
+}
+
+static const DioVirtioType virtio_type = {
+  .id = 16,
+  .class_code = 0x038000,
+  .n_queues = 2,
+  .queue_size = { 256, 16 },
+  .config_size = sizeof (Config),
+  .work = work,
+  .config_write = config_write,
+  .reset = reset,
+  .visit = visit,
+};
+
+static bool
+realize (DioDevice *dev, GError **error)
+{
+  DioVirtioGpu *gpu = (DioVirtioGpu *) dev;
+
+  dio_virtio_device_realize (&gpu->vdev, &virtio_type, F_EDID);
+  config_of (gpu)->num_scanouts = GUINT32_TO_LE ((uint32_t) gpu->outputs);
+  gpu->resources = g_hash_table_new_full (NULL, NULL, NULL, resource_free);
+  gpu->scanouts = g_new0 (Scanout, gpu->outputs);
+  gpu->scanouts[0].width = (uint32_t) gpu->width;
+  gpu->scanouts[0].height = (uint32_t) gpu->height;
+  pthread_mutex_init (&gpu->wish_lock, NULL);
+  gpu->wish_notifier = dio_notifier_new (dev->machine->loop, wish_cb, gpu);
+  gpu->display = dev->machine->host.display;
+  if (gpu->display)
+    gpu->display->ops->set_source (gpu->display, &source_ops, gpu);
+  return true;
+}
+
+static void
+resume (DioDevice *dev)
+{
+  dio_virtio_device_resume (dev);
+  dio_notifier_signal (((DioVirtioGpu *) dev)->wish_notifier);
+}
+
+static void
+finalize (DioDevice *dev)
+{
+  DioVirtioGpu *gpu = (DioVirtioGpu *) dev;
+  bool realized = gpu->vdev.type;
+
+  if (realized && gpu->display)
+    gpu->display->ops->set_source (gpu->display, NULL, NULL);
+  dio_virtio_device_finalize (dev);
+  if (!realized)
+    return;
+  dio_notifier_free (gpu->wish_notifier);
+  pthread_mutex_destroy (&gpu->wish_lock);
+  g_hash_table_destroy (gpu->resources);
+  g_free (gpu->scanouts);
+}
+
+static const DioProperty properties[] = {
+  DIO_VIRTIO_PROPERTIES,
+  {
+      .name = "outputs",
+      .title = N_ ("Screens"),
+      .kind = DIO_PROPERTY_UINT,
+      .minimum = 1,
+      .maximum = MAX_SCANOUTS,
+      .initial = 1,
+      .offset = offsetof (DioVirtioGpu, outputs),
+  },
+  {
+      .name = "width",
+      .title = N_ ("Preferred width"),
+      .kind = DIO_PROPERTY_UINT,
+      .minimum = MIN_WIDTH,
+      .maximum = DIO_DISPLAY_MAX_SIZE,
+      .initial = 1280,
+      .offset = offsetof (DioVirtioGpu, width),
+  },
+  {
+      .name = "height",
+      .title = N_ ("Preferred height"),
+      .kind = DIO_PROPERTY_UINT,
+      .minimum = MIN_HEIGHT,
+      .maximum = DIO_DISPLAY_MAX_SIZE,
+      .initial = 800,
+      .offset = offsetof (DioVirtioGpu, height),
+  },
+  {
+      .name = "memory",
+      .title = N_ ("Memory for pictures, in bytes"),
+      .kind = DIO_PROPERTY_UINT,
+      .minimum = 16 << 20,
+      .maximum = UINT64_C (4) << 30,
+      .initial = 512 << 20,
+      .offset = offsetof (DioVirtioGpu, memory_limit),
+  },
+  { 0 },
+};
+
+const DioDeviceType dio_virtio_gpu_type = {
+  .id = "virtio-gpu",
+  .title = N_ ("Display (virtio)"),
+  .description = N_ ("A display with a cursor that follows the size of its window."),
+  .bus = DIO_BUS_VIRTIO,
+  .instance_size = sizeof (DioVirtioGpu),
+  .properties = properties,
+  .realize = realize,
+  .reset = dio_virtio_device_reset,
+  .state = dio_virtio_device_visit,
+  .state_version = 1,
+  .drain = dio_virtio_device_drain,
+  .resume = resume,
+  .finalize = finalize,
+};
