@@ -52,7 +52,7 @@ typedef struct DioRiscv64 {
   DioCpu cpu;
 
   /* Hot: the instruction engine. */
-  uint64_t x[32];
+  uint64_t x[33]; /* x[0] stays 0; x[32] is where the engine sends what is written to x0 */
   uint64_t f[32];
   uint64_t pc;
   uint8_t priv; /* DioRvPriv */
