@@ -41,9 +41,7 @@ INTERP_BINARY (DIV, b == 0               ? ~UINT64_C (0)
                     : b == ~UINT64_C (0) ? 0 - a
                                          : (Val) ((int64_t) a / (int64_t) b))
 INTERP_BINARY (DIVU, b == 0 ? ~UINT64_C (0) : a / b)
-INTERP_BINARY (REM, b == 0               ? a
-                    : b == ~UINT64_C (0) ? 0
-                                         : (Val) ((int64_t) a % (int64_t) b))
+INTERP_BINARY (REM, b == 0 ? a : b == ~UINT64_C (0) ? 0 : (Val) ((int64_t) a % (int64_t) b))
 INTERP_BINARY (REMU, b == 0 ? a : a % b)
 
 INTERP_BINARY (SHL, a << (b & 63))
@@ -173,9 +171,9 @@ interp_host_store (void *host, unsigned size, Val value)
   static inline Val interp_amo_##name##_32 (void *host, Val v)                                     \
   {                                                                                                \
     uint32_t old = __atomic_load_n ((uint32_t *) host, __ATOMIC_RELAXED);                          \
-    while (!__atomic_compare_exchange_n (                                                          \
-        (uint32_t *) host, &old, (type32) old op (type32) v ? old : (uint32_t) v, true,            \
-        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {                                                     \
+    while (!__atomic_compare_exchange_n ((uint32_t *) host, &old,                                  \
+                                         (type32) old op (type32) v ? old : (uint32_t) v, true,    \
+                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {                    \
     }                                                                                              \
     return SEXT32 (old);                                                                           \
   }                                                                                                \

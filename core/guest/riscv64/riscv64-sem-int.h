@@ -72,6 +72,37 @@ SEM (bgeu)
   BRANCH_IF (GEU (GET_X (o->rs1), GET_X (o->rs2)), o->imm);
 }
 
+/* Against x0, as compilers mostly compare. */
+SEM (beqz)
+{
+  BRANCH_IF (EQ (GET_X (o->rs1), CONST (0)), o->imm);
+}
+
+SEM (bnez)
+{
+  BRANCH_IF (NE (GET_X (o->rs1), CONST (0)), o->imm);
+}
+
+SEM (bltz)
+{
+  BRANCH_IF (LT (GET_X (o->rs1), CONST (0)), o->imm);
+}
+
+SEM (bgez)
+{
+  BRANCH_IF (GE (GET_X (o->rs1), CONST (0)), o->imm);
+}
+
+SEM (blez)
+{
+  BRANCH_IF (GE (CONST (0), GET_X (o->rs2)), o->imm);
+}
+
+SEM (bgtz)
+{
+  BRANCH_IF (LT (CONST (0), GET_X (o->rs2)), o->imm);
+}
+
 #define ADDRESS ADD (GET_X (o->rs1), CONST (o->imm))
 
 SEM (lb)
@@ -425,18 +456,18 @@ SEM (slli_uw)
 #define ANDN(a, b) AND (a, NOT (b))
 #define ORN(a, b) OR (a, NOT (b))
 #define XNOR(a, b) NOT (XOR (a, b))
-#define MIN(a, b) SELECT (LT (a, b), a, b)
-#define MAX(a, b) SELECT (LT (a, b), b, a)
-#define MINU(a, b) SELECT (LTU (a, b), a, b)
-#define MAXU(a, b) SELECT (LTU (a, b), b, a)
+#define SIGNED_MIN(a, b) SELECT (LT (a, b), a, b)
+#define SIGNED_MAX(a, b) SELECT (LT (a, b), b, a)
+#define UNSIGNED_MIN(a, b) SELECT (LTU (a, b), a, b)
+#define UNSIGNED_MAX(a, b) SELECT (LTU (a, b), b, a)
 
 REGISTER_FORM (andn, ANDN)
 REGISTER_FORM (orn, ORN)
 REGISTER_FORM (xnor, XNOR)
-REGISTER_FORM (min, MIN)
-REGISTER_FORM (max, MAX)
-REGISTER_FORM (minu, MINU)
-REGISTER_FORM (maxu, MAXU)
+REGISTER_FORM (min, SIGNED_MIN)
+REGISTER_FORM (max, SIGNED_MAX)
+REGISTER_FORM (minu, UNSIGNED_MIN)
+REGISTER_FORM (maxu, UNSIGNED_MAX)
 REGISTER_FORM (rol, ROTL)
 REGISTER_FORM (ror, ROTR)
 

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The instruction engine of riscv64: pages of decoded instructions, entry and exit of guest code.
+ *
+ * Decoded pages are keyed by the host address of the physical page, so no change of translation
+ * touches them. A jump to another page asks the code TLB for the host page and the jump table (same
+ * index) for its slots; both hit in a few instructions, see DIO_RV_TRY_GO. Everything else comes
+ * through enter() below.
+ *
+ * What keeps decoded instructions right: before the first byte of a page is decoded the page is
+ * marked DIO_PAGE_CODE and its write generation is read; noted writes bump the generation. fence.i
+ * empties the jump table, so that each page is compared with its generation before it is entered
+ * again, and is decoded anew if it has changed. Without a fence.i a guest has no claim to new code.
+ *
+ * Memory is bounded: slots live in one reservation of max_pages pages, filled in order and then
+ * recycled by a clock. */
+#include "core/guest/riscv64/riscv64-engine-private.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/base/base-error.h"
+#include "core/fp/fp.h"
+
+/* Slots per page in the arena: with the one that leads to the next page, and padded to whole cache
+ * lines, so that the same places of different pages do not compete for one set of the cache. */
+#define PAGE_STRIDE (DIO_RV_PAGE_SLOTS + 4)
+#define MAX_PAGES 2048 /* 64 MiB of slots per vCPU at most */
+#define BUCKETS 4096
+#define NONE UINT32_MAX
+
+static DioRvSlot *
+page_slots (DioRiscv64Engine *engine, uint32_t page)
+{
+  return engine->arena + (size_t) page * PAGE_STRIDE;
+}
+
+static uint32_t
+bucket_of (uintptr_t host)
+{
+  return (uint32_t) ((host >> DIO_PAGE_SHIFT) * UINT64_C (0x9e3779b97f4a7c15) >> 52);
+}
+
+_Static_assert(BUCKETS == 1 << 12, "bucket_of() gives 12 bits");
+
+/* ---- Decoded pages ---- */
+
+void
+dio_rv_engine_forget (DioRiscv64Engine *engine)
+{
+  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
+    engine->jumps[i].host = 1;
+}
+
+static void
+clear_slots (DioRvSlot *slots)
+{
+  const DioRvSlot empty = { .handler = dio_rv_op_decode };
+  for (unsigned i = 0; i < DIO_RV_PAGE_SLOTS; i++)
+    slots[i] = empty;
+  slots[DIO_RV_PAGE_SLOTS] = (DioRvSlot){ .handler = dio_rv_op_page_end };
+}
+
+static uint32_t
+find_page (DioRiscv64Engine *engine, uintptr_t host)
+{
+  uint32_t page = engine->buckets[bucket_of (host)];
+  while (page != NONE && engine->pages[page].host != host)
+    page = engine->pages[page].next;
+  return page;
+}
+
+static void
+drop_page (DioRiscv64Engine *engine, uint32_t page)
+{
+  uint32_t *link = &engine->buckets[bucket_of (engine->pages[page].host)];
+  while (*link != page)
+    link = &engine->pages[*link].next;
+  *link = engine->pages[page].next;
+  engine->pages[page].host = 0;
+  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++) {
+    if (engine->jumps[i].slots == page_slots (engine, page))
+      engine->jumps[i].host = 1;
+  }
+}
+
+/* A free page: a fresh one while there are any, else the first that was not entered through the
+ * look-up since the hand came by. */
+static uint32_t
+take_page (DioRiscv64Engine *engine)
+{
+  if (engine->n_pages < engine->max_pages)
+    return engine->n_pages++;
+  for (;;) {
+    uint32_t page = engine->hand;
+    engine->hand = (engine->hand + 1) % engine->max_pages;
+    if (!engine->pages[page].used) {
+      if (engine->pages[page].host)
+        drop_page (engine, page);
+      return page;
+    }
+    engine->pages[page].used = false;
+  }
+}
+
+/* Marks a page of RAM as code and returns the generation from which its bytes may be read. */
+static uint32_t
+watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
+{
+  uint64_t number = ram_offset >> DIO_PAGE_SHIFT;
+  uint8_t before = atomic_fetch_or (&ram->page_flags[number], DIO_PAGE_CODE);
+  if (!(before & DIO_PAGE_CODE))
+    dio_rv_code_page_set (hart, ram, ram_offset);
+  return atomic_load (&ram->page_write_gen[number]);
+}
+
+/* The slots of the page at @host, decoded from what it holds now. */
+static DioRvSlot *
+valid_slots (DioRiscv64 *hart, uint32_t page)
+{
+  DioRiscv64Engine *engine = hart->engine;
+  DioRvPage *info = &engine->pages[page];
+  DioRvSlot *slots = page_slots (engine, page);
+  uint32_t now = atomic_load (&info->ram->page_write_gen[info->ram_offset >> DIO_PAGE_SHIFT]);
+  info->used = true;
+  if (DIO_UNLIKELY (now != info->write_gen)) {
+    info->write_gen = watch_page (hart, info->ram, info->ram_offset);
+    clear_slots (slots);
+    hart->cpu.stats.decoded_pages++;
+  }
+  return slots;
+}
+
+static DioRvSlot *
+new_slots (DioRiscv64 *hart, uintptr_t host, DioRam *ram, uint64_t ram_offset)
+{
+  DioRiscv64Engine *engine = hart->engine;
+  uint32_t page = take_page (engine);
+  uint32_t *bucket = &engine->buckets[bucket_of (host)];
+  engine->pages[page] = (DioRvPage){
+    .host = host,
+    .ram = ram,
+    .ram_offset = ram_offset,
+    .write_gen = watch_page (hart, ram, ram_offset),
+    .next = *bucket,
+    .used = true,
+  };
+  *bucket = page;
+  clear_slots (page_slots (engine, page));
+  hart->cpu.stats.decoded_pages++;
+  return page_slots (engine, page);
+}
+
+static uint16_t
+read_parcel (const uint8_t *host)
+{
+  return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
+}
+
+/* Decodes from slot @first of @page up to the end of the run, or to where it is decoded already. */
+static DIO_NOINLINE void
+decode_run (DioRiscv64Engine *engine, uint32_t page, unsigned first)
+{
+  DioRvSlot *slots = page_slots (engine, page);
+  const uint8_t *host = (const uint8_t *) engine->pages[page].host;
+  uint16_t trail[DIO_RV_PAGE_SLOTS];
+  unsigned n_trail = 0, at = first;
+  bool ended = false;
+
+  while (!ended && at < DIO_RV_PAGE_SLOTS && slots[at].handler == dio_rv_op_decode) {
+    uint32_t raw = read_parcel (host + 2 * at);
+    trail[n_trail++] = (uint16_t) at;
+    if ((raw & 3) == 3 && at == DIO_RV_PAGE_SLOTS - 1) {
+      slots[at].handler = dio_rv_op_straddle;
+      at = DIO_RV_PAGE_SLOTS;
+      break;
+    }
+    if ((raw & 3) == 3)
+      raw |= (uint32_t) read_parcel (host + 2 * at + 2) << 16;
+    DioInsn insn;
+    unsigned length = dio_rv_decode (raw, &insn);
+    uint8_t kind = dio_rv_leaf_info[insn.leaf].kind;
+    dio_rv_interp_prepare (&slots[at], &insn, length, (int) at);
+    ended = kind == DIO_LEAF_JUMP || kind == DIO_LEAF_JUMP_REGISTER || kind == DIO_LEAF_END;
+    at += length / 2;
+  }
+  unsigned run = ended ? 0 : slots[at].insn.run;
+  while (n_trail)
+    slots[trail[--n_trail]].insn.run = (uint16_t) ++run;
+}
+
+/* ---- Entering guest code ---- */
+
+/* The half-word of code at @pc, by itself. */
+static DioRvExc
+fetch_parcel (DioRiscv64 *hart, uint64_t pc, uint16_t *parcel)
+{
+  const uint8_t *host = dio_tlb_hit_execute (&hart->tlb, pc);
+  if (!host) {
+    DioRam *ram;
+    uint64_t ram_offset;
+    DioRvExc exc = dio_rv_fetch_page (hart, pc, &host, &ram, &ram_offset);
+    if (exc != DIO_RV_EXC_NONE)
+      return exc;
+    host += pc & DIO_PAGE_MASK;
+  }
+  *parcel = read_parcel (host);
+  return DIO_RV_EXC_NONE;
+}
+
+/* Makes a loose instruction of what is at hart->pc, in whatever pages it lies. As find_slot(). */
+static DIO_NOINLINE DioRvSlot *
+load_loose (DioRiscv64 *hart)
+{
+  DioRvLoose *loose = &hart->engine->loose[hart->pc / 2 % DIO_RV_LOOSE];
+  uint16_t low, high = 0;
+  DioRvExc exc = fetch_parcel (hart, hart->pc, &low);
+  if (exc == DIO_RV_EXC_NONE && (low & 3) == 3)
+    exc = fetch_parcel (hart, hart->pc + 2, &high);
+  if (exc != DIO_RV_EXC_NONE) {
+    hart->engine->cause = exc;
+    return NULL;
+  }
+
+  uint32_t raw = low | (uint32_t) high << 16;
+  if (!loose->valid || loose->raw != raw) {
+    DioInsn insn;
+    unsigned length = dio_rv_decode (raw, &insn);
+    dio_rv_interp_prepare (&loose->slots[0], &insn, length, -1);
+    loose->slots[0].insn.run = 1;
+    loose->slots[1] = loose->slots[2] = (DioRvSlot){ .handler = dio_rv_op_page_end };
+    loose->raw = raw;
+    loose->valid = true;
+  }
+  hart->engine->bias = hart->pc - ((uintptr_t) loose->slots >> 3);
+  return loose->slots;
+}
+
+/* The slot of hart->pc, and its bias in the engine; or NULL, and the exception in the engine. (No
+ * pointers to the caller's variables, which would keep it from making tail calls.) */
+static DIO_NOINLINE DioRvSlot *
+find_slot (DioRiscv64 *hart)
+{
+  DioRiscv64Engine *engine = hart->engine;
+  uint64_t pc = hart->pc, page_va = pc & ~DIO_PAGE_MASK;
+  uintptr_t host = (uintptr_t) dio_tlb_hit_execute (&hart->tlb, page_va);
+  uint32_t page = host ? find_page (engine, host) : NONE;
+  DioRvSlot *slots;
+
+  if (page != NONE) {
+    slots = valid_slots (hart, page);
+  } else {
+    const uint8_t *start;
+    DioRam *ram;
+    uint64_t ram_offset;
+    DioRvExc exc = dio_rv_fetch_page (hart, pc, &start, &ram, &ram_offset);
+    if (exc != DIO_RV_EXC_NONE) {
+      engine->cause = exc;
+      return NULL;
+    }
+    if (DIO_UNLIKELY (hart->fetch_partial))
+      return load_loose (hart);
+    host = (uintptr_t) start;
+    page = find_page (engine, host);
+    slots = page != NONE ? valid_slots (hart, page) : new_slots (hart, host, ram, ram_offset);
+  }
+  engine->jumps[dio_tlb_index (pc)] = (DioRvJump){ .host = host, .slots = slots };
+  engine->bias = page_va - ((uintptr_t) slots >> 3);
+  return slots + (pc & DIO_PAGE_MASK) / 2;
+}
+
+/* Takes @cause at hart->pc. */
+static DIO_NOINLINE void
+take (DioRiscv64 *hart, DioRvExc cause)
+{
+  uint64_t tval = hart->exc_tval;
+  if (cause == DIO_RV_EXC_ILLEGAL) {
+    /* The instruction's bits. It was fetched a moment ago, so this does not fail but in races that
+     * the guest makes with itself. */
+    uint16_t low = 0, high = 0;
+    fetch_parcel (hart, hart->pc, &low);
+    if ((low & 3) == 3)
+      fetch_parcel (hart, hart->pc + 2, &high);
+    tval = low | (uint64_t) high << 16;
+  }
+  dio_rv_take_exception (hart, cause, hart->pc, tval);
+}
+
+DioRvSlot *
+dio_rv_op_enter (DIO_RV_HANDLER_ARGS)
+{
+  DioRiscv64Engine *engine = hart->engine;
+  hart->cpu.stats.instructions = count;
+  for (;;) {
+    if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed)) {
+      atomic_store (&hart->cpu.kicked, 0);
+      engine->exit = DIO_EXIT_KICK;
+      return NULL;
+    }
+    ip = find_slot (hart);
+    if (DIO_LIKELY (ip))
+      break;
+    take (hart, engine->cause);
+  }
+  bias = engine->bias;
+  tlb = hart->tlb.data;
+  count += ip->insn.run;
+  DIO_RV_DISPATCH ();
+}
+
+DioRvSlot *
+dio_rv_op_go (DIO_RV_HANDLER_ARGS)
+{
+  DIO_RV_TRY_GO (hart->pc);
+  DIO_RV_TAIL (dio_rv_op_enter);
+}
+
+DioRvSlot *
+dio_rv_op_page_end (DIO_RV_HANDLER_ARGS)
+{
+  hart->pc = dio_rv_slot_pc (ip, bias);
+  DIO_RV_TAIL (dio_rv_op_go);
+}
+
+DioRvSlot *
+dio_rv_op_poll (DIO_RV_HANDLER_ARGS)
+{
+  hart->pc = dio_rv_slot_pc (ip, bias);
+  count -= ip->insn.run;
+  DIO_RV_TAIL (dio_rv_op_enter);
+}
+
+DioRvSlot *
+dio_rv_op_decode (DIO_RV_HANDLER_ARGS)
+{
+  size_t number = (size_t) (ip - hart->engine->arena);
+  decode_run (hart->engine, (uint32_t) (number / PAGE_STRIDE), (unsigned) (number % PAGE_STRIDE));
+  count += ip->insn.run;
+  DIO_RV_DISPATCH ();
+}
+
+DioRvSlot *
+dio_rv_op_straddle (DIO_RV_HANDLER_ARGS)
+{
+  hart->pc = dio_rv_slot_pc (ip, bias);
+  hart->cpu.stats.instructions = count - 1;
+  ip = load_loose (hart);
+  if (DIO_UNLIKELY (!ip)) {
+    count--;
+    take (hart, hart->engine->cause);
+    DIO_RV_TAIL (dio_rv_op_enter);
+  }
+  bias = hart->engine->bias;
+  DIO_RV_DISPATCH ();
+}
+
+/* After a slow handler that did not end in NEXT: ip is behind the instruction, count is without it,
+ * hart->pc is its own or, for RETURN, where to go. */
+DioRvSlot *
+dio_rv_op_end (DIO_RV_HANDLER_ARGS)
+{
+  DioRiscv64Engine *engine = hart->engine;
+  uint64_t next = dio_rv_slot_pc (ip, bias);
+
+  switch (engine->end) {
+  case DIO_SEM_TRAP:
+    take (hart, engine->cause);
+    break;
+  case DIO_SEM_HALT:
+    hart->pc = next;
+    hart->cpu.stats.instructions = count + 1;
+    if (!dio_rv_interrupt_pending (hart)) {
+      engine->exit = DIO_EXIT_HALT;
+      return NULL;
+    }
+    count++;
+    dio_rv_take_interrupt (hart);
+    break;
+  case DIO_SEM_CHANGED:
+    hart->pc = next;
+    count++;
+    dio_rv_take_interrupt (hart);
+    break;
+  case DIO_SEM_RETURN:
+    count++;
+    dio_rv_take_interrupt (hart);
+    break;
+  default: /* a slow branch or jump: no instruction has one */
+    hart->pc = next;
+    count++;
+    break;
+  }
+  DIO_RV_TAIL (dio_rv_op_enter);
+}
+
+/* ---- Life and run ---- */
+
+bool
+dio_rv_engine_init (DioRiscv64 *hart, GError **error)
+{
+  DioRiscv64Engine *engine = g_new0 (DioRiscv64Engine, 1);
+  engine->max_pages = MAX_PAGES;
+  engine->n_buckets = BUCKETS;
+  engine->arena_size = (size_t) engine->max_pages * PAGE_STRIDE * sizeof (DioRvSlot);
+  void *arena = mmap (NULL, engine->arena_size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (arena == MAP_FAILED) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
+                 "No memory for the instructions of virtual CPU %u (%zu MiB of address space)",
+                 hart->cpu.index, engine->arena_size >> 20);
+    g_free (engine);
+    return false;
+  }
+  engine->arena = arena;
+  engine->pages = g_new0 (DioRvPage, engine->max_pages);
+  engine->buckets = g_new (uint32_t, engine->n_buckets);
+  memset (engine->buckets, 0xff, engine->n_buckets * sizeof *engine->buckets);
+  dio_rv_engine_forget (engine);
+  hart->engine = engine;
+  return true;
+}
+
+void
+dio_rv_engine_free (DioRiscv64 *hart)
+{
+  DioRiscv64Engine *engine = g_steal_pointer (&hart->engine);
+  if (!engine)
+    return;
+  munmap (engine->arena, engine->arena_size);
+  g_free (engine->pages);
+  g_free (engine->buckets);
+  g_free (engine);
+}
+
+void
+dio_rv_engine_fetch_changed (DioRiscv64 *hart)
+{
+  /* Decoded pages are found by host page through the code TLB, so no shortcut of ours depends on
+   * translation. */
+}
+
+DioExit
+dio_rv_engine_run (DioCpu *cpu)
+{
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  DioRiscv64Engine *engine = hart->engine;
+  uint64_t host_fp = dio_fp_host_enter ();
+
+  dio_rv_service_requests (hart);
+  dio_rv_take_interrupt (hart);
+  engine->exit = DIO_EXIT_KICK;
+  DioRvSlot *ip = dio_rv_op_enter (NULL, hart, cpu->stats.instructions, hart->tlb.data, 0);
+#if DIO_RV_TAIL_CALLS
+  (void) ip;
+#else
+  while (ip)
+    ip = ip->handler (ip, hart, engine->count, engine->tlb, engine->bias);
+#endif
+  dio_fp_host_leave (host_fp);
+  return engine->exit;
+}
