@@ -3,6 +3,7 @@
 #include "hw/system-device.h"
 
 #include <inttypes.h>
+#include <libfdt.h>
 
 #include "core/base/base-error.h"
 #include "core/vm/vm-machine.h"
@@ -49,6 +50,22 @@ dio_system_device_connect (DioSystemDevice *sys, unsigned line, DioIrq irq)
 {
   g_return_if_fail (line < sys->n_irqs);
   sys->irqs[line] = irq;
+}
+
+int
+dio_system_device_add_fdt_node (DioSystemDevice *sys, void *fdt, int parent, const char *name,
+                                const char *compatible, size_t compatible_size)
+{
+  g_autofree char *full = g_strdup_printf ("%s@%" PRIx64, name, sys->addresses[0]);
+  fdt64_t reg[2] = { cpu_to_fdt64 (sys->addresses[0]), cpu_to_fdt64 (sys->regions[0].size) };
+  int node = fdt_add_subnode (fdt, parent, full);
+
+  g_return_val_if_fail (node >= 0, node);
+  fdt_setprop (fdt, node, "compatible", compatible, compatible_size);
+  fdt_setprop (fdt, node, "reg", reg, sizeof reg);
+  if (sys->source)
+    fdt_setprop_u32 (fdt, node, "interrupts", sys->source);
+  return node;
 }
 
 void

@@ -17,6 +17,7 @@ typedef struct {
   bool mapped[DIO_SYSTEM_MAX_REGIONS];
   DioIrq *irqs; /* outgoing lines */
   unsigned n_irqs;
+  uint32_t source; /* of line 0 at the board's main interrupt controller; 0: not connected there */
 } DioSystemDevice;
 
 /* From realize(): one more block of registers (at most DIO_SYSTEM_MAX_REGIONS), or the outgoing
@@ -28,6 +29,12 @@ void dio_system_device_set_irqs (DioSystemDevice *sys, unsigned count);
 /* From boards, after attach. mapping fails when something is there already. */
 bool dio_system_device_map (DioSystemDevice *sys, unsigned region, DioGpa address, GError **error);
 void dio_system_device_connect (DioSystemDevice *sys, unsigned line, DioIrq irq);
+
+/* For describe_fdt(): a node NAME@ADDRESS below @parent with "compatible" (@compatible holds
+ * @compatible_size bytes: one or more strings with their NULs), "reg" of region 0 (two cells each)
+ * and, if connected, "interrupts". Returns the node. */
+int dio_system_device_add_fdt_node (DioSystemDevice *sys, void *fdt, int parent, const char *name,
+                                    const char *compatible, size_t compatible_size);
 
 /* Common part of finalize(): unmaps. */
 void dio_system_device_finalize (DioSystemDevice *sys);

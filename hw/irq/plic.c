@@ -10,6 +10,7 @@
  * lines is called with it held. */
 #include "hw/irq/plic.h"
 
+#include <libfdt.h>
 #include <string.h>
 
 #include "core/base/base-i18n.h"
@@ -328,6 +329,20 @@ plic_state (DioDevice *dev, DioVisitor *visitor)
 }
 
 static void
+plic_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
+  DioPlic *plic = (DioPlic *) dev;
+  int node = dio_system_device_add_fdt_node (&plic->sys, fdt, parent, "plic", compatible,
+                                             sizeof compatible);
+
+  fdt_setprop_u32 (fdt, node, "#address-cells", 0);
+  fdt_setprop_u32 (fdt, node, "#interrupt-cells", 1);
+  fdt_setprop_empty (fdt, node, "interrupt-controller");
+  fdt_setprop_u32 (fdt, node, "riscv,ndev", plic->sources);
+}
+
+static void
 plic_finalize (DioDevice *dev)
 {
   dio_system_device_finalize ((DioSystemDevice *) dev);
@@ -335,7 +350,7 @@ plic_finalize (DioDevice *dev)
 
 /* clang-format off */
 static const DioProperty plic_properties[] = {
-  { "sources", N_ ("Interrupt sources"), DIO_PROPERTY_UINT, 1, MAX_SOURCES, 95, NULL, NULL,
+  { "sources", N_ ("Interrupt sources"), DIO_PROPERTY_UINT, 1, MAX_SOURCES, 96, NULL, NULL,
     offsetof (DioPlic, sources) },
   { "harts", N_ ("Processors"), DIO_PROPERTY_UINT, 1, MAX_CONTEXTS / 2, 1, NULL, NULL,
     offsetof (DioPlic, harts) },
@@ -355,4 +370,5 @@ const DioDeviceType dio_plic_type = {
   .state = plic_state,
   .state_version = 1,
   .finalize = plic_finalize,
+  .describe_fdt = plic_describe_fdt,
 };

@@ -6,6 +6,8 @@
 
 #define DIO_PLIC_SIZE UINT64_C (0x600000)
 
+extern const DioDeviceType dio_plic_type;
+
 /* System device "plic". Outgoing lines: two per hart, machine (2 * hart) and supervisor external
  * (2 * hart + 1), as many as its property "harts" asks for. */
 

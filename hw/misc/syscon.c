@@ -3,6 +3,8 @@
  * power-off, failure with a code, reset. It has no state. */
 #include "hw/misc/syscon.h"
 
+#include <libfdt.h>
+
 #include "core/base/base-i18n.h"
 #include "core/vm/vm-machine.h"
 #include "hw/system-device.h"
@@ -59,6 +61,15 @@ syscon_state (DioDevice *dev, DioVisitor *visitor)
 }
 
 static void
+syscon_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "sifive,test1\0sifive,test0\0syscon";
+
+  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "test", compatible,
+                                  sizeof compatible);
+}
+
+static void
 syscon_finalize (DioDevice *dev)
 {
   dio_system_device_finalize ((DioSystemDevice *) dev);
@@ -75,4 +86,5 @@ const DioDeviceType dio_syscon_type = {
   .state = syscon_state,
   .state_version = 1,
   .finalize = syscon_finalize,
+  .describe_fdt = syscon_describe_fdt,
 };

@@ -11,4 +11,6 @@
 #define DIO_SYSCON_POWER_OFF 0x5555
 #define DIO_SYSCON_RESET 0x7777
 
+extern const DioDeviceType dio_syscon_type;
+
 /* System device "syscon"; no lines. */

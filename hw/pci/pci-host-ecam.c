@@ -2,8 +2,9 @@
  * The generic PCI Express host bridge ("pci-host-ecam-generic" of device trees). */
 #include "hw/pci/pci-host-ecam.h"
 
-#include <glib/gi18n.h>
+#include <libfdt.h>
 
+#include "core/base/base-i18n.h"
 #include "core/vm/vm-machine.h"
 #include "hw/system-device.h"
 
@@ -100,6 +101,24 @@ host_state (DioDevice *dev, DioVisitor *visitor)
   dio_pci_device_visit (&((DioPciHost *) dev)->root, visitor);
 }
 
+/* "ranges" is the board's business, as is "interrupt-map". */
+static void
+host_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "pci-host-ecam-generic";
+  int node = dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "pci",
+                                             compatible, sizeof compatible);
+  fdt32_t range[2] = { cpu_to_fdt32 (0), cpu_to_fdt32 (0xff) };
+
+  fdt_setprop_string (fdt, node, "device_type", "pci");
+  fdt_setprop_u32 (fdt, node, "#address-cells", 3);
+  fdt_setprop_u32 (fdt, node, "#size-cells", 2);
+  fdt_setprop_u32 (fdt, node, "#interrupt-cells", 1);
+  fdt_setprop_u32 (fdt, node, "linux,pci-domain", 0);
+  fdt_setprop (fdt, node, "bus-range", range, sizeof range);
+  fdt_setprop_empty (fdt, node, "dma-coherent");
+}
+
 static void
 host_finalize (DioDevice *dev)
 {
@@ -123,4 +142,5 @@ const DioDeviceType dio_pci_host_ecam_type = {
   .state = host_state,
   .state_version = 1,
   .finalize = host_finalize,
+  .describe_fdt = host_describe_fdt,
 };

@@ -4,6 +4,8 @@
 
 #include "hw/pci/pci-bus.h"
 
+extern const DioDeviceType dio_pci_host_ecam_type;
+
 /* Regions and lines of the system device "pci-host-ecam". */
 enum {
   DIO_PCI_HOST_ECAM, /* 256 MiB: 256 buses */

@@ -6,6 +6,7 @@
  * still then: it looks at the real time again at least once a second. */
 #include "hw/rtc/goldfish-rtc.h"
 
+#include <libfdt.h>
 #include <time.h>
 
 #include "core/base/base-i18n.h"
@@ -190,6 +191,15 @@ rtc_state (DioDevice *dev, DioVisitor *visitor)
 }
 
 static void
+rtc_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "google,goldfish-rtc";
+
+  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "rtc", compatible,
+                                  sizeof compatible);
+}
+
+static void
 rtc_finalize (DioDevice *dev)
 {
   DioGoldfishRtc *rtc = (DioGoldfishRtc *) dev;
@@ -209,4 +219,5 @@ const DioDeviceType dio_goldfish_rtc_type = {
   .state = rtc_state,
   .state_version = 1,
   .finalize = rtc_finalize,
+  .describe_fdt = rtc_describe_fdt,
 };

@@ -6,4 +6,6 @@
 
 #define DIO_GOLDFISH_RTC_SIZE UINT64_C (0x1000)
 
+extern const DioDeviceType dio_goldfish_rtc_type;
+
 /* System device "goldfish-rtc"; one outgoing line. */

@@ -8,6 +8,7 @@
  * called without the device's lock for input, with it for output (its write() never calls back). */
 #include "hw/serial/ns16550.h"
 
+#include <libfdt.h>
 #include <string.h>
 
 #include "core/base/base-i18n.h"
@@ -626,6 +627,16 @@ uart_state (DioDevice *dev, DioVisitor *visitor)
 }
 
 static void
+uart_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "ns16550a";
+  int node = dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "serial",
+                                             compatible, sizeof compatible);
+
+  fdt_setprop_u32 (fdt, node, "clock-frequency", DIO_NS16550_CLOCK_HZ);
+}
+
+static void
 uart_finalize (DioDevice *dev)
 {
   DioNs16550 *uart = (DioNs16550 *) dev;
@@ -648,4 +659,5 @@ const DioDeviceType dio_ns16550_type = {
   .state = uart_state,
   .state_version = 1,
   .finalize = uart_finalize,
+  .describe_fdt = uart_describe_fdt,
 };

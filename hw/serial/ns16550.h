@@ -8,6 +8,8 @@
 #define DIO_NS16550_SIZE UINT64_C (0x100)
 #define DIO_NS16550_CLOCK_HZ 3686400
 
+extern const DioDeviceType dio_ns16550_type;
+
 /* System device "ns16550"; one outgoing line. */
 
 /* Connects the host side, borrowed, once, after attach; without one, output is dropped. The port

@@ -6,6 +6,8 @@
  * written: the two must never differ. Each hart has a timer on the loop for its compare value. */
 #include "hw/timer/aclint.h"
 
+#include <libfdt.h>
+
 #include "core/base/base-i18n.h"
 #include "core/vm/vm-machine.h"
 #include "hw/system-device.h"
@@ -189,6 +191,15 @@ aclint_state (DioDevice *dev, DioVisitor *visitor)
 }
 
 static void
+aclint_describe_fdt (DioDevice *dev, void *fdt, int parent)
+{
+  static const char compatible[] = "sifive,clint0\0riscv,clint0";
+
+  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "clint", compatible,
+                                  sizeof compatible);
+}
+
+static void
 aclint_finalize (DioDevice *dev)
 {
   DioAclint *aclint = (DioAclint *) dev;
@@ -218,4 +229,5 @@ const DioDeviceType dio_aclint_type = {
   .state = aclint_state,
   .state_version = 1,
   .finalize = aclint_finalize,
+  .describe_fdt = aclint_describe_fdt,
 };
