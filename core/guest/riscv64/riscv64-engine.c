@@ -292,7 +292,6 @@ dio_rv_op_enter (DIO_RV_HANDLER_ARGS)
   hart->cpu.stats.instructions = count;
   for (;;) {
     if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed)) {
-      atomic_store (&hart->cpu.kicked, 0);
       engine->exit = DIO_EXIT_KICK;
       return NULL;
     }
