@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Bundles: loading, making, the trash. */
+#include "app/library/library-bundle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/library/library-journal.h"
+#include "app/library/library-size.h"
+#include "core/backend/backend-block.h"
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+
+#define NEW_SUFFIX ".new"
+#define FOLDER_MAX_BYTES 200
+#define SPACE_MARGIN (G_GUINT64_CONSTANT (1) << 20)
+#define MAX_FOLDER_TRIES 1000
+
+char *
+dio_bundle_default_library (void)
+{
+  const char *path = g_getenv ("DIORAMA_LIBRARY");
+  if (path && *path)
+    return g_canonicalize_filename (path, NULL);
+  return g_build_filename (g_get_user_data_dir (), "diorama", "machines", NULL);
+}
+
+gboolean
+dio_bundle_same_name (const char *a, const char *b)
+{
+  g_autofree char *folded_a = g_utf8_casefold (a, -1);
+  g_autofree char *folded_b = g_utf8_casefold (b, -1);
+  g_autofree char *normal_a = g_utf8_normalize (folded_a, -1, G_NORMALIZE_ALL_COMPOSE);
+  g_autofree char *normal_b = g_utf8_normalize (folded_b, -1, G_NORMALIZE_ALL_COMPOSE);
+  return g_strcmp0 (normal_a, normal_b) == 0;
+}
+
+char *
+dio_bundle_folder_name (const char *name)
+{
+  g_autofree char *normal = g_utf8_normalize (name, -1, G_NORMALIZE_DEFAULT_COMPOSE);
+  GString *folder = g_string_new (NULL);
+  for (const char *p = normal ? normal : ""; *p; p = g_utf8_next_char (p)) {
+    gunichar c = g_utf8_get_char (p);
+    gboolean bad = g_unichar_iscntrl (c) || g_unichar_type (c) == G_UNICODE_FORMAT
+                   || (c < 0x80 && strchr ("/\\:*?\"<>|", c)) || (c == '.' && folder->len == 0);
+    if (folder->len + 6 > FOLDER_MAX_BYTES)
+      break;
+    if (bad)
+      g_string_append_c (folder, '-');
+    else
+      g_string_append_unichar (folder, c);
+  }
+  g_strstrip (folder->str);
+  folder->len = strlen (folder->str);
+  while (folder->len && folder->str[folder->len - 1] == '.')
+    g_string_truncate (folder, folder->len - 1);
+  if (folder->len == 0)
+    g_string_assign (folder, "machine");
+  return g_string_free (folder, FALSE);
+}
+
+static int
+open_folder (const char *path, GError **error)
+{
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0)
+    dio_set_error_errno (error, errno, _ ("The folder “%s” cannot be opened"), path);
+  return fd;
+}
+
+DioLock *
+dio_bundle_lock_library (const char *library, GError **error)
+{
+  int fd = open_folder (library, error);
+  if (fd < 0)
+    return NULL;
+  DioLock *lock = dio_lock_wait (fd, ".lock", library, error);
+  close (fd);
+  return lock;
+}
+
+DioManifest *
+dio_bundle_load (const char *path, GError **error)
+{
+  int fd = open_folder (path, error);
+  if (fd < 0)
+    return NULL;
+  gsize length;
+  g_autofree char *text =
+      dio_file_read (fd, DIO_MANIFEST_FILE, DIO_MANIFEST_MAX_BYTES, &length, error);
+  close (fd);
+  return text ? dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error) : NULL;
+}
+
+gboolean
+dio_bundle_save (const char *path, const DioManifest *manifest, GError **error)
+{
+  int fd = open_folder (path, error);
+  if (fd < 0)
+    return FALSE;
+  gsize length;
+  g_autofree char *text = dio_manifest_to_text (manifest, &length);
+  gboolean good = dio_file_write_atomic (fd, DIO_MANIFEST_FILE, text, length, error);
+  close (fd);
+  return good;
+}
+
+/* Checks one name of the manifest; NULL and absolute ones pass. */
+static gboolean
+check_inside (int dir_fd, const char *file, const char *key, GError **error)
+{
+  if (!file || *file == '/')
+    return TRUE;
+  int fd = dio_file_open_inside (dir_fd, file, error);
+  if (fd < 0) {
+    g_prefix_error (error, "%s: %s: ", DIO_MANIFEST_FILE, key);
+    return FALSE;
+  }
+  close (fd);
+  return TRUE;
+}
+
+DioMachineConfig *
+dio_bundle_prepare (const char *path, const DioManifest *manifest, GError **error)
+{
+  int fd = open_folder (path, error);
+  if (fd < 0)
+    return NULL;
+  const DioMachineConfig *config = manifest->config;
+  gboolean good = check_inside (fd, config->firmware, "firmware", error)
+                  && check_inside (fd, config->kernel, "kernel", error)
+                  && check_inside (fd, config->initrd, "initrd", error);
+  for (guint i = 0; good && config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    g_autofree char *key = g_strdup_printf ("disks[%u].path", i);
+    good = check_inside (fd, disk->path, key, error);
+  }
+  close (fd);
+  return good ? dio_manifest_resolve (manifest, path) : NULL;
+}
+
+/* Making a bundle. */
+
+typedef struct {
+  DioFileProgress progress;
+  gpointer data;
+  guint64 before; /* bytes of the files that are copied already */
+} Progress;
+
+static void
+progress_cb (guint64 bytes, gpointer data)
+{
+  Progress *progress = data;
+  if (progress->progress)
+    progress->progress (progress->before + bytes, progress->data);
+}
+
+static gboolean
+add_size (const char *path, guint64 *total, GError **error)
+{
+  struct stat st;
+  if (!path)
+    return TRUE;
+  if (stat (path, &st) != 0) {
+    dio_set_error_errno (error, errno, _ ("%s cannot be read"), path);
+    return FALSE;
+  }
+  *total += st.st_size;
+  return TRUE;
+}
+
+/* Copies *@file into the bundle as NAME and names it so in the manifest. */
+static gboolean
+copy_in (int dir_fd, char **file, const char *name, GCancellable *cancellable, Progress *progress,
+         GError **error)
+{
+  if (!*file)
+    return TRUE;
+  if (!dio_file_copy (*file, dir_fd, name, cancellable, progress_cb, progress, error))
+    return FALSE;
+  guint64 size = 0;
+  add_size (*file, &size, NULL);
+  progress->before += size;
+  g_free (*file);
+  *file = g_strdup (name);
+  return TRUE;
+}
+
+/* Everything inside the bundle at @path, opened as @fd. */
+static gboolean
+fill_bundle (const char *path, int fd, const char *library, DioManifest *manifest,
+             guint64 new_disk_size, GCancellable *cancellable, Progress *progress, GError **error)
+{
+  DioMachineConfig *config = manifest->config;
+  guint64 bytes = SPACE_MARGIN;
+  if (!add_size (config->firmware, &bytes, error) || !add_size (config->kernel, &bytes, error)
+      || !add_size (config->initrd, &bytes, error)
+      || !dio_file_check_space (fd, bytes, library, error))
+    return FALSE;
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    char *absolute = g_canonicalize_filename (disk->path, NULL);
+    g_free (disk->path);
+    disk->path = absolute;
+  }
+  if (!copy_in (fd, &config->firmware, "firmware", cancellable, progress, error)
+      || !copy_in (fd, &config->kernel, "kernel", cancellable, progress, error)
+      || !copy_in (fd, &config->initrd, "initrd", cancellable, progress, error))
+    return FALSE;
+  if (new_disk_size) {
+    g_autofree char *disk = g_build_filename (path, "disk0.raw", NULL);
+    if (!dio_block_create_raw (disk, new_disk_size, error))
+      return FALSE;
+    dio_machine_config_add_disk (config, "disk0.raw", "raw", FALSE);
+  }
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
+  gsize length;
+  g_autofree char *text = dio_manifest_to_text (manifest, &length);
+  /* What was written must be readable: a configuration that is not is refused here. */
+  g_autoptr (DioManifest) check = dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error);
+  if (!check || !dio_file_write_atomic (fd, DIO_MANIFEST_FILE, text, length, error))
+    return FALSE;
+  DioJournal *journal = dio_journal_open (path);
+  dio_journal_add (journal, "created", NULL, 0, 1, NULL, g_get_real_time ());
+  dio_journal_close (journal);
+  dio_journal_flush ();
+  return TRUE;
+}
+
+/* Renames OLD in @old_fd to "@folder.diorama" in @fd, with " 2", " 3", ... when taken. Returns the
+ * new name. */
+static char *
+rename_to_free (int old_fd, const char *old, int fd, const char *folder, GError **error)
+{
+  for (unsigned n = 1; n < MAX_FOLDER_TRIES; n++) {
+    g_autofree char *name = n == 1 ? g_strconcat (folder, DIO_BUNDLE_SUFFIX, NULL)
+                                   : g_strdup_printf ("%s %u" DIO_BUNDLE_SUFFIX, folder, n);
+    if (renameat2 (old_fd, old, fd, name, RENAME_NOREPLACE) == 0)
+      return g_steal_pointer (&name);
+    /* A file system without RENAME_NOREPLACE: an existing bundle is not empty, so that a plain
+     * rename cannot replace it. */
+    if (errno == EINVAL || errno == ENOSYS) {
+      if (renameat (old_fd, old, fd, name) == 0)
+        return g_steal_pointer (&name);
+    }
+    if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR)
+      break;
+  }
+  dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), folder);
+  return NULL;
+}
+
+static gboolean
+name_is_taken (const char *library, const char *name)
+{
+  g_auto (GStrv) bundles = dio_bundle_list (library, NULL);
+  for (char **path = bundles; path && *path; path++) {
+    g_autoptr (DioManifest) manifest = dio_bundle_load (*path, NULL);
+    if (manifest && dio_bundle_same_name (manifest->config->name, name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+require_free_name (const char *library, const char *name, GError **error)
+{
+  if (!name_is_taken (library, name))
+    return TRUE;
+  g_set_error (error, DIO_ERROR, DIO_ERROR_EXISTS, _ ("There is already a machine called “%s”"),
+               name);
+  return FALSE;
+}
+
+static char *
+create_in (int library_fd, const char *library, const char *folder, DioManifest *manifest,
+           guint64 new_disk_size, GCancellable *cancellable, Progress *progress, GError **error)
+{
+  const char *name = manifest->config->name;
+  g_autofree char *hidden =
+      g_strdup_printf (".%s" DIO_BUNDLE_SUFFIX ".%08x" NEW_SUFFIX, folder, g_random_int ());
+  if (mkdirat (library_fd, hidden, 0700) != 0) {
+    dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), name);
+    return NULL;
+  }
+  g_autofree char *path = g_build_filename (library, hidden, NULL);
+  g_autofree char *final = NULL;
+  int fd = open_folder (path, error);
+  if (fd >= 0) {
+    /* Held while it is made: tells a crashed making from one in progress. */
+    g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
+    if (lock
+        && fill_bundle (path, fd, library, manifest, new_disk_size, cancellable, progress, error)
+        && fsync (fd) == 0) {
+      g_autoptr (DioLock) names = dio_bundle_lock_library (library, error);
+      if (names && require_free_name (library, name, error))
+        final = rename_to_free (library_fd, hidden, library_fd, folder, error);
+    }
+    close (fd);
+  }
+  if (!final) {
+    dio_file_remove_tree (library_fd, hidden, NULL);
+    if (error && !*error)
+      dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), name);
+    return NULL;
+  }
+  fsync (library_fd);
+  return g_build_filename (library, final, NULL);
+}
+
+char *
+dio_bundle_create (const char *library, const DioMachineConfig *config, guint64 new_disk_size,
+                   GCancellable *cancellable, DioFileProgress progress, gpointer data,
+                   GError **error)
+{
+  if (!dio_manifest_check_name (config->name, error)
+      || !require_free_name (library, config->name, error))
+    return NULL;
+  int library_fd = open_folder (library, error);
+  if (library_fd < 0)
+    return NULL;
+  g_autoptr (DioManifest) manifest = dio_manifest_new (config);
+  g_autofree char *folder = dio_bundle_folder_name (config->name);
+  Progress state = { progress, data, 0 };
+  g_autoptr (GError) local = NULL;
+  char *path =
+      create_in (library_fd, library, folder, manifest, new_disk_size, cancellable, &state, &local);
+  close (library_fd);
+  if (!path)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return path;
+}
+
+/* The library's folder. */
+
+static gboolean
+is_bundle_name (const char *name)
+{
+  return name[0] != '.' && g_str_has_suffix (name, DIO_BUNDLE_SUFFIX);
+}
+
+static int
+compare_strings (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+char **
+dio_bundle_list (const char *library, GError **error)
+{
+  DIR *dir = opendir (library);
+  if (!dir) {
+    dio_set_error_errno (error, errno, _ ("The folder “%s” cannot be opened"), library);
+    return NULL;
+  }
+  g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+  for (struct dirent *entry; (entry = readdir (dir));) {
+    struct stat st;
+    if (is_bundle_name (entry->d_name)
+        && fstatat (dirfd (dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+        && S_ISDIR (st.st_mode))
+      g_ptr_array_add (paths, g_build_filename (library, entry->d_name, NULL));
+  }
+  closedir (dir);
+  g_ptr_array_sort (paths, compare_strings);
+  g_ptr_array_add (paths, NULL);
+  return (char **) g_ptr_array_free (g_steal_pointer (&paths), FALSE);
+}
+
+static void
+clean_unfinished (int library_fd, const char *name)
+{
+  int fd = openat (library_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  struct stat st;
+  /* A folder this young may be between mkdir and its lock. */
+  gboolean young = fstat (fd, &st) == 0 && st.st_mtime > time (NULL) - 5;
+  gboolean has_lock = faccessat (fd, DIO_LOCK_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  gboolean dead = has_lock ? !dio_lock_is_held (fd, DIO_LOCK_FILE, NULL) : !young;
+  close (fd);
+  if (dead)
+    dio_file_remove_tree (library_fd, name, NULL);
+}
+
+static void
+clean_trash (int library_fd)
+{
+  int fd = openat (library_fd, DIO_BUNDLE_TRASH, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
+  if (!dir) {
+    if (fd >= 0)
+      close (fd);
+    return;
+  }
+  time_t oldest = time (NULL) - DIO_BUNDLE_TRASH_DAYS * 24 * 60 * 60;
+  for (struct dirent *entry; (entry = readdir (dir));) {
+    struct stat st;
+    if (entry->d_name[0] != '.' && fstatat (fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+        && st.st_mtime < oldest)
+      dio_file_remove_tree (fd, entry->d_name, NULL);
+  }
+  closedir (dir);
+}
+
+void
+dio_bundle_clean_library (const char *library)
+{
+  DIR *dir = opendir (library);
+  if (!dir)
+    return;
+  for (struct dirent *entry; (entry = readdir (dir));)
+    if (entry->d_name[0] == '.' && g_str_has_suffix (entry->d_name, NEW_SUFFIX)
+        && strstr (entry->d_name, DIO_BUNDLE_SUFFIX "."))
+      clean_unfinished (dirfd (dir), entry->d_name);
+  clean_trash (dirfd (dir));
+  closedir (dir);
+}
+
+/* The trash: .trash/ID/NAME.diorama, so that the folder's name is kept; the time is that of the
+ * folder ID. */
+
+static int
+open_trash (int library_fd, const char *id, gboolean create, GError **error)
+{
+  g_autofree char *path = g_build_filename (DIO_BUNDLE_TRASH, id, NULL);
+  if (create) {
+    mkdirat (library_fd, DIO_BUNDLE_TRASH, 0700);
+    mkdirat (library_fd, path, 0700);
+  }
+  int trash =
+      openat (library_fd, DIO_BUNDLE_TRASH, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd = -1;
+  if (trash >= 0) {
+    fd = openat (trash, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int saved = errno;
+    close (trash);
+    errno = saved;
+  }
+  if (fd < 0)
+    dio_set_error_errno (error, errno, _ ("The trash of the library cannot be opened"));
+  return fd;
+}
+
+gboolean
+dio_bundle_trash (const char *path, const char *id, const char *name, GError **error)
+{
+  g_autofree char *library = g_path_get_dirname (path);
+  g_autofree char *folder = g_path_get_basename (path);
+  int library_fd = open_folder (library, error);
+  if (library_fd < 0)
+    return FALSE;
+  gboolean good = FALSE;
+  int fd = openat (library_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), name);
+  else {
+    g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
+    int trash = lock ? open_trash (library_fd, id, TRUE, error) : -1;
+    if (trash >= 0) {
+      /* An earlier machine of this identity may lie there. */
+      dio_file_remove_tree (trash, folder, NULL);
+      good = renameat (library_fd, folder, trash, folder) == 0;
+      if (!good)
+        dio_set_error_errno (error, errno, _ ("“%s” cannot be moved to the trash"), name);
+      fsync (trash);
+      fsync (library_fd);
+      close (trash);
+    }
+    close (fd);
+  }
+  close (library_fd);
+  return good;
+}
+
+char *
+dio_bundle_restore (const char *library, const char *id, GError **error)
+{
+  if (!dio_file_is_inside (id) || strchr (id, '/')) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), id);
+    return NULL;
+  }
+  int library_fd = open_folder (library, error);
+  if (library_fd < 0)
+    return NULL;
+  char *result = NULL;
+  int trash = open_trash (library_fd, id, FALSE, error);
+  if (trash >= 0) {
+    g_autofree char *found = NULL;
+    DIR *dir = fdopendir (dup (trash));
+    for (struct dirent *entry; dir && !found && (entry = readdir (dir));)
+      if (is_bundle_name (entry->d_name))
+        found = g_strdup (entry->d_name);
+    if (dir)
+      closedir (dir);
+    if (!found)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), id);
+    else {
+      g_autofree char *folder = g_strndup (found, strlen (found) - strlen (DIO_BUNDLE_SUFFIX));
+      g_autofree char *name = rename_to_free (trash, found, library_fd, folder, error);
+      if (name) {
+        result = g_build_filename (library, name, NULL);
+        fsync (library_fd);
+        g_autofree char *empty = g_build_filename (DIO_BUNDLE_TRASH, id, NULL);
+        unlinkat (library_fd, empty, AT_REMOVEDIR);
+      }
+    }
+    close (trash);
+  }
+  close (library_fd);
+  return result;
+}
+
+gboolean
+dio_bundle_rename (const char *path, const char *name, GError **error)
+{
+  g_autofree char *library = g_path_get_dirname (path);
+  if (!dio_manifest_check_name (name, error))
+    return FALSE;
+  g_autoptr (DioLock) names = dio_bundle_lock_library (library, error);
+  if (!names)
+    return FALSE;
+  g_autoptr (DioManifest) manifest = dio_bundle_load (path, error);
+  if (!manifest)
+    return FALSE;
+  if (!dio_bundle_same_name (manifest->config->name, name)
+      && !require_free_name (library, name, error))
+    return FALSE;
+  g_free (manifest->config->name);
+  manifest->config->name = g_strdup (name);
+  return dio_bundle_save (path, manifest, error);
+}
+
+gboolean
+dio_bundle_renew_identity (const char *path, GError **error)
+{
+  int fd = open_folder (path, error);
+  if (fd < 0)
+    return FALSE;
+  g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, path, error);
+  close (fd);
+  g_autoptr (DioManifest) manifest = lock ? dio_bundle_load (path, error) : NULL;
+  if (!manifest)
+    return FALSE;
+  g_free (manifest->id);
+  manifest->id = g_uuid_string_random ();
+  return dio_bundle_save (path, manifest, error);
+}

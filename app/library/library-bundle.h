@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Bundles: the folders NAME.diorama that machines are, and the folder that holds them.
+ *
+ *   NAME.diorama/  machine.json  kernel  initrd  firmware  disk0.raw  journal.sqlite  lock
+ *                  thumbnail.png
+ *   LIBRARY/       *.diorama  .trash/ID/NAME.diorama  .NAME.diorama.XXXXXXXX.new  .lock
+ *
+ * A bundle is made under a hidden name and shown by one rename, so that a crash leaves nothing
+ * half-made in sight; what it leaves is cleaned by the next process. All of this blocks; any
+ * thread. */
+#pragma once
+
+#include "app/library/library-file.h"
+#include "app/library/library-lock.h"
+#include "app/library/library-manifest.h"
+
+#define DIO_BUNDLE_SUFFIX ".diorama"
+#define DIO_BUNDLE_TRASH ".trash"
+#define DIO_BUNDLE_TRASH_DAYS 30
+#define DIO_BUNDLE_MAX_THUMBNAIL (8u << 20) /* bytes of the file */
+
+/* The default library: $DIORAMA_LIBRARY or $XDG_DATA_HOME/diorama/machines. Caller frees. */
+char *dio_bundle_default_library (void);
+
+/* The folder name (without suffix) for a machine called @name: no separators, no leading dot, none
+ * of the characters that other systems refuse, at most 200 bytes. Never empty. Caller frees. */
+char *dio_bundle_folder_name (const char *name);
+
+/* Reads the manifest of the bundle at @path. */
+DioManifest *dio_bundle_load (const char *path, GError **error);
+
+/* Writes it atomically. */
+gboolean dio_bundle_save (const char *path, const DioManifest *manifest, GError **error);
+
+/* The configuration to run: every name resolved, every file inside the bundle checked to be a
+ * regular file reached without symbolic links. Errors name machine.json, the key and the file. */
+DioMachineConfig *dio_bundle_prepare (const char *path, const DioManifest *manifest,
+                                      GError **error);
+
+/* Makes a bundle for @config in @library: copies firmware, kernel and initrd into it, uses
+ * existing disks where they are, creates a raw disk of @new_disk_size bytes unless that is 0.
+ * Returns the path of the new bundle; on failure nothing is left. @progress gets bytes copied in
+ * all. */
+char *dio_bundle_create (const char *library, const DioMachineConfig *config, guint64 new_disk_size,
+                         GCancellable *cancellable, DioFileProgress progress, gpointer data,
+                         GError **error);
+
+/* Removes what crashed processes left behind and trash older than DIO_BUNDLE_TRASH_DAYS. Never
+ * fails: what cannot be removed stays. */
+void dio_bundle_clean_library (const char *library);
+
+/* Absolute paths of the bundles of @library, sorted by folder name. NULL when it cannot be read. */
+char **dio_bundle_list (const char *library, GError **error);
+
+/* Moves the bundle at @path, whose identity is @id, to the trash of its library; fails when it is
+ * in use. */
+gboolean dio_bundle_trash (const char *path, const char *id, const char *name, GError **error);
+
+/* Brings the bundle with @id back; returns its path (another folder name when taken). */
+char *dio_bundle_restore (const char *library, const char *id, GError **error);
+
+/* Changes the name in machine.json of the bundle at @path; other keys stay as they are on disk. */
+gboolean dio_bundle_rename (const char *path, const char *name, GError **error);
+
+/* Gives the bundle at @path, a copy of another, an identity of its own. */
+gboolean dio_bundle_renew_identity (const char *path, GError **error);
+
+/* Serialises changes of the set of names in @library across processes. Short. */
+DioLock *dio_bundle_lock_library (const char *library, GError **error);
+
+/* Two names that people would take for the same: case and Unicode composition do not count. */
+gboolean dio_bundle_same_name (const char *a, const char *b);
