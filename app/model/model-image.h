@@ -39,3 +39,13 @@ DioImage *dio_image_probe_file (const char *path, GError **error);
  * debian-installer packages under /usr/lib/debian-installer/images, and likely files in the
  * Downloads folder. A GListStore that fills while a worker scans. */
 GListModel *dio_images_scan (void);
+
+/* The same search, blocking; a GPtrArray of DioImage that the caller unrefs. Any thread. */
+GPtrArray *dio_images_find (void);
+
+/* The folder of fetched images. Caller frees. */
+char *dio_images_default_folder (void);
+
+/* One folder with an image.json: {"title", "arch", "kernel", "initrd", "disk", "append", "memory",
+ * "disk-size"}; file names are inside the folder, sizes are bytes or like "1G". Blocking. */
+DioImage *dio_image_load_folder (const char *folder, GError **error);

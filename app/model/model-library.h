@@ -29,7 +29,7 @@ gboolean dio_library_validate (DioLibrary *self, const DioMachineConfig *config,
 
 /* Makes a bundle: kernel and initrd are copied into it, an existing disk file is used where it is,
  * a new raw disk of @new_disk_size bytes is created inside. Leaves nothing behind on failure.
- * Blocking part runs in a worker. */
+ * Blocking part runs in a worker. create_finish and restore: the caller owns a reference. */
 void dio_library_create_async (DioLibrary *self, const DioMachineConfig *config,
                                guint64 new_disk_size, GCancellable *cancellable,
                                GAsyncReadyCallback callback, gpointer user_data);

@@ -30,7 +30,8 @@ GType dio_item_state_get_type (void);
 /* Properties (all notify on the main thread):
  *   "id" (string, construct-only), "name" (string), "state" (DioItemState), "arch" (string, for
  * people: "RISC-V"), "error" (string or NULL: why the last run or load failed), "engine-note"
- * (string). Signals: "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at
+ * (string). While STOPPING (notify::state) the last picture and the statistics can still be had.
+ * Signals: "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at
  * most once a second). "stopped" (DioStopReason reason, const char *message). */
 const char *dio_machine_item_get_id (DioMachineItem *self);
 const char *dio_machine_item_get_name (DioMachineItem *self);
@@ -78,8 +79,26 @@ gboolean dio_machine_item_type_text (DioMachineItem *self, const char *text, GEr
 /* Presses @codes (evdev) together in order, releases in reverse. */
 void dio_machine_item_send_keys (DioMachineItem *self, const guint16 *codes, gsize count);
 
-/* Writes the current picture as PNG. */
+/* Writes the current picture as PNG. The first blocks for tens of milliseconds; the other does it
+ * on a worker, finished by dio_machine_item_command_finish(). */
 gboolean dio_machine_item_save_screenshot (DioMachineItem *self, const char *path, GError **error);
+void dio_machine_item_save_screenshot_async (DioMachineItem *self, const char *path,
+                                             GAsyncReadyCallback callback, gpointer user_data);
 
 /* The statistics sampled last (about once a second while active); FALSE when not active. */
 gboolean dio_machine_item_get_stats (DioMachineItem *self, DioMachineStats *stats);
+
+/* What the guest gave with its last power-off or crash. */
+int dio_machine_item_get_exit_code (DioMachineItem *self);
+
+/* A machine without a bundle, for `diorama run`: nothing is kept, no other process finds it. @host
+ * as for dio_library_new(). */
+DioMachineItem *dio_machine_item_new_ephemeral (const DioMachineConfig *config,
+                                                const DioMachineHost *host);
+
+/* True for those. */
+gboolean dio_machine_item_is_ephemeral (DioMachineItem *self);
+
+/* The host side of the first serial port from the next start on (takes ownership), beside the
+ * socket that `diorama console` connects to. */
+void dio_machine_item_set_serial (DioMachineItem *self, DioChar *serial);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What DioLibrary and the parts of DioMachineItem share. */
+#pragma once
+
+#include "app/bridge/bridge-control.h"
+#include "app/bridge/bridge.h"
+#include "app/library/library-bundle.h"
+#include "app/library/library-journal.h"
+#include "app/model/model-machine.h"
+#include "app/model/model-typing.h"
+
+/* A display in front of the scan-out's that counts what passes, so that an idle picture is not
+ * scaled down once a second for nothing. */
+typedef struct {
+  DioDisplay display;
+  DioDisplay *target;
+  _Atomic guint updates;
+} DioCountingDisplay;
+
+/* The scan-out with a count of who uses it: a worker may be looking when the machine ends. */
+typedef struct {
+  DioScanout *scanout;
+} DioScanoutBox;
+
+void dio_scanout_box_unref (DioScanoutBox *box);
+
+struct _DioMachineItem {
+  GObject parent_instance;
+
+  char *id;
+  char *path; /* NULL: ephemeral */
+  DioMachineHost host;
+  DioMachineConfig *config;
+  char *name;
+  char *error;
+  char *engine_note;
+  DioItemState state;
+
+  /* While active. */
+  DioLock *lock;
+  DioJournal *journal;
+  DioBridge *bridge;
+  DioScanoutBox *scanout_box;
+  DioScanout *scanout; /* in the box */
+  DioInput *input;
+  DioChar *serial;      /* what the machine got */
+  DioChar *next_serial; /* given for the next start */
+  DioTyper *typer;
+  DioControl *control;
+  DioCountingDisplay counting;
+  GTask *start_task;
+  gboolean launched;       /* the machine exists */
+  gboolean stop_requested; /* while it started */
+  gboolean closing;
+  DioStopReason stop_reason;
+  char *stop_message;
+  int exit_code;
+  unsigned resets; /* not in the journal yet */
+  unsigned ticks;
+  guint seen_updates;
+  gboolean thumbnail_busy;
+
+  /* Thumbnail. */
+  GBytes *thumbnail;
+  int thumbnail_width, thumbnail_height;
+  gboolean thumbnail_loaded;
+};
+
+/* The item of the bundle at @path. Never fails: a bundle that cannot be used is BROKEN. */
+DioMachineItem *dio_machine_item_new_bundle (const char *path, const DioMachineHost *host);
+
+/* Looks at the bundle again: machine.json and who runs it. */
+void dio_machine_item_reload (DioMachineItem *self);
+
+/* model-remote.c: the control socket while active, and asking another process. */
+void dio_machine_remote_listen (DioMachineItem *self);
+void dio_machine_remote_command_async (DioMachineItem *self, const char *command,
+                                       GAsyncReadyCallback callback, gpointer user_data);
+
+/* model-thumbnail.c */
+void dio_machine_thumbnail_init (DioMachineItem *self);
+void dio_machine_thumbnail_tick (DioMachineItem *self);
+/* Called on a worker with the last picture; writes thumbnail.png. */
+void dio_machine_thumbnail_save (const char *path, GBytes *pixels, int width, int height);
+void dio_machine_thumbnail_set (DioMachineItem *self, GBytes *pixels, int width, int height);
+#define DIO_THUMBNAIL_WIDTH 384

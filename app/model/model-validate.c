@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Checks of a configuration before anything is made. */
+#include "app/model/model-validate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/library/library-manifest.h"
+#include "app/library/library-size.h"
+#include "app/model/model-image.h"
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/vm/vm-board.h"
+
+#define MIN_DISK (G_GUINT64_CONSTANT (1) << 20)
+#define MAX_DISK (G_GUINT64_CONSTANT (1) << 44)
+
+const DioBoardType *
+dio_validate_find_board (const DioMachineConfig *config, const DioMachineHost *host)
+{
+  for (const DioBoardType *const *board = host->boards; board && *board; board++)
+    if ((*board)->arch == config->arch
+        && (!config->board || g_str_equal ((*board)->id, config->board)))
+      return *board;
+  return NULL;
+}
+
+static gboolean
+check_limits (const DioMachineConfig *config, const DioBoardType *board, const char **field,
+              GError **error)
+{
+  *field = "memory";
+  g_autofree char *size = dio_size_to_text (config->memory);
+  guint64 minimum = board->minimum_memory;
+  guint64 maximum = MIN (board->maximum_memory, DIO_MANIFEST_MAX_MEMORY);
+  if (config->memory < minimum) {
+    g_autofree char *limit = dio_size_to_text (minimum);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("Memory: %s is less than the minimum of %s"), size, limit);
+    return FALSE;
+  }
+  if (config->memory > maximum) {
+    g_autofree char *limit = dio_size_to_text (maximum);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("Memory: %s is more than the maximum of %s"), size, limit);
+    return FALSE;
+  }
+  if (config->memory % DIO_PAGE_SIZE) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("Memory: %" G_GUINT64_FORMAT " is not a multiple of 4096 bytes"),
+                 config->memory);
+    return FALSE;
+  }
+  *field = "cpus";
+  if (config->cpus < 1 || config->cpus > board->maximum_cpus) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, _ ("CPUs: %u is not between 1 and %u"),
+                 config->cpus, board->maximum_cpus);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* A readable regular file that is not empty. */
+static gboolean
+check_file (const char *path, GError **error)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat st;
+  if (fd < 0 || fstat (fd, &st) != 0) {
+    dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), path);
+    if (fd >= 0)
+      close (fd);
+    return FALSE;
+  }
+  close (fd);
+  if (S_ISREG (st.st_mode) && st.st_size > 0)
+    return TRUE;
+  g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
+               S_ISDIR (st.st_mode)   ? _ ("“%s” is a folder, not a file")
+               : S_ISREG (st.st_mode) ? _ ("“%s” is empty")
+                                      : _ ("“%s” is not a regular file"),
+               path);
+  return FALSE;
+}
+
+static gboolean
+check_kernel (const DioMachineConfig *config, GError **error)
+{
+  if (!check_file (config->kernel, error))
+    return FALSE;
+  g_autoptr (DioImage) image = dio_image_probe_file (config->kernel, error);
+  if (!image)
+    return FALSE;
+  DioArch arch = dio_image_get_arch (image);
+  if (dio_image_get_kind (image) != DIO_IMAGE_KERNEL) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
+                 _ ("“%s” is not a kernel that Diorama can start. A Linux Image (also compressed "
+                    "by gzip) or an ELF file is needed"),
+                 config->kernel);
+    return FALSE;
+  }
+  if (arch != DIO_ARCH_NONE && arch != config->arch) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_WRONG_ARCH,
+                 _ ("“%s” is a kernel for %s, but the machine is %s. Choose the other "
+                    "architecture or another kernel"),
+                 config->kernel, dio_arch_to_string (arch), dio_arch_to_string (config->arch));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+check_disk (const DioDiskConfig *disk, GError **error)
+{
+  int fd = open (disk->path, (disk->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+  struct stat st;
+  if (fd < 0 || fstat (fd, &st) != 0) {
+    dio_set_error_errno (error, errno, _ ("The disk “%s” cannot be opened"), disk->path);
+    if (fd >= 0)
+      close (fd);
+    return FALSE;
+  }
+  close (fd);
+  if (!S_ISREG (st.st_mode) && !S_ISBLK (st.st_mode)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("“%s” is not a disk image"), disk->path);
+    return FALSE;
+  }
+  if (g_strcmp0 (disk->format, "raw") != 0) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("“%s”: the disk format %s is not known; this version knows raw"), disk->path,
+                 disk->format);
+    return FALSE;
+  }
+  if (S_ISREG (st.st_mode) && (st.st_size == 0 || st.st_size % 512)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
+                 _ ("“%s” is no raw disk image: its size is not a multiple of 512 bytes"),
+                 disk->path);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+dio_validate_config (const DioMachineConfig *config, const DioMachineHost *host, const char **field,
+                     GError **error)
+{
+  const DioBoardType *board = dio_validate_find_board (config, host);
+  *field = "arch";
+  if (!board) {
+    const char *arch = dio_arch_to_string (config->arch);
+    if (!arch)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s",
+                   _ ("The machine has no architecture. Choose one, for example riscv64"));
+    else if (config->board)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                   _ ("This version has no board “%s” for %s"), config->board, arch);
+    else
+      g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                   _ ("This version has no machines of the architecture %s"), arch);
+    return FALSE;
+  }
+  if (!check_limits (config, board, field, error))
+    return FALSE;
+  *field = "firmware";
+  if (config->firmware && !check_file (config->firmware, error))
+    return FALSE;
+  *field = "kernel";
+  if (config->kernel && !check_kernel (config, error))
+    return FALSE;
+  *field = "initrd";
+  if (config->initrd && !check_file (config->initrd, error))
+    return FALSE;
+  if (config->initrd && !config->kernel) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s",
+                 _ ("An initial RAM disk needs a kernel"));
+    return FALSE;
+  }
+  *field = "append";
+  if (config->append && strlen (config->append) > DIO_MANIFEST_MAX_APPEND) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("The kernel’s command line is longer than %d bytes"), DIO_MANIFEST_MAX_APPEND);
+    return FALSE;
+  }
+  *field = "disk";
+  if (config->disks && config->disks->len > DIO_MANIFEST_MAX_DISKS) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, _ ("More than %d disks"),
+                 DIO_MANIFEST_MAX_DISKS);
+    return FALSE;
+  }
+  for (guint i = 0; config->disks && i < config->disks->len; i++)
+    if (!check_disk (g_ptr_array_index (config->disks, i), error))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+dio_validate_new_disk (const char *path, guint64 size, const char **field, GError **error)
+{
+  *field = "disk-size";
+  if (size == 0)
+    return TRUE;
+  g_autofree char *text = dio_size_to_text (size);
+  if (size < MIN_DISK || size > MAX_DISK) {
+    g_autofree char *minimum = dio_size_to_text (MIN_DISK);
+    g_autofree char *maximum = dio_size_to_text (MAX_DISK);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, _ ("Disk: %s is not between %s and %s"), text,
+                 minimum, maximum);
+    return FALSE;
+  }
+  if (size % 512) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s",
+                 _ ("Disk: the size is not a multiple of 512 bytes"));
+    return FALSE;
+  }
+  return TRUE;
+}
