@@ -279,6 +279,8 @@ dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
   if (exc != DIO_RV_EXC_NONE)
     exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
                         rv_data_privilege (hart), &page);
+  if (exc == DIO_RV_EXC_NONE && !page.info.ram && !page.info.io)
+    exc = DIO_RV_EXC_STORE_ACCESS; /* nothing is there */
   if (exc != DIO_RV_EXC_NONE)
     hart->exc_tval = va;
   return exc;
