@@ -52,20 +52,22 @@ dio_system_device_connect (DioSystemDevice *sys, unsigned line, DioIrq irq)
   sys->irqs[line] = irq;
 }
 
-int
-dio_system_device_add_fdt_node (DioSystemDevice *sys, void *fdt, int parent, const char *name,
-                                const char *compatible, size_t compatible_size)
+void
+dio_system_device_begin_fdt_node (DioSystemDevice *sys, void *fdt, const char *name,
+                                  const char *compatible, size_t compatible_size)
 {
   g_autofree char *full = g_strdup_printf ("%s@%" PRIx64, name, sys->addresses[0]);
   fdt64_t reg[2] = { cpu_to_fdt64 (sys->addresses[0]), cpu_to_fdt64 (sys->regions[0].size) };
-  int node = fdt_add_subnode (fdt, parent, full);
 
-  g_return_val_if_fail (node >= 0, node);
-  fdt_setprop (fdt, node, "compatible", compatible, compatible_size);
-  fdt_setprop (fdt, node, "reg", reg, sizeof reg);
+  fdt_begin_node (fdt, full);
+  fdt_property (fdt, "compatible", compatible, compatible_size);
+  fdt_property (fdt, "reg", reg, sizeof reg);
   if (sys->source)
-    fdt_setprop_u32 (fdt, node, "interrupts", sys->source);
-  return node;
+    fdt_property_u32 (fdt, "interrupts", sys->source);
+  if (sys->phandle)
+    fdt_property_u32 (fdt, "phandle", sys->phandle);
+  if (sys->describe_wiring)
+    sys->describe_wiring (sys, fdt);
 }
 
 void

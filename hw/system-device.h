@@ -9,7 +9,9 @@
 
 #define DIO_SYSTEM_MAX_REGIONS 4
 
-typedef struct {
+typedef struct DioSystemDevice DioSystemDevice;
+
+struct DioSystemDevice {
   DioDevice dev;
   DioRegion regions[DIO_SYSTEM_MAX_REGIONS];
   unsigned n_regions;
@@ -17,8 +19,12 @@ typedef struct {
   bool mapped[DIO_SYSTEM_MAX_REGIONS];
   DioIrq *irqs; /* outgoing lines */
   unsigned n_irqs;
-  uint32_t source; /* of line 0 at the board's main interrupt controller; 0: not connected there */
-} DioSystemDevice;
+
+  /* Set by the board, for the device tree. */
+  uint32_t source;  /* of line 0 at the main interrupt controller; 0: not connected there */
+  uint32_t phandle; /* 0: none */
+  void (*describe_wiring) (DioSystemDevice *sys, void *fdt); /* further properties; may be NULL */
+};
 
 /* From realize(): one more block of registers (at most DIO_SYSTEM_MAX_REGIONS), or the outgoing
  * lines. With @lock the dispatch holds the device's lock around @ops. */
@@ -30,11 +36,12 @@ void dio_system_device_set_irqs (DioSystemDevice *sys, unsigned count);
 bool dio_system_device_map (DioSystemDevice *sys, unsigned region, DioGpa address, GError **error);
 void dio_system_device_connect (DioSystemDevice *sys, unsigned line, DioIrq irq);
 
-/* For describe_fdt(): a node NAME@ADDRESS below @parent with "compatible" (@compatible holds
- * @compatible_size bytes: one or more strings with their NULs), "reg" of region 0 (two cells each)
- * and, if connected, "interrupts". Returns the node. */
-int dio_system_device_add_fdt_node (DioSystemDevice *sys, void *fdt, int parent, const char *name,
-                                    const char *compatible, size_t compatible_size);
+/* For describe_fdt() (libfdt sequential write): opens the node NAME@ADDRESS and writes "compatible"
+ * (@compatible holds @compatible_size bytes: one or more strings with their NULs), "reg" of region
+ * 0 (two cells each) and what the board chose: "interrupts", "phandle", properties of its own. The
+ * caller adds the device's and closes with fdt_end_node(). */
+void dio_system_device_begin_fdt_node (DioSystemDevice *sys, void *fdt, const char *name,
+                                       const char *compatible, size_t compatible_size);
 
 /* Common part of finalize(): unmaps. */
 void dio_system_device_finalize (DioSystemDevice *sys);

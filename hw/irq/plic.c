@@ -333,13 +333,14 @@ plic_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "sifive,plic-1.0.0\0riscv,plic0";
   DioPlic *plic = (DioPlic *) dev;
-  int node = dio_system_device_add_fdt_node (&plic->sys, fdt, parent, "plic", compatible,
-                                             sizeof compatible);
 
-  fdt_setprop_u32 (fdt, node, "#address-cells", 0);
-  fdt_setprop_u32 (fdt, node, "#interrupt-cells", 1);
-  fdt_setprop_empty (fdt, node, "interrupt-controller");
-  fdt_setprop_u32 (fdt, node, "riscv,ndev", plic->sources);
+  dio_system_device_begin_fdt_node (&plic->sys, fdt, "plic", compatible, sizeof compatible);
+
+  fdt_property_u32 (fdt, "#address-cells", 0);
+  fdt_property_u32 (fdt, "#interrupt-cells", 1);
+  fdt_property (fdt, "interrupt-controller", NULL, 0);
+  fdt_property_u32 (fdt, "riscv,ndev", plic->sources);
+  fdt_end_node (fdt);
 }
 
 static void

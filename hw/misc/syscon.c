@@ -65,8 +65,9 @@ syscon_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "sifive,test1\0sifive,test0\0syscon";
 
-  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "test", compatible,
-                                  sizeof compatible);
+  dio_system_device_begin_fdt_node ((DioSystemDevice *) dev, fdt, "test", compatible,
+                                    sizeof compatible);
+  fdt_end_node (fdt);
 }
 
 static void

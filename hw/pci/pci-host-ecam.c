@@ -101,22 +101,23 @@ host_state (DioDevice *dev, DioVisitor *visitor)
   dio_pci_device_visit (&((DioPciHost *) dev)->root, visitor);
 }
 
-/* "ranges" is the board's business, as is "interrupt-map". */
 static void
 host_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "pci-host-ecam-generic";
-  int node = dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "pci",
-                                             compatible, sizeof compatible);
   fdt32_t range[2] = { cpu_to_fdt32 (0), cpu_to_fdt32 (0xff) };
 
-  fdt_setprop_string (fdt, node, "device_type", "pci");
-  fdt_setprop_u32 (fdt, node, "#address-cells", 3);
-  fdt_setprop_u32 (fdt, node, "#size-cells", 2);
-  fdt_setprop_u32 (fdt, node, "#interrupt-cells", 1);
-  fdt_setprop_u32 (fdt, node, "linux,pci-domain", 0);
-  fdt_setprop (fdt, node, "bus-range", range, sizeof range);
-  fdt_setprop_empty (fdt, node, "dma-coherent");
+  dio_system_device_begin_fdt_node ((DioSystemDevice *) dev, fdt, "pci", compatible,
+                                    sizeof compatible);
+
+  fdt_property_string (fdt, "device_type", "pci");
+  fdt_property_u32 (fdt, "#address-cells", 3);
+  fdt_property_u32 (fdt, "#size-cells", 2);
+  fdt_property_u32 (fdt, "#interrupt-cells", 1);
+  fdt_property_u32 (fdt, "linux,pci-domain", 0);
+  fdt_property (fdt, "bus-range", range, sizeof range);
+  fdt_property (fdt, "dma-coherent", NULL, 0);
+  fdt_end_node (fdt);
 }
 
 static void

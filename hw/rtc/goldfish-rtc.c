@@ -195,8 +195,9 @@ rtc_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "google,goldfish-rtc";
 
-  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "rtc", compatible,
-                                  sizeof compatible);
+  dio_system_device_begin_fdt_node ((DioSystemDevice *) dev, fdt, "rtc", compatible,
+                                    sizeof compatible);
+  fdt_end_node (fdt);
 }
 
 static void

@@ -630,10 +630,12 @@ static void
 uart_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "ns16550a";
-  int node = dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "serial",
-                                             compatible, sizeof compatible);
 
-  fdt_setprop_u32 (fdt, node, "clock-frequency", DIO_NS16550_CLOCK_HZ);
+  dio_system_device_begin_fdt_node ((DioSystemDevice *) dev, fdt, "serial", compatible,
+                                    sizeof compatible);
+
+  fdt_property_u32 (fdt, "clock-frequency", DIO_NS16550_CLOCK_HZ);
+  fdt_end_node (fdt);
 }
 
 static void

@@ -195,8 +195,9 @@ aclint_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   static const char compatible[] = "sifive,clint0\0riscv,clint0";
 
-  dio_system_device_add_fdt_node ((DioSystemDevice *) dev, fdt, parent, "clint", compatible,
-                                  sizeof compatible);
+  dio_system_device_begin_fdt_node ((DioSystemDevice *) dev, fdt, "clint", compatible,
+                                    sizeof compatible);
+  fdt_end_node (fdt);
 }
 
 static void

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The virtio devices that every standard board has. */
+#include "hw/board/board-virtio.h"
+
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/vm/vm-machine.h"
+#include "hw/hw.h"
+#include "hw/virtio/virtio.h"
+
+const DioDeviceType *
+dio_board_find_type (DioMachine *machine, const char *id, GError **error)
+{
+  const DioDeviceType *type = dio_hw_find_device (machine->host.devices, id);
+
+  if (!type)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("This build of Diorama has no device “%s”, which the machine needs"), id);
+  return type;
+}
+
+/* A new device in the bus's next slot, not attached yet, or NULL. */
+static DioDevice *
+plug (DioMachine *machine, DioPciBus *bus, const char *id, const char *name, GError **error)
+{
+  const DioDeviceType *type = dio_board_find_type (machine, id, error);
+  DioDevice *dev = type ? dio_device_new (type, name) : NULL;
+
+  if (dev && !dio_pci_bus_plug (bus, (DioPciDevice *) dev, -1, error))
+    g_clear_pointer (&dev, dio_device_free);
+  return dev;
+}
+
+static bool
+add_disk (DioMachine *machine, DioPciBus *bus, unsigned index, GError **error)
+{
+  const DioDiskConfig *disk = g_ptr_array_index (machine->config->disks, index);
+  g_autofree char *name = g_strdup_printf ("disk%u", index);
+  DioBlock *block = dio_block_open (disk->path, disk->format ? disk->format : "raw", disk->readonly,
+                                    machine->loop, machine->host.pool, error);
+
+  if (!block)
+    return false;
+  DioDevice *dev = plug (machine, bus, "virtio-blk", name, error);
+  if (!dev) {
+    dio_block_free (block);
+    return false;
+  }
+  dio_virtio_blk_set_block (dev, block);
+  return dio_device_attach (dev, machine, error);
+}
+
+bool
+dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error)
+{
+  static const struct {
+    const char *id, *name;
+  } plain[] = {
+    { "virtio-gpu", "display" }, { "virtio-keyboard", "keyboard" }, { "virtio-tablet", "tablet" },
+    { "virtio-rng", "rng" },     { "virtio-console", "console" },
+  };
+  const GPtrArray *disks = machine->config->disks;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (plain); i++) {
+    DioDevice *dev = plug (machine, bus, plain[i].id, plain[i].name, error);
+    if (!dev || !dio_device_attach (dev, machine, error))
+      return false;
+  }
+  for (unsigned i = 0; disks && i < disks->len; i++)
+    if (!add_disk (machine, bus, i, error))
+      return false;
+  return true;
+}

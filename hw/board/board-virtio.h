@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The virtio devices that every standard board has. */
+#pragma once
+
+#include "hw/pci/pci-device.h"
+
+/* Makes, plugs and attaches display, keyboard, tablet, random numbers, console and a disk per image
+ * of the configuration, in this order of slots. */
+bool dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error);
+
+/* The device type called @id in the machine's table, or NULL and @error. */
+const DioDeviceType *dio_board_find_type (DioMachine *machine, const char *id, GError **error);
