@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <sys/uio.h>
 
+#include "core/backend/backend-file.h"
 #include "core/base/base-loop.h"
 #include "core/base/base-pool.h"
 
@@ -34,6 +35,7 @@ typedef struct DioBlockRequest {
 
 typedef struct {
   void (*submit) (DioBlock *block, DioBlockRequest *request);
+  void (*drain) (DioBlock *block);
   void (*free) (DioBlock *block);
 } DioBlockOps;
 
@@ -49,7 +51,12 @@ struct DioBlock {
 DioBlock *dio_block_open (const char *path, const char *format, bool readonly, DioLoop *loop,
                           DioPool *pool, GError **error);
 
-/* Any thread; never blocks. */
+/* The same with all file I/O through @io and @context, which outlive the block. */
+DioBlock *dio_block_open_with (const char *path, const char *format, bool readonly, DioLoop *loop,
+                               DioPool *pool, const DioFileIo *io, void *context, GError **error);
+
+/* Any thread; never blocks. Requests may complete in any order. After a FLUSH has failed, all later
+ * ones fail: the kernel may have dropped the data. */
 void dio_block_submit (DioBlock *block, DioBlockRequest *request);
 
 /* Waits until nothing is in flight (completions delivered). Not from the loop. */
