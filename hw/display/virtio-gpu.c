@@ -1091,7 +1091,12 @@ static bool
 realize (DioDevice *dev, GError **error)
 {
   DioVirtioGpu *gpu = (DioVirtioGpu *) dev;
+  const DioMachineConfig *config = dev->machine->config;
 
+  if (config && config->width && config->height) {
+    gpu->width = CLAMP (config->width, MIN_WIDTH, DIO_DISPLAY_MAX_SIZE);
+    gpu->height = CLAMP (config->height, MIN_HEIGHT, DIO_DISPLAY_MAX_SIZE);
+  }
   dio_virtio_device_realize (&gpu->vdev, &virtio_type, F_EDID);
   config_of (gpu)->num_scanouts = GUINT32_TO_LE ((uint32_t) gpu->outputs);
   gpu->resources = g_hash_table_new_full (NULL, NULL, NULL, resource_free);

@@ -480,6 +480,20 @@ dio_virtqueue_pop (DioVirtQueue *queue)
   return queue->packed ? packed_pop (queue) : split_pop (queue);
 }
 
+void
+dio_virtqueue_unpop (DioVirtQueue *queue, DioVirtElement *element)
+{
+  if (!queue->packed) {
+    queue->last_avail--;
+  } else if (queue->last_avail >= element->slots) {
+    queue->last_avail -= element->slots;
+  } else {
+    queue->last_avail += queue->size - element->slots;
+    queue->avail_wrap = !queue->avail_wrap;
+  }
+  dio_virtqueue_drop (queue, element);
+}
+
 bool
 dio_virtqueue_has_work (DioVirtQueue *queue)
 {

@@ -88,6 +88,9 @@ DioVirtElement *dio_virtqueue_pop (DioVirtQueue *queue);
 /* True when pop() would have something to do; asks for no notification. */
 bool dio_virtqueue_has_work (DioVirtQueue *queue);
 
+/* Puts the chain popped last back, as if it had not been popped; frees @element. */
+void dio_virtqueue_unpop (DioVirtQueue *queue, DioVirtElement *element);
+
 /* Gives @element back to the driver, the first @written bytes of its .in filled, and frees it. */
 void dio_virtqueue_push (DioVirtQueue *queue, DioVirtElement *element, uint64_t written);
 

@@ -464,6 +464,36 @@ test_budget (Fixture *f, gconstpointer data)
   g_assert_false (f->queue.budget_exhausted);
 }
 
+/* A chain that was put back comes again, also around the end of the ring. */
+static void
+test_unpop (Fixture *f, gconstpointer data)
+{
+  DioGpa at;
+  Sg sg[2];
+
+  start (f, GPOINTER_TO_UINT (data), GPOINTER_TO_UINT (data) & PACKED ? 7 : 8);
+  at = arena_alloc (&f->arena, 16, 16);
+  sg[0] = (Sg){ at, 8, false };
+  sg[1] = (Sg){ at + 8, 8, true };
+  for (unsigned round = 0; round < 50; round++) {
+    DioVirtElement *element;
+    int token = driver_ring_add (&f->ring, sg, 1 + round % 2, false), got;
+    uint32_t length;
+
+    for (unsigned i = 0; i < 3; i++) {
+      element = dio_virtqueue_pop (&f->queue);
+      g_assert_nonnull (element);
+      g_assert_null (dio_virtqueue_pop (&f->queue));
+      g_assert_cmpuint (element->out_size, ==, 8);
+      if (i < 2)
+        dio_virtqueue_unpop (&f->queue, element);
+    }
+    dio_virtqueue_push (&f->queue, element, 0);
+    g_assert_true (driver_ring_get (&f->ring, &got, &length));
+    g_assert_cmpint (got, ==, token);
+  }
+}
+
 /* The position in the ring survives saving and loading. */
 static void
 test_state (Fixture *f, gconstpointer data)
@@ -593,6 +623,7 @@ main (int argc, char **argv)
     { "budget", test_budget },
     { "state", test_state },
     { "race", test_race },
+    { "unpop", test_unpop },
   };
   static const char *const modes[] = { "split", "packed", "split-event", "packed-event" };
 
