@@ -115,6 +115,10 @@ class Leaf:
         self.sem = self.identifier = re.sub(r"\W", "_", name)
         self.kind, self.under, self.condition, self.syntax = "plain", None, None, form.syntax
 
+    def pins(self):
+        return "".join(f"o.{name} = {source}; " for name, (_, source) in
+                       self.form.operands.items() if isinstance(source, int)).rstrip()
+
     def contains(self, other):
         """Is every encoding of @other one of this leaf's?"""
         return other.mask & self.mask == self.mask and other.value & self.mask == self.value
@@ -303,10 +307,11 @@ def emit_header(tables, prefix, path):
         "/* SPDX-License-Identifier: GPL-3.0-or-later",
         " * The instructions of a guest. Made by decode-gen.py from the decode tables. */",
         "#pragma once", "", '#include "core/guest/guest-insn.h"', "",
-        "/* X (leaf, semantic function, length in bytes, kind) for every instruction. */",
+        "/* X (leaf, semantic function, length in bytes, kind, operands that are the same in every",
+        " * encoding: statements on a DioInsn o) for every instruction. */",
         f"#define {upper}_LEAVES(X) \\",
     ]
-    out += [f"  X ({leaf.identifier}, {leaf.sem}, {leaf.length}, {leaf.kind}) \\"
+    out += [f"  X ({leaf.identifier}, {leaf.sem}, {leaf.length}, {leaf.kind}, {leaf.pins()}) \\"
             for leaf in tables.leaves]
     out += ["", "", "/* Each semantic function once. */", f"#define {upper}_SEMANTICS(X) \\"]
     out += [f"  X ({sem}) \\" for sem in sorted({leaf.sem for leaf in tables.leaves})]

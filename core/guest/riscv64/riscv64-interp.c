@@ -23,12 +23,17 @@ typedef struct {
 
 /* ---- Words of this guest ---- */
 
-#define GET_X(r) (c->hart->x[r])
+/* Register numbers that the compiler sees as constants (pinned operands) may be x0; those that a
+ * slot holds are not, or x[0] itself does the same. */
+#define IS_ZERO_REG(r) ((r) == 0 || (r) == DIO_RV_SINK)
+#define IS_KNOWN_ZERO(r) (__builtin_constant_p (r) && IS_ZERO_REG (r))
+#define GET_X(r) (IS_KNOWN_ZERO (r) ? 0 : c->hart->x[r])
 #define SET_X(r, v)                                                                                \
   do {                                                                                             \
-    c->hart->x[r] = (v);                                                                           \
+    Val set_ = (v);                                                                                \
+    if (!IS_KNOWN_ZERO (r))                                                                        \
+      c->hart->x[r] = set_;                                                                        \
   } while (0)
-#define IS_ZERO_REG(r) ((r) == 0 || (r) == DIO_RV_SINK)
 #define PC dio_rv_slot_pc (c->ip, c->bias)
 #define NEXT_PC (PC + c->length)
 
@@ -258,6 +263,11 @@ dio_rv_fence_i (DioRiscv64 *hart)
     DIO_RV_TAIL (op_slow_##leaf);                                                                  \
   } while (0)
 
+/* The operands, with those that are always the same made constants. */
+#define OPERANDS(pins)                                                                             \
+  DioInsn o = ip->insn;                                                                            \
+  pins
+
 #define SLOW_HANDLER(leaf, sem, bytes)                                                             \
   static DIO_COLD DioSemEnd run_slow_##leaf (DIO_RV_HANDLER_ARGS)                                  \
   {                                                                                                \
@@ -279,66 +289,69 @@ dio_rv_fence_i (DioRiscv64 *hart)
     DIO_RV_TAIL (dio_rv_op_end);                                                                   \
   }
 
-#define FAST_HANDLER(prefix, leaf, sem, bytes, jump, offset)                                       \
+#define FAST_HANDLER(prefix, leaf, sem, bytes, pins, jump, offset)                                 \
   static DIO_RV_HANDLER DioRvSlot *prefix##leaf (DIO_RV_HANDLER_ARGS)                              \
   {                                                                                                \
     CONTEXT (bytes);                                                                               \
-    DioSemEnd end = fast_##sem (&context, &ip->insn);                                              \
+    OPERANDS (pins);                                                                               \
+    DioSemEnd end = fast_##sem (&context, &o);                                                     \
     FINISH (leaf, end, bytes, jump, offset);                                                       \
   }
 
 /* Plain leaves have no slow variant: nothing in them can miss. */
-#define PLAIN_HANDLER(leaf, sem, bytes)                                                            \
+#define PLAIN_HANDLER(leaf, sem, bytes, pins)                                                      \
   static DIO_RV_HANDLER DioRvSlot *op_##leaf (DIO_RV_HANDLER_ARGS)                                 \
   {                                                                                                \
     CONTEXT (bytes);                                                                               \
-    (void) fast_##sem (&context, &ip->insn);                                                       \
+    OPERANDS (pins);                                                                               \
+    (void) fast_##sem (&context, &o);                                                              \
     ip += (bytes) / 2;                                                                             \
     DIO_RV_DISPATCH ();                                                                            \
   }
 
-#define BOTH(leaf, sem, bytes)                                                                     \
+#define BOTH(leaf, sem, bytes, pins)                                                               \
   SLOW_HANDLER (leaf, sem, bytes)                                                                  \
-  FAST_HANDLER (op_, leaf, sem, bytes, DIO_RV_JUMP_AHEAD, 0)
-#define JUMPS(leaf, sem, bytes, offset)                                                            \
+  FAST_HANDLER (op_, leaf, sem, bytes, pins, DIO_RV_JUMP_AHEAD, 0)
+#define JUMPS(leaf, sem, bytes, pins, offset)                                                      \
   SLOW_HANDLER (leaf, sem, bytes)                                                                  \
-  FAST_HANDLER (op_, leaf, sem, bytes, DIO_RV_JUMP_AHEAD, offset)                                  \
-  FAST_HANDLER (op_back_, leaf, sem, bytes, DIO_RV_JUMP_BACK, offset)                              \
-  FAST_HANDLER (op_far_, leaf, sem, bytes, DIO_RV_JUMP_FAR, offset)
+  FAST_HANDLER (op_, leaf, sem, bytes, pins, DIO_RV_JUMP_AHEAD, offset)                            \
+  FAST_HANDLER (op_back_, leaf, sem, bytes, pins, DIO_RV_JUMP_BACK, offset)                        \
+  FAST_HANDLER (op_far_, leaf, sem, bytes, pins, DIO_RV_JUMP_FAR, offset)
 
-#define DEFINE_plain(leaf, sem, bytes) PLAIN_HANDLER (leaf, sem, bytes)
-#define DEFINE_load(leaf, sem, bytes) BOTH (leaf, sem, bytes)
-#define DEFINE_store(leaf, sem, bytes) BOTH (leaf, sem, bytes)
-#define DEFINE_atomic(leaf, sem, bytes) BOTH (leaf, sem, bytes)
-#define DEFINE_fp(leaf, sem, bytes) BOTH (leaf, sem, bytes)
-#define DEFINE_jump_register(leaf, sem, bytes) BOTH (leaf, sem, bytes)
-#define DEFINE_branch(leaf, sem, bytes) JUMPS (leaf, sem, bytes, ip->insn.imm)
-#define DEFINE_jump(leaf, sem, bytes) JUMPS (leaf, sem, bytes, ip->insn.wide)
-#define DEFINE_system(leaf, sem, bytes) SLOW_HANDLER (leaf, sem, bytes)
-#define DEFINE_end(leaf, sem, bytes) SLOW_HANDLER (leaf, sem, bytes)
-#define DEFINE(leaf, sem, bytes, kind) DEFINE_##kind (leaf, sem, bytes)
+#define DEFINE_plain(leaf, sem, bytes, pins) PLAIN_HANDLER (leaf, sem, bytes, pins)
+#define DEFINE_load(leaf, sem, bytes, pins) BOTH (leaf, sem, bytes, pins)
+#define DEFINE_store(leaf, sem, bytes, pins) BOTH (leaf, sem, bytes, pins)
+#define DEFINE_atomic(leaf, sem, bytes, pins) BOTH (leaf, sem, bytes, pins)
+#define DEFINE_fp(leaf, sem, bytes, pins) BOTH (leaf, sem, bytes, pins)
+#define DEFINE_jump_register(leaf, sem, bytes, pins) BOTH (leaf, sem, bytes, pins)
+#define DEFINE_branch(leaf, sem, bytes, pins) JUMPS (leaf, sem, bytes, pins, ip->insn.imm)
+#define DEFINE_jump(leaf, sem, bytes, pins) JUMPS (leaf, sem, bytes, pins, ip->insn.wide)
+#define DEFINE_system(leaf, sem, bytes, pins) SLOW_HANDLER (leaf, sem, bytes)
+#define DEFINE_end(leaf, sem, bytes, pins) SLOW_HANDLER (leaf, sem, bytes)
+#define DEFINE(leaf, sem, bytes, kind, pins) DEFINE_##kind (leaf, sem, bytes, pins)
 
-DEFINE (illegal, illegal, 4, end)
+DEFINE (illegal, illegal, 4, end, )
 DIO_RV_LEAVES (DEFINE)
-/* Forms of common instructions with an operand that needs no work. */
+
+/* Common instructions with an operand that needs no work: the same functions with that operand
+ * pinned. They get numbers behind the leaves. */
 #define DIO_RV_SPECIAL(X)                                                                          \
-  X (nop2, nop, 2, plain)                                                                          \
-  X (nop4, nop, 4, plain)                                                                          \
-  X (li, li, 4, plain)                                                                             \
-  X (mv, mv, 4, plain)                                                                             \
-  X (j, j, 4, jump)                                                                                \
-  X (jr, jr, 4, jump_register)                                                                     \
-  X (beqz, beqz, 4, branch)                                                                        \
-  X (bnez, bnez, 4, branch)                                                                        \
-  X (bltz, bltz, 4, branch)                                                                        \
-  X (bgez, bgez, 4, branch)                                                                        \
-  X (blez, blez, 4, branch)                                                                        \
-  X (bgtz, bgtz, 4, branch)
+  X (nop2, nop, 2, plain, )                                                                        \
+  X (nop4, nop, 4, plain, )                                                                        \
+  X (li, addi, 4, plain, o.rs1 = 0)                                                                \
+  X (mv, addi, 4, plain, o.imm = 0)                                                                \
+  X (j, jal, 4, jump, o.rd = 0)                                                                    \
+  X (jr, jalr, 4, jump_register, o.rd = 0)                                                         \
+  X (beqz, beq, 4, branch, o.rs2 = 0)                                                              \
+  X (bnez, bne, 4, branch, o.rs2 = 0)                                                              \
+  X (bltz, blt, 4, branch, o.rs2 = 0)                                                              \
+  X (bgez, bge, 4, branch, o.rs2 = 0)                                                              \
+  X (blez, bge, 4, branch, o.rs1 = 0)                                                              \
+  X (bgtz, blt, 4, branch, o.rs1 = 0)
 
 DIO_RV_SPECIAL (DEFINE)
 
-/* They get numbers behind the leaves. */
-#define SPECIAL_NUMBER(leaf, sem, bytes, kind) SPECIAL_##leaf,
+#define SPECIAL_NUMBER(leaf, sem, bytes, kind, pins) SPECIAL_##leaf,
 enum { SPECIAL_FIRST = DIO_RV_N_LEAVES - 1, DIO_RV_SPECIAL (SPECIAL_NUMBER) N_HANDLERS };
 
 #define TABLE_plain(leaf, prefix) op_##leaf
@@ -351,9 +364,9 @@ enum { SPECIAL_FIRST = DIO_RV_N_LEAVES - 1, DIO_RV_SPECIAL (SPECIAL_NUMBER) N_HA
 #define TABLE_jump(leaf, prefix) prefix##leaf
 #define TABLE_system(leaf, prefix) op_slow_##leaf
 #define TABLE_end(leaf, prefix) op_slow_##leaf
-#define TABLE_AHEAD(leaf, sem, bytes, kind) TABLE_##kind (leaf, op_),
-#define TABLE_BACK(leaf, sem, bytes, kind) TABLE_##kind (leaf, op_back_),
-#define TABLE_FAR(leaf, sem, bytes, kind) TABLE_##kind (leaf, op_far_),
+#define TABLE_AHEAD(leaf, sem, bytes, kind, pins) TABLE_##kind (leaf, op_),
+#define TABLE_BACK(leaf, sem, bytes, kind, pins) TABLE_##kind (leaf, op_back_),
+#define TABLE_FAR(leaf, sem, bytes, kind, pins) TABLE_##kind (leaf, op_far_),
 
 static const DioRvHandler handlers[DIO_RV_N_JUMPS][N_HANDLERS] = {
   [DIO_RV_JUMP_AHEAD] = { op_slow_illegal,

@@ -31,17 +31,6 @@ SEM (jalr)
   JUMP_REGISTER (target);
 }
 
-/* jal and jalr to x0: nothing to remember. */
-SEM (j)
-{
-  JUMP (o->wide);
-}
-
-SEM (jr)
-{
-  JUMP_REGISTER (AND (ADD (GET_X (o->rs1), CONST (o->imm)), CONST (-2)));
-}
-
 SEM (beq)
 {
   BRANCH_IF (EQ (GET_X (o->rs1), GET_X (o->rs2)), o->imm);
@@ -70,37 +59,6 @@ SEM (bltu)
 SEM (bgeu)
 {
   BRANCH_IF (GEU (GET_X (o->rs1), GET_X (o->rs2)), o->imm);
-}
-
-/* Against x0, as compilers mostly compare. */
-SEM (beqz)
-{
-  BRANCH_IF (EQ (GET_X (o->rs1), CONST (0)), o->imm);
-}
-
-SEM (bnez)
-{
-  BRANCH_IF (NE (GET_X (o->rs1), CONST (0)), o->imm);
-}
-
-SEM (bltz)
-{
-  BRANCH_IF (LT (GET_X (o->rs1), CONST (0)), o->imm);
-}
-
-SEM (bgez)
-{
-  BRANCH_IF (GE (GET_X (o->rs1), CONST (0)), o->imm);
-}
-
-SEM (blez)
-{
-  BRANCH_IF (GE (CONST (0), GET_X (o->rs2)), o->imm);
-}
-
-SEM (bgtz)
-{
-  BRANCH_IF (LT (CONST (0), GET_X (o->rs2)), o->imm);
 }
 
 #define ADDRESS ADD (GET_X (o->rs1), CONST (o->imm))
@@ -174,24 +132,6 @@ SEM (sd)
 SEM (addi)
 {
   SET_X (o->rd, ADD (GET_X (o->rs1), CONST (o->imm)));
-  NEXT;
-}
-
-/* addi from x0, to the same register, and with 0: the common cases as their own functions. */
-SEM (li)
-{
-  SET_X (o->rd, CONST (o->imm));
-  NEXT;
-}
-
-SEM (mv)
-{
-  SET_X (o->rd, GET_X (o->rs1));
-  NEXT;
-}
-
-SEM (nop)
-{
   NEXT;
 }
 
@@ -324,7 +264,8 @@ SEM (fence)
   NEXT;
 }
 
-SEM (pause)
+/* pause, prefetches and other hints. */
+SEM (nop)
 {
   NEXT;
 }
@@ -483,10 +424,7 @@ UNARY_FORM (ctz, CTZ)
 UNARY_FORM (cpop, CPOP)
 UNARY_FORM (sext_b, SEXT8)
 UNARY_FORM (sext_h, SEXT16)
-UNARY_FORM (zext_b, ZEXT8)
 UNARY_FORM (zext_h, ZEXT16)
-UNARY_FORM (zext_w, ZEXT32)
-UNARY_FORM (not, NOT)
 UNARY_FORM (orc_b, ORC_B)
 UNARY_FORM (rev8, BSWAP)
 

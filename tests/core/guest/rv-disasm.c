@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Disassembles raw words for test-riscv64-decode.py: "WORD ADDRESS" in hexadecimal on each
- * line of standard input, the text on standard output. With --leaves: the table of leaves instead. */
+ * line of standard input, the text on standard output. With --leaves: the table of leaves instead.
+ */
 #include <glib.h>
 #include <stdio.h>
 #include <stdlib.h>

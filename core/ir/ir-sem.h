@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The vocabulary of core/guest/guest-sem.h with IR construction: the same semantic functions,
+ * compiled against this, append operations to a block.
+ *
+ * A Val is a structure, so that a semantic function that computes with guest values in C does not
+ * compile. Truth values are i1; they widen to i64 where a number is wanted, and a number becomes a
+ * truth value by comparison with 0. */
+#pragma once
+
+#include "core/guest/guest-sem.h"
+#include "core/ir/ir-block.h"
+
+typedef struct {
+  uint32_t index;
+} Val;
+
+typedef struct {
+  DioIrBlock *block;
+  int64_t offset; /* of the instruction from the start of the block */
+  unsigned length;
+} DioIrContext;
+
+static inline Val
+ir_append (DioIrContext *c, DioIrOpcode opcode, int64_t immediate)
+{
+  return (Val){ dio_ir_block_append (c->block, opcode, immediate, 0, 0, 0, 0) };
+}
+
+static inline DioIrType
+ir_type (DioIrContext *c, Val v)
+{
+  return dio_ir_op_info[dio_ir_block_op (c->block, v.index)->opcode].result;
+}
+
+/* @v as an i64. */
+static inline uint32_t
+ir_word (DioIrContext *c, Val v)
+{
+  if (ir_type (c, v) == DIO_IR_I1)
+    return dio_ir_block_append (c->block, DIO_IR_WIDEN, 0, v.index, 0, 0, 0);
+  return v.index;
+}
+
+/* @v as an i1. */
+static inline uint32_t
+ir_truth (DioIrContext *c, Val v)
+{
+  if (ir_type (c, v) == DIO_IR_I1)
+    return v.index;
+  Val zero = ir_append (c, DIO_IR_CONST, 0);
+  return dio_ir_block_append (c->block, DIO_IR_NE, 0, v.index, zero.index, 0, 0);
+}
+
+static inline Val
+ir_unary (DioIrContext *c, DioIrOpcode opcode, Val a)
+{
+  uint32_t x = ir_word (c, a);
+  return (Val){ dio_ir_block_append (c->block, opcode, 0, x, 0, 0, 0) };
+}
+
+static inline Val
+ir_binary (DioIrContext *c, DioIrOpcode opcode, Val a, Val b)
+{
+  uint32_t x = ir_word (c, a), y = ir_word (c, b);
+  return (Val){ dio_ir_block_append (c->block, opcode, 0, x, y, 0, 0) };
+}
+
+static inline Val
+ir_immediate (DioIrContext *c, DioIrOpcode opcode, int64_t immediate, Val a, Val b)
+{
+  uint32_t x = ir_word (c, a), y = ir_word (c, b);
+  return (Val){ dio_ir_block_append (c->block, opcode, immediate, x, y, 0, 0) };
+}
+
+static inline Val
+ir_select (DioIrContext *c, Val condition, Val a, Val b)
+{
+  uint32_t x = ir_word (c, a), y = ir_word (c, b), t = ir_truth (c, condition);
+  return (Val){ dio_ir_block_append (c->block, DIO_IR_SELECT, 0, t, x, y, 0) };
+}
+
+static inline Val
+ir_fp (DioIrContext *c, DioIrOpcode opcode, DioIrFp name, Val a, Val b, Val d, Val e)
+{
+  unsigned n = dio_ir_op_info[opcode].n_arguments;
+  uint32_t w = ir_word (c, a), x = n > 1 ? ir_word (c, b) : 0, y = n > 2 ? ir_word (c, d) : 0;
+  uint32_t z = n > 3 ? ir_word (c, e) : 0;
+  return (Val){ dio_ir_block_append (c->block, opcode, name, w, x, y, z) };
+}
+
+static inline void
+ir_note (DioIrContext *c, const char *note)
+{
+  g_array_index (c->block->ops, DioIrOp, c->block->ops->len - 1).note = note;
+}
+
+/* C leaves the order in which arguments are evaluated to the compiler, but the order of operations
+ * must not depend on it: words with several values evaluate them from left to right, into variables
+ * whose names are unique (nested uses would shadow each other). */
+#define IR_BINARY(opcode, a, b) IR_BINARY_1 (opcode, a, b, __COUNTER__)
+#define IR_BINARY_1(opcode, a, b, n) IR_BINARY_2 (opcode, a, b, n)
+#define IR_BINARY_2(opcode, a, b, n)                                                               \
+  ({                                                                                               \
+    Val ir_a_##n = (a);                                                                            \
+    Val ir_b_##n = (b);                                                                            \
+    ir_binary (c, opcode, ir_a_##n, ir_b_##n);                                                     \
+  })
+#define IR_SELECT(condition, a, b) IR_SELECT_1 (condition, a, b, __COUNTER__)
+#define IR_SELECT_1(condition, a, b, n) IR_SELECT_2 (condition, a, b, n)
+#define IR_SELECT_2(condition, a, b, n)                                                            \
+  ({                                                                                               \
+    Val ir_c_##n = (condition);                                                                    \
+    Val ir_a_##n = (a);                                                                            \
+    Val ir_b_##n = (b);                                                                            \
+    ir_select (c, ir_c_##n, ir_a_##n, ir_b_##n);                                                   \
+  })
+#define IR_FP(opcode, name, w, x, y, z) IR_FP_1 (opcode, DIO_IR_FP_##name, w, x, y, z, __COUNTER__)
+#define IR_FP_1(opcode, name, w, x, y, z, n) IR_FP_2 (opcode, name, w, x, y, z, n)
+#define IR_FP_2(opcode, name, w, x, y, z, n)                                                       \
+  ({                                                                                               \
+    Val ir_w_##n = (w);                                                                            \
+    Val ir_x_##n = (x);                                                                            \
+    Val ir_y_##n = (y);                                                                            \
+    Val ir_z_##n = (z);                                                                            \
+    ir_fp (c, opcode, name, ir_w_##n, ir_x_##n, ir_y_##n, ir_z_##n);                               \
+  })
+#define IR_NONE ((Val){ 0 })
+
+#define CONST(n) ir_append (c, DIO_IR_CONST, (int64_t) (n))
+#define PC ir_append (c, DIO_IR_PC, c->offset)
+#define NEXT_PC ir_append (c, DIO_IR_PC, c->offset + c->length)
+
+#define ADD(a, b) IR_BINARY (DIO_IR_ADD, a, b)
+#define SUB(a, b) IR_BINARY (DIO_IR_SUB, a, b)
+#define MUL(a, b) IR_BINARY (DIO_IR_MUL, a, b)
+#define MULH(a, b) IR_BINARY (DIO_IR_MULH, a, b)
+#define MULHU(a, b) IR_BINARY (DIO_IR_MULHU, a, b)
+#define MULHSU(a, b) IR_BINARY (DIO_IR_MULHSU, a, b)
+#define DIV(a, b) IR_BINARY (DIO_IR_DIV, a, b)
+#define DIVU(a, b) IR_BINARY (DIO_IR_DIVU, a, b)
+#define REM(a, b) IR_BINARY (DIO_IR_REM, a, b)
+#define REMU(a, b) IR_BINARY (DIO_IR_REMU, a, b)
+#define AND(a, b) IR_BINARY (DIO_IR_AND, a, b)
+#define OR(a, b) IR_BINARY (DIO_IR_OR, a, b)
+#define XOR(a, b) IR_BINARY (DIO_IR_XOR, a, b)
+#define NOT(a) ir_unary (c, DIO_IR_NOT, a)
+#define NEG(a) ir_unary (c, DIO_IR_NEG, a)
+#define SHL(a, b) IR_BINARY (DIO_IR_SHL, a, b)
+#define SHR(a, b) IR_BINARY (DIO_IR_SHR, a, b)
+#define SAR(a, b) IR_BINARY (DIO_IR_SAR, a, b)
+#define ROTL(a, b) IR_BINARY (DIO_IR_ROTL, a, b)
+#define ROTR(a, b) IR_BINARY (DIO_IR_ROTR, a, b)
+#define ROTL32(a, b) IR_BINARY (DIO_IR_ROTL32, a, b)
+#define ROTR32(a, b) IR_BINARY (DIO_IR_ROTR32, a, b)
+#define CLZ(a) ir_unary (c, DIO_IR_CLZ, a)
+#define CTZ(a) ir_unary (c, DIO_IR_CTZ, a)
+#define CPOP(a) ir_unary (c, DIO_IR_CPOP, a)
+#define BSWAP(a) ir_unary (c, DIO_IR_BSWAP, a)
+#define ORC_B(a) ir_unary (c, DIO_IR_ORC_B, a)
+#define SEXT8(a) ir_unary (c, DIO_IR_SEXT8, a)
+#define SEXT16(a) ir_unary (c, DIO_IR_SEXT16, a)
+#define SEXT32(a) ir_unary (c, DIO_IR_SEXT32, a)
+#define ZEXT8(a) ir_unary (c, DIO_IR_ZEXT8, a)
+#define ZEXT16(a) ir_unary (c, DIO_IR_ZEXT16, a)
+#define ZEXT32(a) ir_unary (c, DIO_IR_ZEXT32, a)
+#define EQ(a, b) IR_BINARY (DIO_IR_EQ, a, b)
+#define NE(a, b) IR_BINARY (DIO_IR_NE, a, b)
+#define LT(a, b) IR_BINARY (DIO_IR_LT, a, b)
+#define GE(a, b) IR_BINARY (DIO_IR_GE, a, b)
+#define LTU(a, b) IR_BINARY (DIO_IR_LTU, a, b)
+#define GEU(a, b) IR_BINARY (DIO_IR_GEU, a, b)
+#define SELECT(condition, a, b) IR_SELECT (condition, a, b)
+
+#define LOAD(kind, address) ir_unary (c, IR_LOAD_##kind, address)
+#define IR_LOAD_s8 DIO_IR_LOAD_S8
+#define IR_LOAD_u8 DIO_IR_LOAD_U8
+#define IR_LOAD_s16 DIO_IR_LOAD_S16
+#define IR_LOAD_u16 DIO_IR_LOAD_U16
+#define IR_LOAD_s32 DIO_IR_LOAD_S32
+#define IR_LOAD_u32 DIO_IR_LOAD_U32
+#define IR_LOAD_u64 DIO_IR_LOAD_U64
+#define STORE(bits, address, v) ((void) IR_BINARY (DIO_IR_STORE_##bits, address, v))
+#define LOAD_RESERVED(bits, address) ir_unary (c, DIO_IR_LOAD_RESERVED_##bits, address)
+#define STORE_CONDITIONAL(bits, address, v) IR_BINARY (DIO_IR_STORE_CONDITIONAL_##bits, address, v)
+#define AMO(op, bits, address, v) IR_BINARY (DIO_IR_AMO_##op##_##bits, address, v)
+#define FENCE(sets) ((void) ir_append (c, DIO_IR_FENCE, (sets)))
+
+#define TRAP_IF(condition, exception, tval)                                                        \
+  do {                                                                                             \
+    uint32_t tval_ = ir_word (c, tval), truth_ = ir_truth (c, condition);                          \
+    dio_ir_block_append (c->block, DIO_IR_TRAP_IF, (exception), truth_, tval_, 0, 0);              \
+  } while (0)
+#define ILLEGAL_IF(condition)                                                                      \
+  ((void) dio_ir_block_append (c->block, DIO_IR_ILLEGAL_IF, 0, ir_truth (c, condition), 0, 0, 0))
+
+#define FP_REQUIRE() ((void) ir_append (c, DIO_IR_FP_REQUIRE, 0))
+#define FP_CALL1(name, rounding, a) IR_FP (DIO_IR_FP_CALL1, name, rounding, a, IR_NONE, IR_NONE)
+#define FP_CALL2(name, rounding, a, b) IR_FP (DIO_IR_FP_CALL2, name, rounding, a, b, IR_NONE)
+#define FP_CALL3(name, rounding, a, b, d) IR_FP (DIO_IR_FP_CALL3, name, rounding, a, b, d)
+#define FP_TEST1(name, a) IR_FP (DIO_IR_FP_TEST1, name, a, IR_NONE, IR_NONE, IR_NONE)
+#define FP_TEST2(name, a, b) IR_FP (DIO_IR_FP_TEST2, name, a, b, IR_NONE, IR_NONE)
+#define FP_PURE1(name, a) IR_FP (DIO_IR_FP_PURE1, name, a, IR_NONE, IR_NONE, IR_NONE)
+
+#define SYSTEM0(name)                                                                              \
+  do {                                                                                             \
+    ir_append (c, DIO_IR_SYSTEM, 0);                                                               \
+    ir_note (c, #name);                                                                            \
+  } while (0)
+#define CACHE_BLOCK(op, address) ((void) ir_immediate (c, DIO_IR_CACHE_BLOCK, op, address, address))
+#define FENCE_VMA(has_va, va, has_asid, asid)                                                      \
+  ((void) ir_immediate (c, DIO_IR_FENCE_VMA, (has_va) | (has_asid) << 1, va, asid))
+
+/* Enders. */
+#define NEXT return DIO_SEM_NEXT
+#define BRANCH_IF(condition, to)                                                                   \
+  do {                                                                                             \
+    uint32_t truth_ = ir_truth (c, condition);                                                     \
+    dio_ir_block_append (c->block, DIO_IR_BRANCH, c->offset + (to), truth_, 0, 0, 0);              \
+    return DIO_SEM_BRANCH;                                                                         \
+  } while (0)
+#define JUMP(to)                                                                                   \
+  do {                                                                                             \
+    ir_append (c, DIO_IR_EXIT, c->offset + (to));                                                  \
+    return DIO_SEM_JUMP;                                                                           \
+  } while (0)
+#define JUMP_REGISTER(v)                                                                           \
+  do {                                                                                             \
+    ir_unary (c, DIO_IR_JUMP, v);                                                                  \
+    return DIO_SEM_TARGET;                                                                         \
+  } while (0)
+#define RAISE(exception, tval)                                                                     \
+  do {                                                                                             \
+    Val tval_ = tval;                                                                              \
+    ir_immediate (c, DIO_IR_TRAP, exception, tval_, tval_);                                        \
+    return DIO_SEM_TRAP;                                                                           \
+  } while (0)
+#define IR_ENDER(opcode, end)                                                                      \
+  do {                                                                                             \
+    ir_append (c, opcode, c->offset + c->length);                                                  \
+    return end;                                                                                    \
+  } while (0)
+#define ILLEGAL IR_ENDER (DIO_IR_ILLEGAL, DIO_SEM_TRAP)
+#define ENVIRONMENT_CALL IR_ENDER (DIO_IR_ENVIRONMENT_CALL, DIO_SEM_TRAP)
+#define NEXT_HALTED IR_ENDER (DIO_IR_HALT, DIO_SEM_HALT)
+#define RETURN_TO_PC IR_ENDER (DIO_IR_RETURN, DIO_SEM_RETURN)
+#define NEXT_CHANGED(whether)                                                                      \
+  do {                                                                                             \
+    if (!(whether))                                                                                \
+      NEXT;                                                                                        \
+    IR_ENDER (DIO_IR_CHANGED, DIO_SEM_CHANGED);                                                    \
+  } while (0)
