@@ -12,12 +12,12 @@ typedef enum {
   DIO_BOOT_LINUX_IMAGE, /* arm64/riscv64 "Image", with or without an EFI stub */
   DIO_BOOT_BZIMAGE,     /* x86 boot protocol */
   DIO_BOOT_ELF,
-  DIO_BOOT_EFI,         /* PE/COFF program */
-  DIO_BOOT_INITRD,      /* cpio archive */
-  DIO_BOOT_ISO,         /* ISO 9660 */
-  DIO_BOOT_DISK,        /* partition table (MBR, GPT) or file system */
-  DIO_BOOT_QCOW2,       /* a disk image of another format */
-  DIO_BOOT_DEVICE_TREE, /* flattened */
+  DIO_BOOT_EFI,          /* PE/COFF program */
+  DIO_BOOT_INITRD,       /* cpio archive */
+  DIO_BOOT_ISO,          /* ISO 9660 */
+  DIO_BOOT_DISK,         /* partition table (MBR, GPT) or file system */
+  DIO_BOOT_FOREIGN_DISK, /* a disk image in a format of its own: qcow2, VMDK, VDI, VHDX */
+  DIO_BOOT_DEVICE_TREE,  /* flattened */
 } DioBootKind;
 
 typedef enum {
