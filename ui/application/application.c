@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The application with its windows.
+ *
+ * It stays while a machine is active, also without a window. Quitting with active machines asks:
+ * press their power buttons and quit when they are off, force them off, or stay. */
+#include "config.h"
+
+#include "ui/application/application.h"
+
+#include <glib/gi18n.h>
+
+#include "ui/create/create-window.h"
+#include "ui/library/library-window.h"
+#include "ui/preferences/preferences-window.h"
+#include "ui/widgets/dialogs.h"
+#include "ui/window/machine-window.h"
+
+struct _DioApplication {
+  AdwApplication parent_instance;
+
+  const DioMachineHost *host;
+  DioMachineItem *only;
+  DioLibrary *library;
+  DioSettings *settings;
+  GHashTable *watched; /* DioMachineItem */
+  gboolean held;       /* for active machines */
+  gboolean quitting;   /* as soon as all are off */
+};
+
+G_DEFINE_FINAL_TYPE (DioApplication, dio_application, ADW_TYPE_APPLICATION)
+
+static guint
+count_active (DioApplication *self)
+{
+  if (self->only)
+    return dio_machine_item_is_active (self->only);
+  return self->library ? dio_library_count_active (self->library) : 0;
+}
+
+static void
+watch_activity_cb (DioApplication *self)
+{
+  gboolean active = count_active (self) > 0;
+
+  if (active && !self->held)
+    g_application_hold (G_APPLICATION (self));
+  else if (!active && self->held)
+    g_application_release (G_APPLICATION (self));
+  self->held = active;
+  if (!active && self->quitting)
+    g_application_quit (G_APPLICATION (self));
+}
+
+static void
+items_changed_cb (DioApplication *self)
+{
+  GListModel *model = G_LIST_MODEL (self->library);
+
+  for (guint i = 0; i < g_list_model_get_n_items (model); i++) {
+    g_autoptr (DioMachineItem) item = g_list_model_get_item (model, i);
+    if (!g_hash_table_contains (self->watched, item)) {
+      g_hash_table_add (self->watched, g_object_ref (item));
+      g_signal_connect_object (item, "notify::state", G_CALLBACK (watch_activity_cb), self,
+                               G_CONNECT_SWAPPED);
+    }
+  }
+  watch_activity_cb (self);
+}
+
+/* Windows */
+
+static GtkWindow *
+find_window (DioApplication *self, GType type)
+{
+  for (GList *l = gtk_application_get_windows (GTK_APPLICATION (self)); l; l = l->next)
+    if (G_TYPE_CHECK_INSTANCE_TYPE (l->data, type))
+      return l->data;
+  return NULL;
+}
+
+static GtkWindow *
+open_machine (DioApplication *self, DioMachineItem *item)
+{
+  GtkWindow *window = NULL;
+
+  for (GList *l = gtk_application_get_windows (GTK_APPLICATION (self)); l; l = l->next)
+    if (DIO_IS_MACHINE_WINDOW (l->data) && dio_machine_window_get_item (l->data) == item)
+      window = l->data;
+  if (!window)
+    window = GTK_WINDOW (dio_machine_window_new (ADW_APPLICATION (self), item, self->settings));
+  gtk_window_present (window);
+  return window;
+}
+
+static void
+open_machine_cb (DioApplication *self, DioMachineItem *item)
+{
+  open_machine (self, item);
+}
+
+static void
+created_cb (DioApplication *self, DioMachineItem *item, gboolean start)
+{
+  if (start)
+    gtk_widget_activate_action (GTK_WIDGET (open_machine (self, item)), "machine.start", NULL);
+}
+
+static void
+create_machine (DioApplication *self, const char *path)
+{
+  GtkWindow *parent = find_window (self, DIO_TYPE_LIBRARY_WINDOW);
+  GtkWidget *window = dio_create_window_new (parent, self->library, self->host, path);
+
+  g_signal_connect_object (window, "created", G_CALLBACK (created_cb), self, G_CONNECT_SWAPPED);
+  gtk_window_present (GTK_WINDOW (window));
+}
+
+static void
+create_cb (DioApplication *self, const char *path)
+{
+  create_machine (self, path);
+}
+
+static gboolean library_closing_cb (DioApplication *self, GtkWindow *window);
+
+static void
+show_library (DioApplication *self)
+{
+  GtkWindow *window = find_window (self, DIO_TYPE_LIBRARY_WINDOW);
+
+  if (self->only)
+    return;
+  if (!window) {
+    window =
+        GTK_WINDOW (dio_library_window_new (ADW_APPLICATION (self), self->library, self->settings));
+    g_signal_connect_object (window, "open-machine", G_CALLBACK (open_machine_cb), self,
+                             G_CONNECT_SWAPPED);
+    g_signal_connect_object (window, "create", G_CALLBACK (create_cb), self, G_CONNECT_SWAPPED);
+    g_signal_connect_object (window, "close-request", G_CALLBACK (library_closing_cb), self,
+                             G_CONNECT_SWAPPED);
+  }
+  gtk_window_present (window);
+}
+
+/* Quitting */
+
+static void
+for_each_active (DioApplication *self, void (*act) (DioMachineItem *item))
+{
+  if (self->only && dio_machine_item_is_active (self->only))
+    act (self->only);
+  if (!self->library)
+    return;
+  GListModel *model = G_LIST_MODEL (self->library);
+  for (guint i = 0; i < g_list_model_get_n_items (model); i++) {
+    g_autoptr (DioMachineItem) item = g_list_model_get_item (model, i);
+    if (dio_machine_item_is_active (item))
+      act (item);
+  }
+}
+
+static void
+press_power_button (DioMachineItem *item)
+{
+  dio_machine_item_power_button_async (item, NULL, NULL, NULL);
+}
+
+static void
+force_off (DioMachineItem *item)
+{
+  dio_machine_item_force_off_async (item, NULL, NULL, NULL);
+}
+
+static void
+quit_response_cb (AdwMessageDialog *dialog, const char *response, DioApplication *self)
+{
+  if (g_str_equal (response, "background")) {
+    GtkWindow *library = find_window (self, DIO_TYPE_LIBRARY_WINDOW);
+    if (library)
+      gtk_window_destroy (library);
+    return;
+  }
+  self->quitting = !g_str_equal (response, "cancel");
+  if (g_str_equal (response, "shut-down"))
+    for_each_active (self, press_power_button);
+  else if (g_str_equal (response, "force"))
+    for_each_active (self, force_off);
+  watch_activity_cb (self);
+}
+
+/* @background: offers to go on without the library window. */
+static void
+ask_to_quit (DioApplication *self, GtkWindow *parent, gboolean background)
+{
+  guint count = count_active (self);
+  g_autofree char *heading = g_strdup_printf (
+      g_dngettext (GETTEXT_PACKAGE, "%u Machine Is Running", "%u Machines Are Running", count),
+      count);
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (
+      parent, heading,
+      _ ("Shutting down presses the power button and waits for the machine to turn itself off. "
+         "Forcing it off loses work that is not saved in it.")));
+
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "force",
+                                    _ ("_Force Off and Quit"), "shut-down",
+                                    _ ("_Shut Down and Quit"), NULL);
+  if (background) {
+    adw_message_dialog_add_response (dialog, "background", _ ("_Keep Running"));
+    adw_message_dialog_set_response_appearance (dialog, "background", ADW_RESPONSE_SUGGESTED);
+  }
+  adw_message_dialog_set_response_appearance (dialog, "force", ADW_RESPONSE_DESTRUCTIVE);
+  adw_message_dialog_set_default_response (dialog, background ? "background" : "shut-down");
+  adw_message_dialog_set_close_response (dialog, "cancel");
+  g_signal_connect_object (dialog, "response", G_CALLBACK (quit_response_cb), self, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static gboolean
+library_closing_cb (DioApplication *self, GtkWindow *window)
+{
+  DioCloseAction action;
+
+  /* Another window keeps the application in sight. */
+  if (count_active (self) == 0 || find_window (self, DIO_TYPE_MACHINE_WINDOW))
+    return GDK_EVENT_PROPAGATE;
+  g_object_get (self->settings, "close-action", &action, NULL);
+  if (action == DIO_CLOSE_KEEP_RUNNING)
+    return GDK_EVENT_PROPAGATE;
+  ask_to_quit (self, window, TRUE);
+  return GDK_EVENT_STOP;
+}
+
+static void
+quit_action (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+
+  if (count_active (self) == 0)
+    g_application_quit (G_APPLICATION (self));
+  else
+    ask_to_quit (self, gtk_application_get_active_window (GTK_APPLICATION (self)), FALSE);
+}
+
+/* Other actions */
+
+static void
+new_machine_action (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+
+  show_library (self);
+  create_machine (self, NULL);
+}
+
+static void
+library_action (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  show_library (DIO_APPLICATION (data));
+}
+
+static void
+preferences_action (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+  GtkWindow *parent = gtk_application_get_active_window (GTK_APPLICATION (self));
+
+  gtk_window_present (GTK_WINDOW (dio_preferences_window_new (parent, self->settings)));
+}
+
+static void
+about_action (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+  static const char *const developers[] = { "The Diorama developers", NULL };
+
+  adw_show_about_window (
+      gtk_application_get_active_window (GTK_APPLICATION (self)), "application-name", _ ("Diorama"),
+      "application-icon", DIO_APP_ID, "version", DIO_VERSION, "developer-name",
+      _ ("The Diorama developers"), "developers", developers, "license-type", GTK_LICENSE_GPL_3_0,
+      "comments",
+      _ ("Whole computers in windows, for this and other kinds of processors, on an "
+         "engine of its own."),
+      /* Translators: put your name here, and your address if you like, one a line. */
+      "translator-credits", _ ("translator-credits"), NULL);
+}
+
+static void
+dio_application_startup (GApplication *application)
+{
+  static const GActionEntry entries[] = {
+    { "about", about_action },
+    { "library", library_action },
+    { "new-machine", new_machine_action },
+    { "preferences", preferences_action },
+    { "quit", quit_action },
+  };
+  static const struct {
+    const char *action;
+    const char *accels[3];
+  } shortcuts[] = {
+    { "app.library", { "<Control>l" } },
+    { "app.new-machine", { "<Control>n" } },
+    { "app.preferences", { "<Control>comma" } },
+    { "app.quit", { "<Control>q" } },
+    { "win.fullscreen", { "F11" } },
+    { "win.screenshot", { "<Control><Shift>p" } },
+    { "win.search", { "<Control>f" } },
+    { "win.show-help-overlay", { "<Control>question" } },
+    { "win.type-text", { "<Control><Shift>t" } },
+    { "window.close", { "<Control>w" } },
+  };
+  DioApplication *self = DIO_APPLICATION (application);
+
+  G_APPLICATION_CLASS (dio_application_parent_class)->startup (application);
+  g_action_map_add_action_entries (G_ACTION_MAP (self), entries, G_N_ELEMENTS (entries), self);
+  for (gsize i = 0; i < G_N_ELEMENTS (shortcuts); i++)
+    gtk_application_set_accels_for_action (GTK_APPLICATION (self), shortcuts[i].action,
+                                           shortcuts[i].accels);
+  gtk_window_set_default_icon_name (DIO_APP_ID);
+  self->settings = dio_settings_new (NULL);
+}
+
+/* A library that cannot be opened: says why, and there is nothing else to do. */
+static void
+fail_without_library (DioApplication *self, const GError *error)
+{
+  GtkWidget *dialog =
+      adw_message_dialog_new (NULL, _ ("The Library Cannot Be Opened"), error->message);
+
+  g_printerr ("diorama: %s\n", error->message);
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "quit", _ ("_Quit"));
+  gtk_window_set_application (GTK_WINDOW (dialog), GTK_APPLICATION (self));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static gboolean
+ensure_library (DioApplication *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (self->library)
+    return TRUE;
+  self->library = dio_library_new (NULL, self->host, &error);
+  if (!self->library) {
+    fail_without_library (self, error);
+    return FALSE;
+  }
+  g_signal_connect_object (self->library, "items-changed", G_CALLBACK (items_changed_cb), self,
+                           G_CONNECT_SWAPPED);
+  items_changed_cb (self);
+  return TRUE;
+}
+
+static void
+only_stopped_cb (DioApplication *self)
+{
+  watch_activity_cb (self);
+  if (!dio_machine_item_is_active (self->only))
+    g_application_quit (G_APPLICATION (self));
+}
+
+static void
+dio_application_activate (GApplication *application)
+{
+  DioApplication *self = DIO_APPLICATION (application);
+
+  if (!self->only) {
+    if (ensure_library (self))
+      show_library (self);
+    return;
+  }
+  if (find_window (self, DIO_TYPE_MACHINE_WINDOW))
+    return;
+  GtkWindow *window = open_machine (self, self->only);
+  g_signal_connect_object (self->only, "notify::state", G_CALLBACK (only_stopped_cb), self,
+                           G_CONNECT_SWAPPED);
+  gtk_widget_activate_action (GTK_WIDGET (window), "machine.start", NULL);
+}
+
+static void
+dio_application_open (GApplication *application, GFile **files, int count, const char *hint)
+{
+  DioApplication *self = DIO_APPLICATION (application);
+  g_autofree char *path = g_file_get_path (files[0]);
+
+  if (!ensure_library (self))
+    return;
+  show_library (self);
+  create_machine (self, path);
+}
+
+static void
+dio_application_shutdown (GApplication *application)
+{
+  DioApplication *self = DIO_APPLICATION (application);
+
+  /* Windows first: they borrow from the machines. */
+  for (GList *l; (l = gtk_application_get_windows (GTK_APPLICATION (self)));)
+    gtk_window_destroy (l->data);
+  g_clear_pointer (&self->watched, g_hash_table_unref);
+  g_clear_object (&self->library);
+  g_clear_object (&self->settings);
+  G_APPLICATION_CLASS (dio_application_parent_class)->shutdown (application);
+}
+
+static void
+dio_application_finalize (GObject *object)
+{
+  DioApplication *self = DIO_APPLICATION (object);
+
+  g_clear_object (&self->only);
+  G_OBJECT_CLASS (dio_application_parent_class)->finalize (object);
+}
+
+static void
+dio_application_class_init (DioApplicationClass *klass)
+{
+  GApplicationClass *application_class = G_APPLICATION_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = dio_application_finalize;
+  application_class->startup = dio_application_startup;
+  application_class->activate = dio_application_activate;
+  application_class->open = dio_application_open;
+  application_class->shutdown = dio_application_shutdown;
+}
+
+static void
+dio_application_init (DioApplication *self)
+{
+  self->watched = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+}
+
+DioApplication *
+dio_application_new (const DioMachineHost *host, DioMachineItem *only)
+{
+  DioApplication *self =
+      g_object_new (DIO_TYPE_APPLICATION, "application-id", DIO_APP_ID, "resource-base-path",
+                    "/org/diorama/Diorama", "flags",
+                    only ? G_APPLICATION_NON_UNIQUE : G_APPLICATION_HANDLES_OPEN, NULL);
+
+  self->host = host;
+  self->only = only ? g_object_ref (only) : NULL;
+  return self;
+}

@@ -1,0 +1,789 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The wizard that makes a machine.
+ *
+ * Looking for images and looking into files happens in workers; the window stays usable. On the
+ * review page every change is checked with dio_library_validate(), and what is wrong is said under
+ * the field that is wrong. */
+#include "config.h"
+
+#include "ui/create/create-window.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "app/model/model-image.h"
+#include "core/vm/vm-board.h"
+#include "ui/widgets/dialogs.h"
+#include "ui/widgets/words.h"
+
+#define MIB (UINT64_C (1) << 20)
+#define GIB (UINT64_C (1) << 30)
+#define DEFAULT_MEMORY (1 * GIB)
+#define DEFAULT_DISK 10
+
+typedef struct {
+  const char *name; /* as dio_library_validate() calls it */
+  GtkWidget *field;
+  GtkWidget *row;
+  GtkLabel *label;
+} Field;
+
+enum {
+  FIELD_NAME,
+  FIELD_ARCH,
+  FIELD_MEMORY,
+  FIELD_CPUS,
+  FIELD_DISK_SIZE,
+  FIELD_DISK,
+  FIELD_KERNEL,
+  FIELD_INITRD,
+  N_FIELDS
+};
+
+struct _DioCreateWindow {
+  AdwWindow parent_instance;
+
+  DioLibrary *library;
+  const DioMachineHost *host;
+  GCancellable *cancellable;
+  GArray *archs; /* DioArch by position in the row */
+  Field fields[N_FIELDS];
+  gboolean filling;
+
+  /* The source. */
+  char *kernel, *initrd, *disk, *firmware;
+  gboolean disk_is_medium; /* an ISO: read-only */
+
+  AdwWindowTitle *window_title;
+  GtkButton *cancel_button;
+  GtkButton *back_button;
+  GtkSpinner *busy_spinner;
+  GtkStack *stack;
+  AdwPreferencesGroup *images_group;
+  GtkSpinner *scan_spinner;
+  AdwActionRow *nothing_row;
+  AdwActionRow *file_row;
+  GtkWidget *review_box;
+  AdwPreferencesPage *review_page;
+  AdwEntryRow *name_row;
+  AdwComboRow *arch_row;
+  AdwActionRow *memory_row;
+  GtkSpinButton *memory_spin;
+  AdwActionRow *cpus_row;
+  GtkSpinButton *cpus_spin;
+  AdwActionRow *disk_size_row;
+  GtkSpinButton *disk_size_spin;
+  AdwPreferencesGroup *system_group;
+  AdwActionRow *disk_row;
+  AdwActionRow *kernel_row;
+  AdwActionRow *initrd_row;
+  GtkButton *initrd_clear_button;
+  AdwEntryRow *append_row;
+  GtkLabel *problem_label;
+  GtkButton *create_button;
+  GtkButton *start_button;
+  GtkWidget *name_error_row, *arch_error_row, *memory_error_row, *cpus_error_row,
+      *disk_size_error_row, *disk_error_row, *kernel_error_row, *initrd_error_row;
+  GtkLabel *name_error_label, *arch_error_label, *memory_error_label, *cpus_error_label,
+      *disk_size_error_label, *disk_error_label, *kernel_error_label, *initrd_error_label;
+};
+
+G_DEFINE_FINAL_TYPE (DioCreateWindow, dio_create_window, ADW_TYPE_WINDOW)
+
+enum { CREATED, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
+static guint64
+host_memory (void)
+{
+  long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
+
+  return pages > 0 && size > 0 ? (guint64) pages * (guint64) size : 0;
+}
+
+/* Review */
+
+static DioArch
+selected_arch (DioCreateWindow *self)
+{
+  guint position = adw_combo_row_get_selected (self->arch_row);
+
+  return position < self->archs->len ? g_array_index (self->archs, DioArch, position)
+                                     : DIO_ARCH_NONE;
+}
+
+static DioMachineConfig *
+make_config (DioCreateWindow *self)
+{
+  DioMachineConfig *config = dio_machine_config_new ();
+  const char *append = gtk_editable_get_text (GTK_EDITABLE (self->append_row));
+
+  config->name = g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->name_row))));
+  config->arch = selected_arch (self);
+  config->memory = (guint64) gtk_spin_button_get_value (self->memory_spin) * MIB;
+  config->cpus = gtk_spin_button_get_value_as_int (self->cpus_spin);
+  config->kernel = g_strdup (self->kernel);
+  config->initrd = g_strdup (self->initrd);
+  config->firmware = g_strdup (self->firmware);
+  if (self->kernel && *append)
+    config->append = g_strdup (append);
+  if (self->disk)
+    dio_machine_config_add_disk (config, self->disk, "raw", self->disk_is_medium);
+  return config;
+}
+
+static guint64
+new_disk_size (DioCreateWindow *self)
+{
+  return (guint64) gtk_spin_button_get_value (self->disk_size_spin) * GIB;
+}
+
+static void
+show_problem (DioCreateWindow *self, const char *field, const char *message)
+{
+  gboolean placed = FALSE;
+
+  for (gsize i = 0; i < N_FIELDS; i++) {
+    Field *f = &self->fields[i];
+    gboolean wrong =
+        message && field && g_str_equal (field, f->name) && gtk_widget_get_visible (f->field);
+    placed |= wrong;
+    if (wrong) {
+      gtk_label_set_label (f->label, message);
+      gtk_widget_add_css_class (f->field, "error");
+      gtk_accessible_update_state (GTK_ACCESSIBLE (f->field), GTK_ACCESSIBLE_STATE_INVALID,
+                                   GTK_ACCESSIBLE_INVALID_TRUE, -1);
+      gtk_accessible_update_property (GTK_ACCESSIBLE (f->field),
+                                      GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, message, -1);
+    } else {
+      gtk_widget_remove_css_class (f->field, "error");
+      gtk_accessible_reset_state (GTK_ACCESSIBLE (f->field), GTK_ACCESSIBLE_STATE_INVALID);
+      gtk_accessible_reset_property (GTK_ACCESSIBLE (f->field),
+                                     GTK_ACCESSIBLE_PROPERTY_DESCRIPTION);
+    }
+    gtk_widget_set_visible (f->row, wrong);
+  }
+  /* What belongs to no field that is shown. */
+  gtk_label_set_label (self->problem_label, message ? message : "");
+  gtk_widget_set_visible (GTK_WIDGET (self->problem_label), message && !placed);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->create_button), !message);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->start_button), !message);
+}
+
+static void
+check (DioCreateWindow *self)
+{
+  g_autoptr (DioMachineConfig) config = make_config (self);
+  g_autoptr (GError) error = NULL;
+  const char *field = NULL;
+  guint64 memory = host_memory ();
+
+  if (!dio_library_validate (self->library, config, new_disk_size (self), &field, &error)) {
+    show_problem (self, field, error->message);
+  } else if (memory && config->memory > memory) {
+    g_autofree char *size = g_format_size_full (memory, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree char *message =
+        g_strdup_printf (_ ("This is more than the %s that this computer has."), size);
+    show_problem (self, "memory", message);
+  } else {
+    show_problem (self, NULL, NULL);
+  }
+}
+
+static void
+field_changed_cb (DioCreateWindow *self)
+{
+  if (!self->filling)
+    check (self);
+}
+
+static void
+fill_archs (DioCreateWindow *self, DioArch detected)
+{
+  g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
+  gboolean known = detected == DIO_ARCH_NONE;
+  guint selected = 0;
+
+  g_array_set_size (self->archs, 0);
+  for (const DioBoardType *const *board = self->host->boards; board && *board; board++) {
+    DioArch arch = (*board)->arch;
+    gboolean seen = FALSE;
+    for (guint i = 0; i < self->archs->len; i++)
+      seen |= g_array_index (self->archs, DioArch, i) == arch;
+    if (seen)
+      continue;
+    if (arch == detected) {
+      known = TRUE;
+      selected = self->archs->len;
+    }
+    g_array_append_val (self->archs, arch);
+    gtk_string_list_append (names, dio_words_arch (arch));
+  }
+  /* The image's own, so that the check can say that no engine runs it. */
+  if (!known) {
+    selected = self->archs->len;
+    g_array_append_val (self->archs, detected);
+    gtk_string_list_append (names, dio_words_arch (detected));
+  }
+  adw_combo_row_set_model (self->arch_row, G_LIST_MODEL (names));
+  adw_combo_row_set_selected (self->arch_row, selected);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->arch_row),
+                               detected == DIO_ARCH_NONE ? _ ("Could not be told from the system")
+                                                         : _ ("As the system needs it"));
+}
+
+static void
+set_file (AdwActionRow *row, const char *path, const char *none)
+{
+  g_autofree char *text = path ? g_filename_display_name (path) : g_strdup (none);
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_action_row_set_subtitle (row, escaped);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (row), path ? text : NULL);
+}
+
+static void
+show_files (DioCreateWindow *self, gboolean kernel)
+{
+  gtk_widget_set_visible (GTK_WIDGET (self->disk_row), self->disk != NULL);
+  gtk_widget_set_visible (GTK_WIDGET (self->kernel_row), kernel);
+  gtk_widget_set_visible (GTK_WIDGET (self->initrd_row), kernel);
+  gtk_widget_set_visible (GTK_WIDGET (self->append_row), kernel);
+  gtk_widget_set_visible (GTK_WIDGET (self->system_group), kernel || self->disk);
+  gtk_widget_set_visible (GTK_WIDGET (self->initrd_clear_button), self->initrd != NULL);
+  set_file (self->disk_row, self->disk, "");
+  set_file (self->kernel_row, self->kernel, _ ("None chosen"));
+  set_file (self->initrd_row, self->initrd, _ ("None"));
+}
+
+static void
+show_review (DioCreateWindow *self, const char *title, DioArch arch, guint64 memory, guint64 disk,
+             gboolean kernel, const char *append)
+{
+  g_autofree char *name = dio_library_free_name (self->library, title);
+  g_autofree char *host = g_format_size_full (host_memory (), G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *memory_text = g_strdup_printf (_ ("This computer has %s"), host);
+  guint cores = g_get_num_processors ();
+  g_autofree char *cpus_text = g_strdup_printf (
+      g_dngettext (GETTEXT_PACKAGE, "This computer has %u", "This computer has %u", cores), cores);
+
+  self->filling = TRUE;
+  gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
+  fill_archs (self, arch);
+  gtk_spin_button_set_value (self->memory_spin, ceil ((double) memory / MIB));
+  gtk_spin_button_set_value (self->cpus_spin, 1);
+  gtk_spin_button_set_value (self->disk_size_spin, ceil ((double) disk / GIB));
+  gtk_editable_set_text (GTK_EDITABLE (self->append_row), append ? append : "");
+  adw_action_row_set_subtitle (self->memory_row, memory_text);
+  adw_action_row_set_subtitle (self->cpus_row, cpus_text);
+  adw_action_row_set_subtitle (self->disk_size_row, _ ("Takes space only as it fills; 0 for none"));
+  show_files (self, kernel);
+  self->filling = FALSE;
+
+  gtk_widget_set_visible (GTK_WIDGET (self->cancel_button), FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->back_button), TRUE);
+  gtk_stack_set_visible_child_name (self->stack, "review");
+  check (self);
+  gtk_window_set_default_widget (GTK_WINDOW (self), GTK_WIDGET (self->start_button));
+  gtk_widget_grab_focus (GTK_WIDGET (self->start_button));
+}
+
+/* Sources */
+
+static void
+clear_source (DioCreateWindow *self)
+{
+  g_clear_pointer (&self->kernel, g_free);
+  g_clear_pointer (&self->initrd, g_free);
+  g_clear_pointer (&self->disk, g_free);
+  g_clear_pointer (&self->firmware, g_free);
+  self->disk_is_medium = FALSE;
+}
+
+static void
+back_cb (DioCreateWindow *self)
+{
+  gtk_widget_set_visible (GTK_WIDGET (self->cancel_button), TRUE);
+  gtk_widget_set_visible (GTK_WIDGET (self->back_button), FALSE);
+  gtk_stack_set_visible_child_name (self->stack, "source");
+  gtk_widget_grab_focus (GTK_WIDGET (self->file_row));
+}
+
+static void
+use_image (DioCreateWindow *self, DioImage *image, const char *path)
+{
+  DioImageKind kind = dio_image_get_kind (image);
+  guint64 memory = dio_image_get_recommended_memory (image);
+  guint64 disk = dio_image_get_recommended_disk (image);
+
+  clear_source (self);
+  self->kernel = g_strdup (dio_image_get_kernel (image));
+  self->initrd = g_strdup (dio_image_get_initrd (image));
+  self->disk = g_strdup (dio_image_get_disk (image));
+  self->disk_is_medium = kind == DIO_IMAGE_ISO;
+  if (kind == DIO_IMAGE_FIRMWARE && !self->kernel)
+    self->firmware = g_strdup (path);
+  if (kind == DIO_IMAGE_INITRD && !self->initrd)
+    self->initrd = g_strdup (path);
+
+  gboolean has_kernel = self->kernel || kind == DIO_IMAGE_INITRD;
+  if (!disk && kind != DIO_IMAGE_DISK)
+    disk = DEFAULT_DISK * GIB;
+  show_review (self, dio_image_get_title (image), dio_image_get_arch (image),
+               memory ? memory : DEFAULT_MEMORY, disk, has_kernel, dio_image_get_append (image));
+}
+
+static void
+image_activated_cb (AdwActionRow *row, DioCreateWindow *self)
+{
+  use_image (self, g_object_get_data (G_OBJECT (row), "image"), NULL);
+}
+
+static void
+choose_empty_cb (DioCreateWindow *self)
+{
+  clear_source (self);
+  show_review (self, _ ("New Machine"), DIO_ARCH_NONE, DEFAULT_MEMORY, DEFAULT_DISK * GIB, FALSE,
+               NULL);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->arch_row), NULL);
+}
+
+static void
+choose_kernel_source_cb (DioCreateWindow *self)
+{
+  clear_source (self);
+  show_review (self, _ ("Linux"), DIO_ARCH_NONE, DEFAULT_MEMORY, 0, TRUE, NULL);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (self->arch_row), NULL);
+}
+
+static void
+add_image_row (DioCreateWindow *self, DioImage *image)
+{
+  GtkWidget *row = adw_action_row_new ();
+  GtkWidget *arrow = gtk_image_new_from_icon_name ("go-next-symbolic");
+
+  adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), dio_image_get_title (image));
+  if (dio_image_get_subtitle (image))
+    adw_action_row_set_subtitle (ADW_ACTION_ROW (row), dio_image_get_subtitle (image));
+  adw_action_row_set_icon_name (ADW_ACTION_ROW (row), dio_image_get_kind (image) == DIO_IMAGE_DISK
+                                                          ? "drive-harddisk-symbolic"
+                                                          : "media-optical-symbolic");
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), arrow);
+  gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), TRUE);
+  g_object_set_data_full (G_OBJECT (row), "image", g_object_ref (image), g_object_unref);
+  g_signal_connect (row, "activated", G_CALLBACK (image_activated_cb), self);
+  adw_preferences_group_add (self->images_group, row);
+}
+
+static void
+scan_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, dio_images_find (), (GDestroyNotify) g_ptr_array_unref);
+}
+
+static void
+scanned_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+  g_autoptr (GPtrArray) images = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (!images || !self->library)
+    return; /* closed meanwhile */
+  gtk_spinner_set_spinning (self->scan_spinner, FALSE);
+  gtk_widget_set_visible (GTK_WIDGET (self->scan_spinner), FALSE);
+  for (guint i = 0; i < images->len; i++)
+    add_image_row (self, g_ptr_array_index (images, i));
+  gtk_widget_set_visible (GTK_WIDGET (self->nothing_row), images->len == 0);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->nothing_row),
+                                 _ ("No systems found in Downloads or among the fetched ones"));
+}
+
+/* Files */
+
+typedef enum {
+  PURPOSE_ANY,
+  PURPOSE_DISK,
+  PURPOSE_KERNEL,
+  PURPOSE_INITRD,
+} Purpose;
+
+typedef struct {
+  char *path;
+  Purpose purpose;
+} Probe;
+
+static void
+probe_free (gpointer data)
+{
+  Probe *probe = data;
+
+  g_free (probe->path);
+  g_free (probe);
+}
+
+static void
+probe_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Probe *probe = data;
+  GError *error = NULL;
+  DioImage *image = dio_image_probe_file (probe->path, &error);
+
+  if (image)
+    g_task_return_pointer (task, image, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+probed_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+  Probe *probe = g_task_get_task_data (G_TASK (result));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioImage) image = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autofree char *name = g_filename_display_basename (probe->path);
+
+  if (!self->library)
+    return;
+  gtk_spinner_set_spinning (self->busy_spinner, FALSE);
+  if (image && dio_image_get_kind (image) == DIO_IMAGE_UNKNOWN)
+    g_set_error (&error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                 _ ("“%s” is no disk, installation medium or Linux kernel that Diorama knows."),
+                 name);
+  if (error) {
+    dio_dialogs_error (GTK_WIDGET (self), _ ("This file cannot be used"), error);
+    return;
+  }
+  use_image (self, image, probe->path);
+}
+
+static void
+probe (DioCreateWindow *self, const char *path)
+{
+  g_autoptr (GTask) task = g_task_new (self, self->cancellable, probed_cb, NULL);
+  Probe *data = g_new0 (Probe, 1);
+
+  data->path = g_strdup (path);
+  gtk_spinner_set_spinning (self->busy_spinner, TRUE);
+  g_task_set_task_data (task, data, probe_free);
+  g_task_run_in_thread (task, probe_thread);
+}
+
+static void
+kernel_probed_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+  g_autoptr (DioImage) image = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  /* Only the architecture is of interest; the check says what is wrong with a file. */
+  if (!image || !self->library || dio_image_get_arch (image) == DIO_ARCH_NONE)
+    return;
+  self->filling = TRUE;
+  fill_archs (self, dio_image_get_arch (image));
+  self->filling = FALSE;
+  check (self);
+}
+
+static void
+file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
+{
+  switch (purpose) {
+  case PURPOSE_ANY:
+    probe (self, path);
+    return;
+  case PURPOSE_DISK:
+    g_free (self->disk);
+    self->disk = g_strdup (path);
+    break;
+  case PURPOSE_INITRD:
+    g_free (self->initrd);
+    self->initrd = g_strdup (path);
+    break;
+  case PURPOSE_KERNEL: {
+    g_autoptr (GTask) task = g_task_new (self, self->cancellable, kernel_probed_cb, NULL);
+    Probe *data = g_new0 (Probe, 1);
+    data->path = g_strdup (path);
+    g_task_set_task_data (task, data, probe_free);
+    g_task_run_in_thread (task, probe_thread);
+    g_free (self->kernel);
+    self->kernel = g_strdup (path);
+    break;
+  }
+  }
+  show_files (self, gtk_widget_get_visible (GTK_WIDGET (self->kernel_row)));
+  check (self);
+}
+
+static void
+chooser_response_cb (GtkFileChooserNative *chooser, int response, DioCreateWindow *self)
+{
+  if (response == GTK_RESPONSE_ACCEPT) {
+    g_autoptr (GFile) file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (chooser));
+    g_autofree char *path = file ? g_file_get_path (file) : NULL;
+    if (path)
+      file_chosen (self, path, GPOINTER_TO_INT (g_object_get_data (G_OBJECT (chooser), "purpose")));
+  }
+  g_object_unref (chooser);
+}
+
+static void
+choose (DioCreateWindow *self, const char *title, Purpose purpose)
+{
+  GtkFileChooserNative *chooser = gtk_file_chooser_native_new (
+      title, GTK_WINDOW (self), GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Open"), _ ("_Cancel"));
+
+  g_object_set_data (G_OBJECT (chooser), "purpose", GINT_TO_POINTER (purpose));
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (chooser), TRUE);
+  g_signal_connect_object (chooser, "response", G_CALLBACK (chooser_response_cb), self, 0);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
+}
+
+static void
+choose_file_cb (DioCreateWindow *self)
+{
+  choose (self, _ ("Choose a Disk or System File"), PURPOSE_ANY);
+}
+
+static void
+choose_disk_cb (DioCreateWindow *self)
+{
+  choose (self, _ ("Choose a Disk"), PURPOSE_DISK);
+}
+
+static void
+choose_kernel_cb (DioCreateWindow *self)
+{
+  choose (self, _ ("Choose a Linux Kernel"), PURPOSE_KERNEL);
+}
+
+static void
+choose_initrd_cb (DioCreateWindow *self)
+{
+  choose (self, _ ("Choose an Initial RAM Disk"), PURPOSE_INITRD);
+}
+
+static void
+clear_initrd_cb (DioCreateWindow *self)
+{
+  g_clear_pointer (&self->initrd, g_free);
+  show_files (self, TRUE);
+  check (self);
+}
+
+/* Creating */
+
+static void
+set_busy (DioCreateWindow *self, gboolean busy)
+{
+  gtk_spinner_set_spinning (self->busy_spinner, busy);
+  gtk_widget_set_sensitive (self->review_box, !busy);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->back_button), !busy);
+}
+
+typedef struct {
+  DioCreateWindow *window;
+  gboolean start;
+} Creation;
+
+static void
+created_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Creation *creation = data;
+  g_autoptr (DioCreateWindow) self = creation->window;
+  gboolean start = creation->start;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioMachineItem) item =
+      dio_library_create_finish (DIO_LIBRARY (object), result, &error);
+
+  g_free (creation);
+  if (item) {
+    g_signal_emit (self, signals[CREATED], 0, item, start);
+    if (self->library)
+      gtk_window_destroy (GTK_WINDOW (self));
+    return;
+  }
+  if (!self->library)
+    return; /* cancelled by closing */
+  set_busy (self, FALSE);
+  check (self);
+  dio_dialogs_error (GTK_WIDGET (self), _ ("The machine was not created"), error);
+}
+
+static void
+create (DioCreateWindow *self, gboolean start)
+{
+  g_autoptr (DioMachineConfig) config = make_config (self);
+  Creation *creation = g_new (Creation, 1);
+
+  *creation = (Creation){ g_object_ref (self), start };
+  set_busy (self, TRUE);
+  dio_library_create_async (self->library, config, new_disk_size (self), self->cancellable,
+                            created_cb, creation);
+}
+
+static void
+create_cb (DioCreateWindow *self)
+{
+  create (self, FALSE);
+}
+
+static void
+create_and_start_cb (DioCreateWindow *self)
+{
+  if (gtk_widget_is_sensitive (GTK_WIDGET (self->start_button)))
+    create (self, TRUE);
+}
+
+static gboolean
+key_pressed_cb (GtkEventControllerKey *controller, guint keyval, guint keycode,
+                GdkModifierType modifiers, DioCreateWindow *self)
+{
+  gboolean back = keyval == GDK_KEY_Left && (modifiers & GDK_ALT_MASK);
+
+  if (keyval == GDK_KEY_Escape)
+    gtk_window_close (GTK_WINDOW (self));
+  else if (back && gtk_widget_is_visible (GTK_WIDGET (self->back_button)))
+    back_cb (self);
+  else
+    return GDK_EVENT_PROPAGATE;
+  return GDK_EVENT_STOP;
+}
+
+static void
+dio_create_window_dispose (GObject *object)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+
+  g_cancellable_cancel (self->cancellable);
+  clear_source (self);
+  g_clear_object (&self->library);
+  G_OBJECT_CLASS (dio_create_window_parent_class)->dispose (object);
+}
+
+static void
+dio_create_window_finalize (GObject *object)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+
+  g_clear_object (&self->cancellable);
+  g_array_unref (self->archs);
+  G_OBJECT_CLASS (dio_create_window_parent_class)->finalize (object);
+}
+
+#define BIND(name) gtk_widget_class_bind_template_child (widget_class, DioCreateWindow, name)
+
+static void
+dio_create_window_class_init (DioCreateWindowClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = dio_create_window_dispose;
+  G_OBJECT_CLASS (klass)->finalize = dio_create_window_finalize;
+
+  signals[CREATED] =
+      g_signal_new ("created", DIO_TYPE_CREATE_WINDOW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 2, DIO_TYPE_MACHINE_ITEM, G_TYPE_BOOLEAN);
+
+  gtk_widget_class_set_template_from_resource (widget_class,
+                                               "/org/diorama/Diorama/ui/create-window.ui");
+  BIND (window_title);
+  BIND (cancel_button);
+  BIND (back_button);
+  BIND (busy_spinner);
+  BIND (stack);
+  BIND (images_group);
+  BIND (scan_spinner);
+  BIND (nothing_row);
+  BIND (file_row);
+  BIND (review_box);
+  BIND (review_page);
+  BIND (name_row);
+  BIND (arch_row);
+  BIND (memory_row);
+  BIND (memory_spin);
+  BIND (cpus_row);
+  BIND (cpus_spin);
+  BIND (disk_size_row);
+  BIND (disk_size_spin);
+  BIND (system_group);
+  BIND (disk_row);
+  BIND (kernel_row);
+  BIND (initrd_row);
+  BIND (initrd_clear_button);
+  BIND (append_row);
+  BIND (problem_label);
+  BIND (create_button);
+  BIND (start_button);
+  BIND (name_error_row);
+  BIND (arch_error_row);
+  BIND (memory_error_row);
+  BIND (cpus_error_row);
+  BIND (disk_size_error_row);
+  BIND (disk_error_row);
+  BIND (kernel_error_row);
+  BIND (initrd_error_row);
+  BIND (name_error_label);
+  BIND (arch_error_label);
+  BIND (memory_error_label);
+  BIND (cpus_error_label);
+  BIND (disk_size_error_label);
+  BIND (disk_error_label);
+  BIND (kernel_error_label);
+  BIND (initrd_error_label);
+  gtk_widget_class_bind_template_callback (widget_class, back_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_file_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_kernel_source_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_empty_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_disk_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_kernel_cb);
+  gtk_widget_class_bind_template_callback (widget_class, choose_initrd_cb);
+  gtk_widget_class_bind_template_callback (widget_class, clear_initrd_cb);
+  gtk_widget_class_bind_template_callback (widget_class, field_changed_cb);
+  gtk_widget_class_bind_template_callback (widget_class, create_cb);
+  gtk_widget_class_bind_template_callback (widget_class, create_and_start_cb);
+}
+
+static void
+dio_create_window_init (DioCreateWindow *self)
+{
+  GtkEventController *keys = gtk_event_controller_key_new ();
+
+  self->filling = TRUE; /* the template sets values */
+  self->cancellable = g_cancellable_new ();
+  self->archs = g_array_new (FALSE, FALSE, sizeof (DioArch));
+  gtk_widget_init_template (GTK_WIDGET (self));
+
+  const Field fields[N_FIELDS] = {
+    { "name", GTK_WIDGET (self->name_row), self->name_error_row, self->name_error_label },
+    { "arch", GTK_WIDGET (self->arch_row), self->arch_error_row, self->arch_error_label },
+    { "memory", GTK_WIDGET (self->memory_row), self->memory_error_row, self->memory_error_label },
+    { "cpus", GTK_WIDGET (self->cpus_row), self->cpus_error_row, self->cpus_error_label },
+    { "disk-size", GTK_WIDGET (self->disk_size_row), self->disk_size_error_row,
+      self->disk_size_error_label },
+    { "disk", GTK_WIDGET (self->disk_row), self->disk_error_row, self->disk_error_label },
+    { "kernel", GTK_WIDGET (self->kernel_row), self->kernel_error_row, self->kernel_error_label },
+    { "initrd", GTK_WIDGET (self->initrd_row), self->initrd_error_row, self->initrd_error_label },
+  };
+  memcpy (self->fields, fields, sizeof fields);
+
+  g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), keys);
+}
+
+GtkWidget *
+dio_create_window_new (GtkWindow *parent, DioLibrary *library, const DioMachineHost *host,
+                       const char *path)
+{
+  DioCreateWindow *self = g_object_new (DIO_TYPE_CREATE_WINDOW, "transient-for", parent, NULL);
+  g_autoptr (GTask) scan = g_task_new (self, self->cancellable, scanned_cb, NULL);
+
+  self->library = g_object_ref (library);
+  self->host = host;
+  g_task_run_in_thread (scan, scan_thread);
+  if (path)
+    probe (self, path);
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What a person chose for the application, kept in $XDG_CONFIG_HOME/diorama/settings.ini. Main
+ * thread. */
+#pragma once
+
+#include <glib-object.h>
+
+typedef enum {
+  DIO_CLOSE_ASK,
+  DIO_CLOSE_KEEP_RUNNING,
+} DioCloseAction;
+
+#define DIO_TYPE_CLOSE_ACTION (dio_close_action_get_type ())
+GType dio_close_action_get_type (void);
+
+#define DIO_TYPE_SETTINGS (dio_settings_get_type ())
+G_DECLARE_FINAL_TYPE (DioSettings, dio_settings, DIO, SETTINGS, GObject)
+
+/* Properties: "scaling" (DioConsoleScaling of new windows), "follow-window", "capture",
+ * "reserve-f11", "close-action". Each change is written at once. */
+
+/* Reads @path, NULL for the usual place. A file that is missing or broken gives the defaults. */
+DioSettings *dio_settings_new (const char *path);
+
+/* The size a window had when it was closed, by a key of its own; FALSE when unknown. */
+gboolean dio_settings_get_window (DioSettings *self, const char *key, int *width, int *height,
+                                  gboolean *maximized);
+void dio_settings_set_window (DioSettings *self, const char *key, int width, int height,
+                              gboolean maximized);

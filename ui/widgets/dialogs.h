@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Small questions and messages. Main thread; each opens above the window that @widget is in. */
+#pragma once
+
+#include "app/model/model-machine.h"
+
+#include <gtk/gtk.h>
+
+/* Tells that something failed, with its cause. */
+void dio_dialogs_error (GtkWidget *widget, const char *heading, const GError *error);
+
+/* Asks for a new name and renames. */
+void dio_dialogs_rename (GtkWidget *widget, DioMachineItem *item);
+
+/* Asks before something that cannot be undone; @confirmed runs if the person means it, unless
+ * @widget is gone by then. */
+void dio_dialogs_confirm (GtkWidget *widget, const char *heading, const char *body,
+                          const char *verb, void (*confirmed) (gpointer data), gpointer data);

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The window of one machine: its screen and the commands around it.
+ *
+ * While the machine is active the stack shows the console, otherwise the last picture with what can
+ * be done. The keyboard button mirrors whether keys go to the guest; the chord that lets them go
+ * moves the focus to it (in fullscreen to the bar), from where the keyboard alone reaches all. */
+#include "config.h"
+
+#include "ui/window/machine-window-private.h"
+
+#include <glib/gi18n.h>
+
+#include "ui/widgets/dialogs.h"
+#include "ui/widgets/machine-actions.h"
+#include "ui/widgets/words.h"
+
+#define PILL_SECONDS 4
+#define BAR_SECONDS 2
+#define EDGE_PIXELS 3
+
+G_DEFINE_FINAL_TYPE (DioMachineWindow, dio_machine_window, ADW_TYPE_APPLICATION_WINDOW)
+
+DioMachineItem *
+dio_machine_window_get_item (DioMachineWindow *self)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_WINDOW (self), NULL);
+  return self->item;
+}
+
+static gboolean
+hide_pill_cb (gpointer data)
+{
+  DioMachineWindow *self = DIO_MACHINE_WINDOW (data);
+
+  self->pill_timeout = 0;
+  gtk_revealer_set_reveal_child (self->pill_revealer, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+void
+dio_machine_window_show_pill (DioMachineWindow *self, const char *text)
+{
+  gtk_label_set_label (self->pill_label, text);
+  gtk_revealer_set_reveal_child (self->pill_revealer, TRUE);
+  g_clear_handle_id (&self->pill_timeout, g_source_remove);
+  self->pill_timeout = g_timeout_add_seconds (PILL_SECONDS, hide_pill_cb, self);
+}
+
+static void
+hide_pill (DioMachineWindow *self)
+{
+  g_clear_handle_id (&self->pill_timeout, g_source_remove);
+  hide_pill_cb (self);
+}
+
+/* State */
+
+static void
+update_thumbnail (DioMachineWindow *self)
+{
+  int width, height;
+  GBytes *pixels = dio_machine_item_get_thumbnail (self->item, &width, &height);
+  g_autoptr (GdkTexture) texture = NULL;
+
+  /* Not seen while the console is. */
+  if (pixels && !dio_machine_item_is_active (self->item))
+    texture = dio_words_texture (pixels, width, height);
+  gtk_picture_set_paintable (self->last_picture, GDK_PAINTABLE (texture));
+  dio_machine_window_update_actions (self);
+}
+
+static void
+update_error (DioMachineWindow *self)
+{
+  const char *error = dio_machine_item_get_error (self->item);
+
+  if (!error)
+    g_clear_pointer (&self->dismissed_error, g_free);
+  if (error)
+    gtk_label_set_label (self->error_label, error);
+  gtk_info_bar_set_revealed (self->error_bar, error && g_strcmp0 (error, self->dismissed_error) != 0
+                                                  && !dio_machine_item_is_active (self->item));
+}
+
+static void
+error_closed_cb (DioMachineWindow *self)
+{
+  g_free (self->dismissed_error);
+  self->dismissed_error = g_strdup (dio_machine_item_get_error (self->item));
+  update_error (self);
+}
+
+static void
+update_toggle (GtkButton *button, DioItemState state)
+{
+  gboolean running = state == DIO_ITEM_RUNNING;
+  const char *verb = running ? _ ("Pause") : state == DIO_ITEM_PAUSED ? _ ("Resume") : _ ("Start");
+
+  gtk_button_set_icon_name (button, running ? "media-playback-pause-symbolic"
+                                            : "media-playback-start-symbolic");
+  gtk_widget_set_tooltip_text (GTK_WIDGET (button), verb);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, verb, -1);
+}
+
+static void
+update_off_page (DioMachineWindow *self, DioItemState state)
+{
+  gboolean busy = state == DIO_ITEM_STARTING || state == DIO_ITEM_STOPPING;
+
+  adw_status_page_set_title (self->off_page, dio_words_state (state));
+  adw_status_page_set_description (
+      self->off_page, state == DIO_ITEM_ELSEWHERE
+                          ? _ ("Another program runs this machine. Its screen is there.")
+                      : state == DIO_ITEM_BROKEN ? _ ("The machine's settings cannot be read.")
+                                                 : NULL);
+  gtk_widget_set_visible (GTK_WIDGET (self->start_button), state == DIO_ITEM_OFF);
+  gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
+  gtk_spinner_set_spinning (self->spinner, busy);
+}
+
+static void
+update_name (DioMachineWindow *self)
+{
+  const char *name = dio_machine_item_get_name (self->item);
+  g_autofree char *screen = g_strdup_printf (_ ("Screen of %s"), name);
+
+  adw_window_title_set_title (self->window_title, name);
+  gtk_label_set_label (self->bar_label, name);
+  gtk_window_set_title (GTK_WINDOW (self), name);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->console), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  screen, -1);
+}
+
+static void
+update_state (DioMachineWindow *self)
+{
+  DioItemState state = dio_machine_item_get_state (self->item);
+  DioScanout *scanout = dio_machine_item_get_scanout (self->item);
+  gboolean shown =
+      scanout
+      && (state == DIO_ITEM_RUNNING || state == DIO_ITEM_PAUSED || state == DIO_ITEM_STOPPING);
+  gboolean was_shown = g_str_equal (gtk_stack_get_visible_child_name (self->stack), "console");
+
+  dio_console_view_set_machine (self->console, scanout, dio_machine_item_get_input (self->item));
+  update_off_page (self, state);
+  update_toggle (self->toggle_button, state);
+  update_toggle (self->bar_toggle_button, state);
+  gtk_widget_set_sensitive (GTK_WIDGET (self->keyboard_button), shown);
+  adw_window_title_set_subtitle (self->window_title, dio_words_state (state));
+  gtk_revealer_set_reveal_child (self->paused_revealer, state == DIO_ITEM_PAUSED);
+  gtk_stack_set_visible_child_name (self->stack, shown ? "console" : "off");
+  if (shown && !was_shown)
+    gtk_widget_grab_focus (GTK_WIDGET (self->console));
+  if (!shown && was_shown) {
+    hide_pill (self);
+    if (gtk_window_is_fullscreen (GTK_WINDOW (self)))
+      gtk_window_unfullscreen (GTK_WINDOW (self));
+    gtk_widget_grab_focus (state == DIO_ITEM_OFF ? GTK_WIDGET (self->start_button)
+                                                 : GTK_WIDGET (self->menu_button));
+  }
+  update_thumbnail (self);
+  update_error (self);
+}
+
+/* Keyboard */
+
+static void
+captured_cb (DioMachineWindow *self)
+{
+  gboolean captured = dio_console_view_get_captured (self->console);
+  gboolean capture;
+
+  gtk_toggle_button_set_active (self->keyboard_button, captured);
+  g_object_get (self->settings, "capture", &capture, NULL);
+  if (captured && capture)
+    dio_machine_window_show_pill (self, _ ("Keyboard captured — Ctrl+Alt lets go"));
+  else if (captured)
+    dio_machine_window_show_pill (self, _ ("Keys go to the machine — Ctrl+Alt lets go"));
+  else
+    hide_pill (self);
+}
+
+static void
+show_bar (DioMachineWindow *self, gboolean shown)
+{
+  g_clear_handle_id (&self->bar_timeout, g_source_remove);
+  gtk_revealer_set_reveal_child (self->bar_revealer, shown && self->fullscreen);
+}
+
+static void
+released_cb (DioMachineWindow *self)
+{
+  if (self->fullscreen) {
+    show_bar (self, TRUE);
+    gtk_widget_grab_focus (GTK_WIDGET (self->bar_menu_button));
+  } else {
+    gtk_widget_grab_focus (GTK_WIDGET (self->keyboard_button));
+  }
+}
+
+static void
+keyboard_toggled_cb (DioMachineWindow *self)
+{
+  gboolean wanted = gtk_toggle_button_get_active (self->keyboard_button);
+
+  if (wanted == dio_console_view_get_captured (self->console))
+    return;
+  if (wanted)
+    gtk_widget_grab_focus (GTK_WIDGET (self->console));
+  else
+    gtk_widget_grab_focus (GTK_WIDGET (self->keyboard_button));
+}
+
+/* Fullscreen */
+
+static gboolean
+hide_bar_cb (gpointer data)
+{
+  DioMachineWindow *self = DIO_MACHINE_WINDOW (data);
+  GtkWidget *focus = gtk_root_get_focus (GTK_ROOT (self));
+  gboolean in_bar = focus && gtk_widget_is_ancestor (focus, GTK_WIDGET (self->bar));
+  GtkPopover *menu = gtk_menu_button_get_popover (self->bar_menu_button);
+
+  /* An open menu or the keyboard's focus keeps it. */
+  if (in_bar || (menu && gtk_widget_get_visible (GTK_WIDGET (menu))))
+    return G_SOURCE_CONTINUE;
+  self->bar_timeout = 0;
+  show_bar (self, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+overlay_motion_cb (GtkEventControllerMotion *controller, double x, double y, DioMachineWindow *self)
+{
+  if (!self->fullscreen)
+    return;
+  if (y <= EDGE_PIXELS)
+    show_bar (self, TRUE);
+  else if (gtk_revealer_get_reveal_child (self->bar_revealer) && !self->bar_timeout
+           && y > gtk_widget_get_height (GTK_WIDGET (self->bar)) + 12)
+    self->bar_timeout = g_timeout_add_seconds (BAR_SECONDS, hide_bar_cb, self);
+}
+
+static void
+fullscreened_cb (DioMachineWindow *self)
+{
+  self->fullscreen = gtk_window_is_fullscreen (GTK_WINDOW (self));
+  gtk_widget_set_visible (GTK_WIDGET (self->header_bar), !self->fullscreen);
+  gtk_widget_set_visible (GTK_WIDGET (self->bar_revealer), self->fullscreen);
+  show_bar (self, FALSE);
+  if (self->fullscreen) {
+    gboolean f11;
+    g_object_get (self->settings, "reserve-f11", &f11, NULL);
+    dio_machine_window_show_pill (
+        self, f11 ? _ ("Press F11 or touch the top edge to leave fullscreen")
+                  : _ ("Press Ctrl+Alt or touch the top edge to leave fullscreen"));
+  }
+  if (gtk_widget_is_visible (GTK_WIDGET (self->console)))
+    gtk_widget_grab_focus (GTK_WIDGET (self->console));
+}
+
+static void
+scaling_cb (DioMachineWindow *self)
+{
+  gboolean fit = dio_console_view_get_scaling (self->console) == DIO_CONSOLE_SCALING_FIT;
+  GtkPolicyType policy = fit ? GTK_POLICY_NEVER : GTK_POLICY_AUTOMATIC;
+
+  gtk_scrolled_window_set_policy (self->scroller, policy, policy);
+}
+
+/* Closing */
+
+static void
+close_response_cb (AdwMessageDialog *dialog, const char *response, DioMachineWindow *self)
+{
+  if (g_str_equal (response, "cancel"))
+    return;
+  if (g_str_equal (response, "off"))
+    dio_machine_item_force_off_async (self->item, NULL, NULL, NULL);
+  self->close_confirmed = TRUE;
+  gtk_window_close (GTK_WINDOW (self));
+}
+
+static gboolean
+dio_machine_window_close_request (GtkWindow *window)
+{
+  DioMachineWindow *self = DIO_MACHINE_WINDOW (window);
+  DioCloseAction action;
+
+  g_object_get (self->settings, "close-action", &action, NULL);
+  if (!dio_machine_item_is_active (self->item) || self->close_confirmed
+      || action == DIO_CLOSE_KEEP_RUNNING)
+    return GTK_WINDOW_CLASS (dio_machine_window_parent_class)->close_request (window);
+
+  g_autofree char *heading =
+      g_strdup_printf (_ ("“%s” Is Running"), dio_machine_item_get_name (self->item));
+  GtkWidget *dialog = adw_message_dialog_new (
+      window, heading,
+      _ ("It can go on without a window; the library shows it. Forcing it off loses work that is "
+         "not saved in it."));
+  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _ ("_Cancel"), "off",
+                                    _ ("_Force Off"), "keep", _ ("_Keep Running"), NULL);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "off",
+                                              ADW_RESPONSE_DESTRUCTIVE);
+  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "keep",
+                                              ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "keep");
+  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+  g_signal_connect_object (dialog, "response", G_CALLBACK (close_response_cb), self, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
+  return GDK_EVENT_STOP;
+}
+
+static void
+dio_machine_window_unmap (GtkWidget *widget)
+{
+  DioMachineWindow *self = DIO_MACHINE_WINDOW (widget);
+  int width, height;
+
+  gtk_window_get_default_size (GTK_WINDOW (self), &width, &height);
+  if (self->item && width > 0 && height > 0 && !self->fullscreen)
+    dio_settings_set_window (self->settings, dio_machine_item_get_id (self->item), width, height,
+                             gtk_window_is_maximized (GTK_WINDOW (self)));
+  GTK_WIDGET_CLASS (dio_machine_window_parent_class)->unmap (widget);
+}
+
+static void
+dio_machine_window_dispose (GObject *object)
+{
+  DioMachineWindow *self = DIO_MACHINE_WINDOW (object);
+
+  g_clear_handle_id (&self->pill_timeout, g_source_remove);
+  g_clear_handle_id (&self->bar_timeout, g_source_remove);
+  if (self->console)
+    dio_console_view_set_machine (self->console, NULL, NULL);
+  if (self->item)
+    g_signal_handlers_disconnect_by_data (self->item, self);
+  g_clear_object (&self->item);
+  g_clear_object (&self->settings);
+  g_clear_pointer (&self->dismissed_error, g_free);
+  G_OBJECT_CLASS (dio_machine_window_parent_class)->dispose (object);
+}
+
+static void
+dio_machine_window_class_init (DioMachineWindowClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = dio_machine_window_dispose;
+  widget_class->unmap = dio_machine_window_unmap;
+  GTK_WINDOW_CLASS (klass)->close_request = dio_machine_window_close_request;
+
+  g_type_ensure (DIO_TYPE_CONSOLE_VIEW);
+  gtk_widget_class_set_template_from_resource (widget_class,
+                                               "/org/diorama/Diorama/ui/machine-window.ui");
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, toasts);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, header_bar);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, window_title);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, toggle_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, keyboard_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_bar);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_label);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, overlay);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, stack);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, last_picture);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, off_page);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, start_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, spinner);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, scroller);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, console);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, paused_revealer);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, pill_revealer);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, pill_label);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar_revealer);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar_toggle_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar_label);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar_menu_button);
+  gtk_widget_class_bind_template_callback (widget_class, keyboard_toggled_cb);
+  gtk_widget_class_bind_template_callback (widget_class, error_closed_cb);
+  dio_machine_window_install_actions (widget_class);
+}
+
+static void
+dio_machine_window_init (DioMachineWindow *self)
+{
+  GtkEventController *motion = gtk_event_controller_motion_new ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+
+  gtk_event_controller_set_propagation_phase (motion, GTK_PHASE_CAPTURE);
+  g_signal_connect (motion, "motion", G_CALLBACK (overlay_motion_cb), self);
+  gtk_widget_add_controller (GTK_WIDGET (self->overlay), motion);
+
+  g_signal_connect_swapped (self->console, "notify::captured", G_CALLBACK (captured_cb), self);
+  g_signal_connect_swapped (self->console, "notify::scaling", G_CALLBACK (scaling_cb), self);
+  g_signal_connect_swapped (self->console, "released", G_CALLBACK (released_cb), self);
+  g_signal_connect (self, "notify::fullscreened", G_CALLBACK (fullscreened_cb), NULL);
+}
+
+/* A first size that shows the guest's default mode 1:1 where the monitor has room. */
+static void
+set_first_size (DioMachineWindow *self)
+{
+  const DioMachineConfig *config = dio_machine_item_get_config (self->item);
+  GdkDisplay *display = gtk_widget_get_display (GTK_WIDGET (self));
+  GListModel *monitors = gdk_display_get_monitors (display);
+  g_autoptr (GdkMonitor) monitor = g_list_model_get_item (monitors, 0);
+  int width = config && config->width ? (int) MIN (config->width, 8192) : 1280;
+  int height = config && config->height ? (int) MIN (config->height, 8192) : 800;
+  GdkRectangle area = { 0, 0, 1280, 800 };
+
+  if (monitor) {
+    gdk_monitor_get_geometry (monitor, &area);
+    width /= gdk_monitor_get_scale_factor (monitor);
+    height /= gdk_monitor_get_scale_factor (monitor);
+  }
+  width = MIN (width, area.width * 9 / 10);
+  height = MIN (height + 47, area.height * 9 / 10);
+  gtk_window_set_default_size (GTK_WINDOW (self), MAX (width, 360), MAX (height, 294));
+}
+
+GtkWidget *
+dio_machine_window_new (AdwApplication *application, DioMachineItem *item, DioSettings *settings)
+{
+  DioMachineWindow *self = g_object_new (DIO_TYPE_MACHINE_WINDOW, "application", application, NULL);
+  DioConsoleScaling scaling;
+  gboolean follow, maximized;
+  int width, height;
+
+  self->item = g_object_ref (item);
+  self->settings = g_object_ref (settings);
+  g_object_get (settings, "scaling", &scaling, "follow-window", &follow, NULL);
+  g_object_set (self->console, "scaling", scaling, "follow-window", follow, NULL);
+  g_object_bind_property (settings, "capture", self->console, "capture", G_BINDING_SYNC_CREATE);
+  g_object_bind_property (settings, "reserve-f11", self->console, "reserve-f11",
+                          G_BINDING_SYNC_CREATE);
+  dio_machine_actions_attach (GTK_WIDGET (self), item);
+  dio_machine_window_add_actions (self);
+
+  g_signal_connect_swapped (item, "notify::state", G_CALLBACK (update_state), self);
+  g_signal_connect_swapped (item, "notify::name", G_CALLBACK (update_name), self);
+  g_signal_connect_swapped (item, "notify::error", G_CALLBACK (update_error), self);
+  g_signal_connect_swapped (item, "thumbnail-changed", G_CALLBACK (update_thumbnail), self);
+  update_name (self);
+  update_state (self);
+
+  set_first_size (self);
+  if (dio_settings_get_window (settings, dio_machine_item_get_id (item), &width, &height,
+                               &maximized)) {
+    gtk_window_set_default_size (GTK_WINDOW (self), width, height);
+    if (maximized)
+      gtk_window_maximize (GTK_WINDOW (self));
+  }
+  return GTK_WIDGET (self);
+}
