@@ -76,6 +76,7 @@ typedef struct DioMachinePrivate {
   bool pointer_moved;
 
   unsigned sink;
+  DioLoop *loop; /* of the serial port */
 } Private;
 
 static const char *
@@ -84,74 +85,6 @@ word (DioMachine *machine, const char *name)
   const char *append = machine->config->append;
   const char *found = append ? strstr (append, name) : NULL;
   return found ? found + strlen (name) : NULL;
-}
-
-/* Configuration. */
-
-DioMachineConfig *
-dio_machine_config_new (void)
-{
-  DioMachineConfig *config = g_new0 (DioMachineConfig, 1);
-  config->arch = DIO_ARCH_RISCV64;
-  config->memory = UINT64_C (1) << 30;
-  config->cpus = 1;
-  return config;
-}
-
-static void
-disk_free (void *data)
-{
-  DioDiskConfig *disk = data;
-  g_free (disk->path);
-  g_free (disk->format);
-  g_free (disk);
-}
-
-DioMachineConfig *
-dio_machine_config_copy (const DioMachineConfig *config)
-{
-  DioMachineConfig *copy = g_new0 (DioMachineConfig, 1);
-  *copy = *config;
-  copy->name = g_strdup (config->name);
-  copy->board = g_strdup (config->board);
-  copy->firmware = g_strdup (config->firmware);
-  copy->kernel = g_strdup (config->kernel);
-  copy->initrd = g_strdup (config->initrd);
-  copy->append = g_strdup (config->append);
-  copy->disks = NULL;
-  for (guint i = 0; config->disks && i < config->disks->len; i++) {
-    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
-    dio_machine_config_add_disk (copy, disk->path, disk->format, disk->readonly);
-  }
-  return copy;
-}
-
-void
-dio_machine_config_free (DioMachineConfig *config)
-{
-  if (!config)
-    return;
-  g_free (config->name);
-  g_free (config->board);
-  g_free (config->firmware);
-  g_free (config->kernel);
-  g_free (config->initrd);
-  g_free (config->append);
-  g_clear_pointer (&config->disks, g_ptr_array_unref);
-  g_free (config);
-}
-
-void
-dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const char *format,
-                             bool readonly)
-{
-  DioDiskConfig *disk = g_new0 (DioDiskConfig, 1);
-  disk->path = g_strdup (path);
-  disk->format = g_strdup (format ? format : "raw");
-  disk->readonly = readonly;
-  if (!config->disks)
-    config->disks = g_ptr_array_new_with_free_func (disk_free);
-  g_ptr_array_add (config->disks, disk);
 }
 
 /* The guest: a thread that draws. */
@@ -193,6 +126,23 @@ input_events_cb (void *opaque, const DioInputEvent *events, size_t count)
                     events[i].value ? "down" : "up");
   }
 }
+
+/* The serial port echoes what comes in. */
+
+static size_t
+serial_can_receive_cb (void *opaque)
+{
+  return 256;
+}
+
+static void
+serial_receive_cb (void *opaque, const uint8_t *data, size_t length)
+{
+  DioMachine *machine = opaque;
+  machine->host.serial->ops->write (machine->host.serial, data, length);
+}
+
+static const DioCharHandlers serial_handlers = { serial_can_receive_cb, serial_receive_cb };
 
 static const DioInputSinkOps input_ops = { input_events_cb };
 
@@ -537,6 +487,12 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   if (host->input)
     priv->sink = dio_input_add_sink (
         host->input, DIO_INPUT_WANTS_KEYBOARD | DIO_INPUT_WANTS_ABSOLUTE, &input_ops, machine);
+  if (host->serial) {
+    priv->loop = dio_loop_new ("dummy", error);
+    if (!priv->loop)
+      g_error ("no loop");
+    host->serial->ops->set_handlers (host->serial, priv->loop, &serial_handlers, machine);
+  }
   priv->control = g_thread_new ("dummy-control", control_thread, machine);
   priv->guest = g_thread_new ("dummy-guest", guest_thread, machine);
   n_machines++;
@@ -555,6 +511,10 @@ dio_machine_free (DioMachine *machine)
   g_thread_join (priv->guest);
   if (machine->host.input)
     dio_input_remove_sink (machine->host.input, priv->sink);
+  if (machine->host.serial) {
+    machine->host.serial->ops->set_handlers (machine->host.serial, NULL, NULL, NULL);
+    dio_loop_free (priv->loop);
+  }
   g_async_queue_unref (priv->commands);
   g_mutex_clear (&priv->lock);
   dio_machine_config_free (machine->config);
