@@ -10,16 +10,16 @@ dio_stats_to_json (const DioMachineStats *stats)
   double mips = stats->vcpu_seconds > 0 ? cpu->instructions / stats->vcpu_seconds / 1e6 : 0;
   json_object_set_int_member (object, "instructions", cpu->instructions);
   json_object_set_double_member (object, "mips", mips);
-  json_object_set_double_member (object, "run-seconds", stats->run_seconds);
-  json_object_set_double_member (object, "vcpu-seconds", stats->vcpu_seconds);
+  json_object_set_double_member (object, "run_seconds", stats->run_seconds);
+  json_object_set_double_member (object, "vcpu_seconds", stats->vcpu_seconds);
   json_object_set_int_member (object, "traps", cpu->traps);
   json_object_set_int_member (object, "interrupts", cpu->interrupts);
-  json_object_set_int_member (object, "tlb-misses", cpu->tlb_misses);
-  json_object_set_int_member (object, "decoded-pages", cpu->decoded_pages);
-  json_object_set_int_member (object, "mmio-reads", cpu->mmio_reads);
-  json_object_set_int_member (object, "mmio-writes", cpu->mmio_writes);
-  json_object_set_int_member (object, "exits-halt", cpu->exits_halt);
-  json_object_set_int_member (object, "exits-kick", cpu->exits_kick);
-  json_object_set_int_member (object, "ram-resident", stats->ram_resident);
+  json_object_set_int_member (object, "tlb_misses", cpu->tlb_misses);
+  json_object_set_int_member (object, "decoded_pages", cpu->decoded_pages);
+  json_object_set_int_member (object, "mmio_reads", cpu->mmio_reads);
+  json_object_set_int_member (object, "mmio_writes", cpu->mmio_writes);
+  json_object_set_int_member (object, "exits_halt", cpu->exits_halt);
+  json_object_set_int_member (object, "exits_kick", cpu->exits_kick);
+  json_object_set_int_member (object, "ram_resident", stats->ram_resident);
   return object;
 }

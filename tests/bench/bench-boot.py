@@ -34,7 +34,7 @@ def main():
     options = parser.parse_args()
     import importlib
     kernel, initrd = importlib.import_module("test-installer").installer()
-    program = os.path.join(options.build, "app/diorama")
+    program = os.path.join(options.build, "diorama")
     append = "console=ttyS0 console=tty0"
     ours, theirs = [], []
     for _ in range(options.rounds):

@@ -30,7 +30,7 @@ def run(command):
 
 
 def diorama(build, image, engine):
-    return run([os.path.join(build, "app/diorama"), "run", "--arch", "riscv64", "--memory", "128M",
+    return run([os.path.join(build, "diorama"), "run", "--arch", "riscv64", "--memory", "128M",
                 "--cpus", "1", "--engine", engine, "--firmware", image, "--headless",
                 "--serial", "stdio", "--time-limit", "150"])
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A machine's configuration from options. */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/cli/cli-private.h"
+#include "app/library/library-size.h"
+#include "core/vm/vm-board.h"
+
+#define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
+
+void
+cli_config_options_clear (CliConfigOptions *options)
+{
+  g_free (options->arch);
+  g_free (options->board);
+  g_free (options->kernel);
+  g_free (options->initrd);
+  g_free (options->append);
+  g_free (options->memory);
+  g_strfreev (options->disks);
+  g_free (options->disk_format);
+  g_free (options->firmware);
+  g_free (options->engine);
+  g_free (options->display);
+}
+
+static gboolean
+parse_engine (const char *text, DioEngine *engine)
+{
+  static const char *const names[] = { "auto", "interpreter", "compiler" };
+  static const DioEngine engines[] = { DIO_ENGINE_AUTO, DIO_ENGINE_INTERPRETER,
+                                       DIO_ENGINE_COMPILER };
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (text, names[i])) {
+      *engine = engines[i];
+      return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+add_disk (DioMachineConfig *config, const char *text, const char *format)
+{
+  static const char readonly[] = ",readonly";
+  g_autofree char *path = g_strdup (text);
+  gboolean protect = g_str_has_suffix (path, readonly);
+  if (protect)
+    path[strlen (path) - strlen (readonly)] = '\0';
+  dio_machine_config_add_disk (config, path, format, protect);
+}
+
+/* "1280x800" */
+static gboolean
+parse_display (const char *text, DioMachineConfig *config)
+{
+  unsigned width;
+  unsigned height;
+  char rest;
+  if (sscanf (text, "%5ux%5u%c", &width, &height, &rest) != 2 || width < 320 || height < 200
+      || width > DIO_DISPLAY_MAX_SIZE || height > DIO_DISPLAY_MAX_SIZE)
+    return FALSE;
+  config->width = width;
+  config->height = height;
+  return TRUE;
+}
+
+/* The only architecture there is a board for, or NONE. */
+static DioArch
+default_arch (const DioMachineHost *host)
+{
+  DioArch arch = DIO_ARCH_NONE;
+  for (const DioBoardType *const *board = host->boards; board && *board; board++) {
+    if (arch != DIO_ARCH_NONE && arch != (*board)->arch)
+      return DIO_ARCH_NONE;
+    arch = (*board)->arch;
+  }
+  return arch;
+}
+
+DioMachineConfig *
+cli_config (Cli *cli, const CliConfigOptions *options, const char *name)
+{
+  g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
+  g_autoptr (GError) error = NULL;
+  g_free (config->name);
+  config->name = g_strdup (name);
+  config->arch = options->arch ? dio_arch_from_string (options->arch) : default_arch (cli->host);
+  if (options->arch && config->arch == DIO_ARCH_NONE) {
+    cli_usage (cli, _ ("“%s” is not an architecture; riscv64 is one"), options->arch);
+    return NULL;
+  }
+  if (config->arch == DIO_ARCH_NONE) {
+    cli_usage (cli, "%s", _ ("--arch is missing"));
+    return NULL;
+  }
+  config->memory = DEFAULT_MEMORY;
+  if (options->memory && !dio_size_parse (options->memory, &config->memory, &error)) {
+    cli_usage (cli, "--memory: %s", error->message);
+    return NULL;
+  }
+  config->cpus = options->cpus == G_MININT ? 1 : MAX (options->cpus, 0);
+  if (options->engine && !parse_engine (options->engine, &config->engine)) {
+    cli_usage (cli, _ ("--engine: “%s” is none of auto, interpreter, compiler"), options->engine);
+    return NULL;
+  }
+  if (options->display && !parse_display (options->display, config)) {
+    cli_usage (cli, _ ("--display: “%s” is not a size like 1280x800"), options->display);
+    return NULL;
+  }
+  config->board = g_strdup (options->board);
+  config->kernel = g_strdup (options->kernel);
+  config->initrd = g_strdup (options->initrd);
+  config->append = g_strdup (options->append);
+  config->firmware = g_strdup (options->firmware);
+  for (char **disk = options->disks; disk && *disk; disk++)
+    add_disk (config, *disk, options->disk_format ? options->disk_format : "raw");
+  return g_steal_pointer (&config);
+}
