@@ -33,7 +33,7 @@
  *
  *   Constants   CONST ([n])  PC  NEXT_PC          PC: of this instruction; NEXT_PC: behind it
  *   Registers   GET_X ([r])  SET_X ([r], v)        integer file; x0 reads 0
- *               GET_F ([r])  SET_F ([r], v)        FP file, all 64 bits; SET_F marks FS dirty
+ *               GET_F ([r])  SET_F ([r], v)        FP file, all 64 bits
  *               GET_F32 ([r])  SET_F32 ([r], v)    NaN boxing: a badly boxed operand reads as the
  *                                                  canonical NaN; the result gets ones on top
  *   Arithmetic  ADD SUB MUL AND OR XOR (a, b)  NOT NEG (a)
@@ -52,8 +52,8 @@
  *               FENCE ([predecessor and successor sets, as encoded])
  *   Traps       TRAP_IF (c, [exception], tval)     continue when c == 0
  *               ILLEGAL_IF (c)                     illegal instruction (the engine finds its tval)
- *   FP          FP_REQUIRE ()                      illegal when FS is off: first word of every FP
- *                                                  instruction
+ *   FP          FP_REQUIRE ()                      illegal when FS is off, else marks FS dirty;
+ *                                                  first word of every FP instruction
  *               FP_ROUNDING ([rm])                 Val: the rounding direction, dynamic resolved;
  *                                                  illegal when reserved
  *               FP_CALL1 (name, rounding, a)  FP_CALL2 (…, a, b)  FP_CALL3 (…, a, b, c)

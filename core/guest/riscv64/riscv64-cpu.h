@@ -58,7 +58,7 @@ typedef struct DioRiscv64 {
   uint8_t priv; /* DioRvPriv */
   uint8_t frm;
   uint8_t fflags;        /* sticky, merged from the host lazily if the engine does so */
-  uint8_t fs_off;        /* FP instructions are illegal (mstatus.FS == 0) */
+  uint8_t fp_slow;       /* mstatus.FS is not dirty: FP instructions go the slow way */
   uint8_t fetch_partial; /* see dio_rv_fetch_page() */
   uint64_t reservation;  /* physical address of LR, or UINT64_MAX */
   uint64_t reservation_value;
@@ -105,7 +105,7 @@ typedef enum {
  * with nothing changed. The instruction engine uses this one only: SET and CLEAR are not a read
  * and a write in sequence (mip.SEIP).
  * A write may change translation, privilege sets or pending interrupts: the engine re-reads its
- * cached facts after any op but READ (tlb.data, tlb.code, fs_off, frm) and polls interrupts.
+ * cached facts after any op but READ (tlb.data, tlb.code, fp_slow, frm) and polls interrupts.
  * cpu.stats.instructions must count exactly those retired before this instruction. */
 DioRvExc dio_rv_csr_access (DioRiscv64 *hart, unsigned csr, DioRvCsrOp op, uint64_t operand,
                             uint64_t *old);
@@ -131,6 +131,7 @@ static inline void
 dio_rv_fp_dirty (DioRiscv64 *hart)
 {
   hart->mstatus |= UINT64_C (3) << 13;
+  hart->fp_slow = false;
 }
 
 /* The slow path of memory: translation, PMP, A/D update, MMIO, misalignment and page crossing;

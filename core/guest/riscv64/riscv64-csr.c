@@ -123,7 +123,7 @@ rv_set_mstatus (DioRiscv64 *hart, uint64_t value, uint64_t mask)
   if ((value & RV_MSTATUS_MPP) == UINT64_C (2) << RV_MSTATUS_MPP_SHIFT)
     mask &= ~RV_MSTATUS_MPP; /* there is no such privilege: unchanged */
   hart->mstatus = (old & ~mask) | (value & mask & RV_MSTATUS_WRITABLE);
-  hart->fs_off = (hart->mstatus & RV_MSTATUS_FS) == 0;
+  hart->fp_slow = (hart->mstatus & RV_MSTATUS_FS) != RV_MSTATUS_FS;
   uint64_t changed = old ^ hart->mstatus;
   if ((changed & (RV_MSTATUS_SUM | RV_MSTATUS_MXR | RV_MSTATUS_MPRV))
       || ((changed & RV_MSTATUS_MPP) && (hart->mstatus & RV_MSTATUS_MPRV)))
@@ -241,7 +241,7 @@ read_csr (DioRiscv64 *hart, unsigned csr, uint64_t *value)
   case CSR_FFLAGS:
   case CSR_FRM:
   case CSR_FCSR:
-    if (hart->fs_off)
+    if (!(hart->mstatus & RV_MSTATUS_FS))
       return DIO_RV_EXC_ILLEGAL;
     *value = csr == CSR_FFLAGS ? hart->fflags
              : csr == CSR_FRM  ? hart->frm

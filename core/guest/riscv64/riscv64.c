@@ -13,7 +13,7 @@
 
 const char dio_rv_isa_string[] =
     "rv64imafdc_zicbom_zicbop_zicboz_zicntr_zicond_zicsr_zifencei_zihintpause_zihpm"
-    "_zba_zbb_zbs_sstc_svadu_svinval_svnapot_svpbmt";
+    "_zfa_zba_zbb_zbs_sstc_svadu_svinval_svnapot_svpbmt";
 
 /* clang-format off */
 const char *const dio_rv_isa_extensions[] = {
@@ -36,7 +36,7 @@ hart_reset (DioCpu *cpu)
   hart->pc = 0;
   hart->priv = DIO_RV_M;
   hart->frm = hart->fflags = 0;
-  hart->fs_off = true;
+  hart->fp_slow = true;
   hart->reservation = UINT64_MAX;
   hart->exc_tval = 0;
   /* The lines are wires of the devices; they keep their level. */
@@ -173,7 +173,7 @@ legalize (DioRiscv64 *hart, DioVisitor *visitor)
   if ((hart->mstatus & RV_MSTATUS_MPP) == UINT64_C (2) << RV_MSTATUS_MPP_SHIFT)
     hart->mstatus &= ~RV_MSTATUS_MPP;
   hart->mstatus &= RV_MSTATUS_WRITABLE;
-  hart->fs_off = (hart->mstatus & RV_MSTATUS_FS) == 0;
+  hart->fp_slow = (hart->mstatus & RV_MSTATUS_FS) != RV_MSTATUS_FS;
   hart->mie &= RV_ALL_INTERRUPTS;
   hart->mideleg &= RV_S_INTERRUPTS;
   hart->medeleg &= RV_MEDELEG_WRITABLE;
