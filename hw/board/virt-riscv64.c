@@ -17,8 +17,6 @@
 #define GIB (UINT64_C (1) << 30)
 #define MAX_CPUS 64
 
-#define KEY_POWER 116 /* evdev */
-
 /* The firmware's own memory at the start of RAM; the kernel starts behind it. */
 #define FIRMWARE_SIZE (2 * MIB)
 #define FIRMWARE_FDT_ROOM (64 * 1024) /* OpenSBI grows the tree where it lies */
@@ -118,17 +116,6 @@ build_pci (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
   return true;
 }
 
-/* The power button is the key of that name on the keyboard: every desktop and every systemd knows
- * what to do, and no further device is needed. */
-static void
-press_power_button (void *data)
-{
-  DioMachine *machine = data;
-
-  dio_input_key (machine->host.input, KEY_POWER, true);
-  dio_input_key (machine->host.input, KEY_POWER, false);
-}
-
 static bool
 virt_build (DioMachine *machine, GError **error)
 {
@@ -142,12 +129,10 @@ virt_build (DioMachine *machine, GError **error)
     return false;
   dio_space_map_ram (machine->space, DIO_VIRT_RISCV64_RAM, machine->ram, 0, memory, false);
   if (!dio_machine_add_cpus (machine, &dio_cpu_riscv64, machine->config->cpus, error)
-      || !build_system (machine, virt, error) || !build_pci (machine, virt, error)
-      || !dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error))
+      || !build_system (machine, virt, error) || !build_pci (machine, virt, error))
     return false;
-  if (machine->host.input)
-    dio_machine_set_power_button (machine, press_power_button, machine);
-  return true;
+  /* The power button is the keyboard's power key: every systemd and every desktop knows it. */
+  return dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error);
 }
 
 /* Where the pieces go. The device tree lies high, the dynamic info in the page before it, the

@@ -186,8 +186,11 @@ rtc_state (DioDevice *dev, DioVisitor *visitor)
   dio_visit_bool (visitor, "armed", &rtc->armed);
   dio_visit_bool (visitor, "pending", &rtc->pending);
   dio_visit_bool (visitor, "irq-enabled", &rtc->irq_enabled);
-  if (dio_visitor_is_loading (visitor))
-    check_alarm (rtc);
+  if (!dio_visitor_is_loading (visitor))
+    return;
+  update_irq (rtc);
+  if (rtc->armed) /* looks at the time when the machine runs, not before */
+    dio_timer_set (rtc->timer, dio_clock_now (dev->machine->clock));
 }
 
 static void

@@ -609,8 +609,12 @@ uart_state (DioDevice *dev, DioVisitor *visitor)
   visit_fifo (visitor, "transmit", &uart->transmit);
   if (uart->receive.count > fifo_limit (uart) || uart->transmit.count > fifo_limit (uart))
     dio_visitor_fail (visitor, "more bytes than the FIFOs hold");
-  if (!dio_visitor_is_loading (visitor) || dio_visitor_failed (visitor))
+  if (!dio_visitor_is_loading (visitor))
     return;
+  if (dio_visitor_failed (visitor)) {
+    uart_reset (dev); /* rather than half of something */
+    return;
+  }
 
   uart->ier &= IER_ALL;
   uart->fcr &= FCR_ENABLE | FCR_DMA | FCR_TRIGGER;

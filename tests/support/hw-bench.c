@@ -16,36 +16,16 @@ DioHwBench *
 dio_hw_bench_new (void)
 {
   DioHwBench *bench = g_new0 (DioHwBench, 1);
-  DioMachine *machine = &bench->machine;
-  g_autoptr (GError) error = NULL;
 
-  machine->config = g_new0 (DioMachineConfig, 1);
-  machine->space = dio_space_new ();
-  machine->clock = dio_clock_new ();
-  machine->loop = dio_loop_new ("bench", &error);
-  g_assert_no_error (error);
-  machine->ram = dio_ram_new (DIO_HW_BENCH_RAM_SIZE, "bench", &error);
-  g_assert_no_error (error);
-  dio_space_map_ram (machine->space, DIO_HW_BENCH_RAM, machine->ram, 0, DIO_HW_BENCH_RAM_SIZE,
-                     false);
-  machine->devices = g_ptr_array_new ();
-  dio_clock_start (machine->clock);
+  bench->machine = support_machine_new (DIO_HW_BENCH_RAM_SIZE);
+  dio_clock_start (bench->machine->clock);
   return bench;
 }
 
 void
 dio_hw_bench_free (DioHwBench *bench)
 {
-  DioMachine *machine = &bench->machine;
-
-  for (guint i = machine->devices->len; i-- > 0;)
-    dio_device_free (g_ptr_array_index (machine->devices, i));
-  g_ptr_array_unref (machine->devices);
-  dio_loop_free (machine->loop);
-  dio_clock_free (machine->clock);
-  dio_space_free (machine->space);
-  dio_ram_free (machine->ram);
-  g_free (machine->config);
+  support_machine_free (bench->machine);
   g_free (bench);
 }
 
@@ -55,7 +35,7 @@ dio_hw_bench_add (DioHwBench *bench, DioDevice *dev, DioGpa gpa, unsigned line)
   DioSystemDevice *sys = (DioSystemDevice *) dev;
   g_autoptr (GError) error = NULL;
 
-  dio_device_attach (dev, &bench->machine, &error);
+  dio_device_attach (dev, bench->machine, &error);
   g_assert_no_error (error);
   dio_system_device_map (sys, 0, gpa, &error);
   g_assert_no_error (error);
@@ -98,14 +78,14 @@ dio_hw_bench_read (DioHwBench *bench, DioGpa gpa, unsigned size)
 {
   uint64_t value = 0;
 
-  g_assert_cmpint (dio_space_read (bench->machine.space, gpa, size, &value), ==, DIO_ACCESS_OK);
+  g_assert_cmpint (dio_space_read (bench->machine->space, gpa, size, &value), ==, DIO_ACCESS_OK);
   return value;
 }
 
 void
 dio_hw_bench_write (DioHwBench *bench, DioGpa gpa, unsigned size, uint64_t value)
 {
-  g_assert_cmpint (dio_space_write (bench->machine.space, gpa, size, value), ==, DIO_ACCESS_OK);
+  g_assert_cmpint (dio_space_write (bench->machine->space, gpa, size, value), ==, DIO_ACCESS_OK);
 }
 
 GBytes *
@@ -138,5 +118,5 @@ nothing (void *data)
 void
 dio_hw_bench_sync (DioHwBench *bench)
 {
-  dio_loop_call (bench->machine.loop, nothing, NULL);
+  dio_loop_call (bench->machine->loop, nothing, NULL);
 }

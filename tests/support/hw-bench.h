@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * A bench for single devices: a machine without vCPUs, made by hand, whose clock and loop run. */
+ * A bench for single devices: a machine of memory and nothing else, not started, whose loop and
+ * clock run all the same. */
 #pragma once
 
 #include "core/vm/vm-machine.h"
 #include "hw/system-device.h"
+#include "tests/support/support-machine.h"
 
 #define DIO_HW_BENCH_LINES 256
-#define DIO_HW_BENCH_RAM UINT64_C (0x80000000)
+#define DIO_HW_BENCH_RAM SUPPORT_RAM_BASE
 #define DIO_HW_BENCH_RAM_SIZE (UINT64_C (4) << 20)
 
 typedef struct {
-  DioMachine machine; /* space, clock, loop, devices, host and a config; the rest is empty */
+  DioMachine *machine;
   struct {
     _Atomic bool level;
     _Atomic unsigned rises;

@@ -138,7 +138,7 @@ add_fake (Fixture *f, const char *name, int slot)
   g_autoptr (GError) error = NULL;
 
   g_assert_true (dio_pci_bus_plug (f->bus, (DioPciDevice *) dev, slot, &error));
-  g_assert_true (dio_device_attach (dev, &f->bench->machine, &error));
+  g_assert_true (dio_device_attach (dev, f->bench->machine, &error));
   dio_device_reset (dev);
   return (FakePci *) dev;
 }
@@ -185,7 +185,7 @@ static bool
 is_mapped (Fixture *f, DioGpa gpa)
 {
   uint64_t value;
-  return dio_space_read (f->bench->machine.space, gpa, 4, &value) == DIO_ACCESS_OK;
+  return dio_space_read (f->bench->machine->space, gpa, 4, &value) == DIO_ACCESS_OK;
 }
 
 static void
@@ -552,8 +552,8 @@ test_race (Fixture *f, gconstpointer data)
   uint64_t value;
 
   for (unsigned i = 0; i < 20000; i++) {
-    dio_space_write (f->bench->machine.space, MMIO + 0x1000 * (i % 3), 4, i);
-    dio_space_read (f->bench->machine.space, MMIO + 0x1000 * (i % 3), 4, &value);
+    dio_space_write (f->bench->machine->space, MMIO + 0x1000 * (i % 3), 4, i);
+    dio_space_read (f->bench->machine->space, MMIO + 0x1000 * (i % 3), 4, &value);
     dio_pci_set_intx (&f->one->pci, i & 1);
   }
   for (unsigned i = 0; i < 2; i++)

@@ -131,7 +131,7 @@ static size_t
 feed (Fixture *f, const char *text)
 {
   Feed data = { &f->fake, text, 0 };
-  dio_loop_call (f->bench->machine.loop, feed_cb, &data);
+  dio_loop_call (f->bench->machine->loop, feed_cb, &data);
   return data.taken;
 }
 

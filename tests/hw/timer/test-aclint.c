@@ -63,8 +63,8 @@ static void
 test_time (Fixture *f, gconstpointer data)
 {
   /* 10 MHz of virtual time. */
-  dio_clock_stop (f->bench->machine.clock);
-  dio_clock_set (f->bench->machine.clock, INT64_C (123456789012345));
+  dio_clock_stop (f->bench->machine->clock);
+  dio_clock_set (f->bench->machine->clock, INT64_C (123456789012345));
   g_assert_cmpuint (dio_hw_bench_read (f->bench, MTIME, 8), ==, UINT64_C (1234567890123));
   g_assert_cmpuint (dio_hw_bench_read (f->bench, MTIME, 4), ==, 1234567890123 & 0xffffffff);
   g_assert_cmpuint (dio_hw_bench_read (f->bench, MTIME + 4, 4), ==, 1234567890123 >> 32);
@@ -118,11 +118,11 @@ test_pause (Fixture *f, gconstpointer data)
   /* Time that stands still brings no interrupt; afterwards it comes. */
   uint64_t deadline = dio_hw_bench_read (f->bench, MTIME, 8) + 50000;
   dio_hw_bench_write (f->bench, MTIMECMP (1), 8, deadline);
-  dio_clock_stop (f->bench->machine.clock);
+  dio_clock_stop (f->bench->machine->clock);
   g_usleep (20000);
   g_assert_false (dio_hw_bench_level (f->bench, TIMER (1)));
-  dio_clock_start (f->bench->machine.clock);
-  dio_loop_clock_changed (f->bench->machine.loop);
+  dio_clock_start (f->bench->machine->clock);
+  dio_loop_clock_changed (f->bench->machine->loop);
   g_assert_true (dio_hw_bench_wait (f->bench, TIMER (1), true));
 }
 
