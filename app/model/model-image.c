@@ -13,8 +13,8 @@
 #include "app/library/library-size.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/boot/boot-image.h"
 
-#define HEAD_BYTES (64u << 10)
 #define IMAGE_JSON_MAX (64u << 10)
 #define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
 #define DEFAULT_DISK (G_GUINT64_CONSTANT (8) << 30)
@@ -51,90 +51,29 @@ static GParamSpec *properties[N_PROPS];
 
 /* Looking into a file. */
 
-typedef struct {
-  DioImageKind kind;
-  DioArch arch;
-} Sniff;
-
-static guint16
-le16 (const guint8 *p)
+static DioImageKind
+kind_of (const DioBootIdentity *identity)
 {
-  return p[0] | p[1] << 8;
-}
-
-static Sniff
-sniff_elf (const guint8 *p)
-{
-  Sniff sniff = { DIO_IMAGE_KERNEL, DIO_ARCH_NONE };
-  guint16 machine = p[5] == 2 ? p[18] << 8 | p[19] : le16 (p + 18);
-  if (machine == 243 && p[4] == 2)
-    sniff.arch = DIO_ARCH_RISCV64;
-  else if (machine == 183)
-    sniff.arch = DIO_ARCH_ARM64;
-  else if (machine == 62)
-    sniff.arch = DIO_ARCH_X86_64;
-  else if (machine == 21)
-    sniff.arch = DIO_ARCH_PPC64;
-  else
-    sniff.kind = DIO_IMAGE_UNKNOWN;
-  return sniff;
-}
-
-static Sniff
-sniff_bytes (const guint8 *p, gsize length)
-{
-  if (length >= 64 && memcmp (p, "\177ELF", 4) == 0)
-    return sniff_elf (p);
-  if (length >= 64 && memcmp (p + 0x38, "RSC\x05", 4) == 0)
-    return (Sniff){ DIO_IMAGE_KERNEL, DIO_ARCH_RISCV64 };
-  if (length >= 64 && memcmp (p + 0x38, "ARMd", 4) == 0)
-    return (Sniff){ DIO_IMAGE_KERNEL, DIO_ARCH_ARM64 };
-  if (length >= 0x206 && memcmp (p + 0x202, "HdrS", 4) == 0)
-    return (Sniff){ DIO_IMAGE_KERNEL, DIO_ARCH_X86_64 };
-  if (length >= 6 && (memcmp (p, "070701", 6) == 0 || memcmp (p, "070702", 6) == 0))
-    return (Sniff){ DIO_IMAGE_INITRD, DIO_ARCH_NONE };
-  if (length >= 0x8006 && memcmp (p + 0x8001, "CD001", 5) == 0)
-    return (Sniff){ DIO_IMAGE_ISO, DIO_ARCH_NONE };
-  if (length >= 520 && memcmp (p + 512, "EFI PART", 8) == 0)
-    return (Sniff){ DIO_IMAGE_DISK, DIO_ARCH_NONE };
-  if (length >= 512 && p[510] == 0x55 && p[511] == 0xaa)
-    return (Sniff){ DIO_IMAGE_DISK, DIO_ARCH_NONE };
-  if (length >= 1082 && le16 (p + 1080) == 0xef53)
-    return (Sniff){ DIO_IMAGE_DISK, DIO_ARCH_NONE };
-  return (Sniff){ DIO_IMAGE_UNKNOWN, DIO_ARCH_NONE };
-}
-
-/* The first bytes of what is compressed in @p; 0 when nothing comes out. */
-static gsize
-gunzip_head (const guint8 *p, gsize length, guint8 *out, gsize size)
-{
-  g_autoptr (GZlibDecompressor) gz = g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP);
-  gsize total = 0;
-  while (length && total < size) {
-    gsize read = 0;
-    gsize written = 0;
-    GConverterResult result = g_converter_convert (G_CONVERTER (gz), p, length, out + total,
-                                                   size - total, 0, &read, &written, NULL);
-    total += written;
-    p += read;
-    length -= read;
-    if (result != G_CONVERTER_CONVERTED || (read == 0 && written == 0))
-      break;
+  /* The inside of a compressed disk cannot be used. */
+  gboolean plain = identity->compression == DIO_COMPRESSION_NONE;
+  switch (identity->kind) {
+  case DIO_BOOT_LINUX_IMAGE:
+  case DIO_BOOT_BZIMAGE:
+  case DIO_BOOT_ELF:
+    return DIO_IMAGE_KERNEL;
+  case DIO_BOOT_INITRD:
+    return DIO_IMAGE_INITRD;
+  case DIO_BOOT_ISO:
+    return plain ? DIO_IMAGE_ISO : DIO_IMAGE_UNKNOWN;
+  case DIO_BOOT_DISK:
+    return plain ? DIO_IMAGE_DISK : DIO_IMAGE_UNKNOWN;
+  case DIO_BOOT_EFI:
+  case DIO_BOOT_FOREIGN_DISK:
+  case DIO_BOOT_DEVICE_TREE:
+  case DIO_BOOT_UNKNOWN:
+    break;
   }
-  return total;
-}
-
-static Sniff
-sniff_head (const guint8 *p, gsize length)
-{
-  if (length < 18 || p[0] != 0x1f || p[1] != 0x8b)
-    return sniff_bytes (p, length);
-  g_autofree guint8 *inner = g_malloc (HEAD_BYTES);
-  Sniff sniff = sniff_bytes (inner, gunzip_head (p, length, inner, HEAD_BYTES));
-  /* A compressed disk is not one that can be used. */
-  if (sniff.kind == DIO_IMAGE_KERNEL || sniff.kind == DIO_IMAGE_INITRD)
-    return sniff;
-  return (Sniff){ DIO_IMAGE_UNKNOWN, DIO_ARCH_NONE };
+  return DIO_IMAGE_UNKNOWN;
 }
 
 static const char *
@@ -188,35 +127,24 @@ title_of_file (const char *path)
 DioImage *
 dio_image_probe_file (const char *path, GError **error)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  DioBootIdentity identity;
   struct stat st;
-  if (fd < 0 || fstat (fd, &st) != 0) {
+  if (!dio_boot_identify_file (path, &identity, error))
+    return NULL;
+  if (stat (path, &st) != 0) {
     dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), path);
-    if (fd >= 0)
-      close (fd);
     return NULL;
   }
-  if (!S_ISREG (st.st_mode) && !S_ISBLK (st.st_mode)) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("“%s” is not a regular file"), path);
-    close (fd);
-    return NULL;
-  }
-  g_autofree guint8 *head = g_malloc (HEAD_BYTES);
-  gsize length = 0;
-  for (ssize_t n = 1; n > 0 && length < HEAD_BYTES; length += MAX (n, 0))
-    n = read (fd, head + length, HEAD_BYTES - length);
-  close (fd);
-  Sniff sniff = sniff_head (head, length);
   DioImage *image = g_object_new (DIO_TYPE_IMAGE, NULL);
-  image->kind = sniff.kind;
-  image->arch = sniff.arch;
+  image->kind = kind_of (&identity);
+  image->arch = identity.arch;
   image->title = title_of_file (path);
-  image->subtitle = make_subtitle (sniff.arch, sniff.kind, st.st_size);
-  if (sniff.kind == DIO_IMAGE_KERNEL)
+  image->subtitle = make_subtitle (image->arch, image->kind, st.st_size);
+  if (image->kind == DIO_IMAGE_KERNEL)
     image->kernel = g_strdup (path);
-  else if (sniff.kind == DIO_IMAGE_INITRD)
+  else if (image->kind == DIO_IMAGE_INITRD)
     image->initrd = g_strdup (path);
-  else if (sniff.kind == DIO_IMAGE_DISK || sniff.kind == DIO_IMAGE_ISO)
+  else if (image->kind == DIO_IMAGE_DISK || image->kind == DIO_IMAGE_ISO)
     image->disk = g_strdup (path);
   image->disk_size = image->disk ? 0 : DEFAULT_DISK;
   return image;

@@ -352,6 +352,11 @@ create_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *c
 {
   Creation *creation = task_data;
   GError *error = NULL;
+  const char *field;
+  if (!dio_validate_loads (creation->config, &field, &error)) {
+    g_task_return_error (task, error);
+    return;
+  }
   char *path = dio_bundle_create (creation->library, creation->config, creation->new_disk_size,
                                   cancellable, NULL, NULL, &error);
   if (path)

@@ -13,6 +13,8 @@
 #include "app/model/model-image.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/boot/boot-kernel.h"
+#include "core/mem/mem-space.h"
 #include "core/vm/vm-board.h"
 
 #define MIN_DISK (G_GUINT64_CONSTANT (1) << 20)
@@ -110,6 +112,50 @@ check_kernel (const DioMachineConfig *config, GError **error)
     return FALSE;
   }
   return TRUE;
+}
+
+/* Where the RAM of the boards begins, and how much of it is enough for a try. */
+#define TRIAL_BASE UINT64_C (0x80000000)
+#define TRIAL_FIRMWARE (UINT64_C (2) << 20)
+#define TRIAL_MAX (UINT64_C (2) << 30)
+
+static gboolean
+load_all (const DioMachineConfig *config, DioSpace *space, guint64 size, const char **field,
+          GError **error)
+{
+  DioBootLoaded kernel = { .end = TRIAL_BASE };
+  DioBootLoaded ignored;
+  DioGpa limit = TRIAL_BASE + size;
+  *field = "firmware";
+  if (config->firmware && !dio_boot_load_firmware (space, config->arch, config->firmware,
+                                                   TRIAL_BASE, limit, &ignored, error))
+    return FALSE;
+  *field = "kernel";
+  if (config->kernel &&
+      !dio_boot_load_kernel (space, config->arch, config->kernel, TRIAL_BASE,
+                             TRIAL_BASE + TRIAL_FIRMWARE, limit, &kernel, error))
+    return FALSE;
+  *field = "initrd";
+  return !config->initrd ||
+         dio_boot_load_initrd (space, config->initrd, kernel.end, limit, &ignored, error);
+}
+
+gboolean
+dio_validate_loads (const DioMachineConfig *config, const char **field, GError **error)
+{
+  guint64 size = MIN (config->memory, TRIAL_MAX);
+  if (config->arch != DIO_ARCH_RISCV64)
+    return TRUE;
+  *field = "memory";
+  DioRam *ram = dio_ram_new (size, "trial", error);
+  if (!ram)
+    return FALSE;
+  DioSpace *space = dio_space_new ();
+  dio_space_map_ram (space, TRIAL_BASE, ram, 0, ram->size, false);
+  gboolean good = load_all (config, space, ram->size, field, error);
+  dio_space_free (space);
+  dio_ram_free (ram);
+  return good;
 }
 
 static gboolean

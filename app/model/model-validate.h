@@ -16,5 +16,9 @@ const DioBoardType *dio_validate_find_board (const DioMachineConfig *config,
 gboolean dio_validate_config (const DioMachineConfig *config, const DioMachineHost *host,
                               const char **field, GError **error);
 
+/* Loads firmware, kernel and initrd into scratch memory as a machine would at its start: finds
+ * what is truncated, damaged or too large. Takes up to a second; on a worker. */
+gboolean dio_validate_loads (const DioMachineConfig *config, const char **field, GError **error);
+
 /* A new disk of @size bytes (0: none) on the file system of the folder @path. */
 gboolean dio_validate_new_disk (const char *path, guint64 size, const char **field, GError **error);
