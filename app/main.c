@@ -6,9 +6,7 @@
 #include "app/cli/cli.h"
 #include "config.h"
 #include "hw/hw.h"
-#ifdef DIO_HAVE_UI
 #include "ui/application/application.h"
-#endif
 
 int
 main (int argc, char **argv)
@@ -23,10 +21,7 @@ main (int argc, char **argv)
     .devices = dio_hw_devices,
     .pool = pool,
   };
-  DioCliUi ui = { 0 };
-#ifdef DIO_HAVE_UI
-  ui.run = dio_ui_run;
-#endif
+  const DioCliUi ui = { dio_ui_run, dio_ui_run_item };
   int code = dio_cli_main (argc, argv, &host, &ui);
   dio_pool_free (pool);
   return code;

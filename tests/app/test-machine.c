@@ -30,7 +30,7 @@ thumbnail_cb (DioMachineItem *item, Watch *watch)
 static DioMachineItem *
 make (Fixture *fixture, Watch *watch, const char *append)
 {
-  *watch = (Watch) { 0 };
+  *watch = (Watch){ 0 };
   DioMachineItem *item = fixture_create (fixture, "Test", append);
   g_signal_connect (item, "stopped", G_CALLBACK (stopped_cb), watch);
   g_signal_connect (item, "thumbnail-changed", G_CALLBACK (thumbnail_cb), watch);
@@ -279,8 +279,7 @@ test_journal (void)
   fixture_wait_flag (&watch.stopped);
   dio_journal_flush ();
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) events =
-      dio_journal_read (dio_machine_item_get_path (item), 100, &error);
+  g_autoptr (GPtrArray) events = dio_journal_read (dio_machine_item_get_path (item), 100, &error);
   g_assert_no_error (error);
   GString *story = g_string_new (NULL);
   unsigned resets = 0;

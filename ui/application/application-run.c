@@ -54,15 +54,23 @@ dio_ui_run (int argc, char **argv, const DioMachineHost *host)
   return g_application_run (G_APPLICATION (application), argc, argv);
 }
 
+/* A window on @item alone. */
+int
+dio_ui_run_item (DioMachineItem *item, const DioMachineHost *host)
+{
+  if (!init_toolkit ())
+    return 1;
+  g_autoptr (DioApplication) application = dio_application_new (host, item);
+
+  return g_application_run (G_APPLICATION (application), 0, NULL);
+}
+
 /* The same for a single machine that is not in the library. */
 int
 dio_ui_run_machine (const DioMachineConfig *config, const DioMachineHost *host)
 {
-  if (!init_toolkit ())
-    return 1;
   g_autoptr (DioMachineItem) item = dio_machine_item_new_ephemeral (config, host);
-  g_autoptr (DioApplication) application = dio_application_new (host, item);
-  int status = g_application_run (G_APPLICATION (application), 0, NULL);
+  int status = dio_ui_run_item (item, host);
 
   if (status == 0 && dio_machine_item_get_error (item)) {
     g_printerr ("diorama: %s\n", dio_machine_item_get_error (item));

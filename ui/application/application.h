@@ -20,6 +20,10 @@ void dio_ui_register_resources (void);
  * no display. To be called early, while the process has few threads. */
 int dio_ui_run (int argc, char **argv, const DioMachineHost *host);
 
+/* A window on @item alone, which is started; returns when it is off. Not 0 when there is no
+ * display; what became of the machine is known by watching it. */
+int dio_ui_run_item (DioMachineItem *item, const DioMachineHost *host);
+
 /* The same for a single machine that is not in the library (`diorama run` with a window). The
  * status is not 0 when the machine did not end by itself or ended with an error. */
 int dio_ui_run_machine (const DioMachineConfig *config, const DioMachineHost *host);
