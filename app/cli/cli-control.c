@@ -316,10 +316,10 @@ command_console (Cli *cli, int argc, char **argv)
   struct termios saved;
   gboolean terminal = tcgetattr (STDIN_FILENO, &saved) == 0;
   if (terminal) {
+    cli_message (_ ("Connected to “%s”; Ctrl+A X leaves"), dio_machine_item_get_name (item));
     struct termios raw = saved;
     cfmakeraw (&raw);
     tcsetattr (STDIN_FILENO, TCSANOW, &raw);
-    cli_message (_ ("Connected to “%s”; Ctrl+A X leaves\r"), dio_machine_item_get_name (item));
   }
   relay (fd);
   close (fd);

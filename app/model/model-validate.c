@@ -127,17 +127,18 @@ load_all (const DioMachineConfig *config, DioSpace *space, guint64 size, const c
   DioBootLoaded ignored;
   DioGpa limit = TRIAL_BASE + size;
   *field = "firmware";
-  if (config->firmware && !dio_boot_load_firmware (space, config->arch, config->firmware,
-                                                   TRIAL_BASE, limit, &ignored, error))
+  if (config->firmware
+      && !dio_boot_load_firmware (space, config->arch, config->firmware, TRIAL_BASE, limit,
+                                  &ignored, error))
     return FALSE;
   *field = "kernel";
-  if (config->kernel &&
-      !dio_boot_load_kernel (space, config->arch, config->kernel, TRIAL_BASE,
-                             TRIAL_BASE + TRIAL_FIRMWARE, limit, &kernel, error))
+  if (config->kernel
+      && !dio_boot_load_kernel (space, config->arch, config->kernel, TRIAL_BASE,
+                                TRIAL_BASE + TRIAL_FIRMWARE, limit, &kernel, error))
     return FALSE;
   *field = "initrd";
-  return !config->initrd ||
-         dio_boot_load_initrd (space, config->initrd, kernel.end, limit, &ignored, error);
+  return !config->initrd
+         || dio_boot_load_initrd (space, config->initrd, kernel.end, limit, &ignored, error);
 }
 
 gboolean
