@@ -147,14 +147,14 @@ dio_ram_free (DioRam *ram)
   g_free (ram);
 }
 
+/* The flag goes before the generation: who reads the generation, then sets the flag, then decodes,
+ * either has the new bytes or an old generation. */
 static DIO_NOINLINE void
 note_page (DioRam *ram, uint64_t page, uint8_t flags)
 {
+  atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_SLOW_WRITE);
   if (flags & DIO_PAGE_CODE)
-    atomic_fetch_add_explicit (&ram->page_write_gen[page], 1, memory_order_release);
-  if (flags & DIO_PAGE_CLEAN)
-    atomic_fetch_and_explicit (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_CLEAN,
-                               memory_order_release);
+    atomic_fetch_add (&ram->page_write_gen[page], 1);
 }
 
 void

@@ -9,7 +9,9 @@
 /* Flags of a page, in DioRam.page_flags. A page with any flag of DIO_PAGE_SLOW_WRITE set must not
  * be entered into a TLB as directly writable: stores to it go through the slow path, which calls
  * dio_ram_note_write(). Whoever sets such a flag then flushes the write TLB entries of that page
- * on every vCPU (dio_machine_flush_write()) before relying on it. */
+ * on every vCPU (dio_machine_flush_write()) before relying on it. A noted write clears the flags:
+ * what was decoded is out of date by its generation, and the page is an ordinary one again. Who
+ * decodes a page reads its generation first, then sets DIO_PAGE_CODE, then reads the bytes. */
 enum {
   DIO_PAGE_CODE = 1 << 0,  /* decoded or translated instructions exist for this page */
   DIO_PAGE_CLEAN = 1 << 1, /* dirty tracking is on and the page was not written since */
@@ -22,7 +24,7 @@ typedef struct DioRam {
   int fd;                           /* the memfd */
   bool huge;                        /* transparent huge pages were granted */
   _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
-  _Atomic uint32_t *page_write_gen; /* one per page: bumped by each noted write to a CODE page */
+  _Atomic uint32_t *page_write_gen; /* one per page: bumped by a noted write to a CODE page */
   uint8_t *reserved;                /* the mapping with its guard regions */
 } DioRam;
 
@@ -33,8 +35,8 @@ DioRam *dio_ram_new (uint64_t size, const char *name, GError **error);
 void dio_ram_free (DioRam *ram);
 
 /* Must follow every store to RAM that did not go through a fast TLB entry: device DMA, loaders,
- * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears CLEAN. Any thread;
- * a few ns when no flag is set. @offset + @length is inside the RAM. */
+ * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears the flags. Any
+ * thread; a few ns when no flag is set. @offset + @length is inside the RAM. */
 void dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length);
 
 /* Fills the RAM with zeros again, which gives its memory back to the host. Machine stopped. */

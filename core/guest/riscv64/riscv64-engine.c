@@ -7,7 +7,7 @@
  * through enter() below.
  *
  * What keeps decoded instructions right: before the first byte of a page is decoded the page is
- * marked DIO_PAGE_CODE and its write generation is read; noted writes bump the generation. fence.i
+ * marked DIO_PAGE_CODE and its write generation is read; a noted write bumps the generation. fence.i
  * empties the jump table, so that each page is compared with its generation before it is entered
  * again, and is decoded anew if it has changed. Without a fence.i a guest has no claim to new code.
  *
@@ -107,10 +107,11 @@ static uint32_t
 watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
 {
   uint64_t number = ram_offset >> DIO_PAGE_SHIFT;
+  uint32_t generation = atomic_load (&ram->page_write_gen[number]);
   uint8_t before = atomic_fetch_or (&ram->page_flags[number], DIO_PAGE_CODE);
   if (!(before & DIO_PAGE_CODE))
     dio_rv_code_page_set (hart, ram, ram_offset);
-  return atomic_load (&ram->page_write_gen[number]);
+  return generation;
 }
 
 /* The slots of the page at @host, decoded from what it holds now. */

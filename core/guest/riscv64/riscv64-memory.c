@@ -194,8 +194,8 @@ dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioRvAccess a
   uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
   *host = page.info.ram->host + offset;
   *gpa = page.gpa | (va & DIO_PAGE_MASK);
-  if (access == DIO_RV_STORE)
-    dio_ram_note_write (page.info.ram, offset, size);
+  if (access == DIO_RV_STORE && page.pmp_mixed)
+    dio_ram_note_write (page.info.ram, offset, size); /* else rv_translate() did */
   return DIO_RV_EXC_NONE;
 }
 
@@ -238,6 +238,28 @@ envcfg_allows (const DioRiscv64 *hart, uint64_t bits)
   return hart->priv != DIO_RV_U || (hart->senvcfg & bits);
 }
 
+/* Guest kernels clear their pages with this one, hence the look at the TLB first. Each double word
+ * is written whole, as memory is shared with other harts. */
+static DioRvExc
+zero_block (DioRiscv64 *hart, DioGva va, DioGva block)
+{
+  uint64_t *host = dio_tlb_hit_write (&hart->tlb, block, 8);
+  DioRvExc exc = DIO_RV_EXC_NONE;
+  if (DIO_LIKELY (host)) {
+    for (unsigned i = 0; i < DIO_RV_CBO_BLOCK / 8; i++)
+      __atomic_store_n (&host[i], 0, __ATOMIC_RELAXED);
+    return exc;
+  }
+  RvPage page;
+  exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
+                      rv_data_privilege (hart), &page);
+  for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < DIO_RV_CBO_BLOCK; i += 8)
+    exc = store_page (hart, block + i, 8, 0);
+  if (exc != DIO_RV_EXC_NONE)
+    hart->exc_tval = va;
+  return exc;
+}
+
 DioRvExc
 dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
 {
@@ -260,22 +282,15 @@ dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
   if (!allowed)
     return DIO_RV_EXC_ILLEGAL;
 
-  RvPage page;
   DioGva block = va & ~(DioGva) (DIO_RV_CBO_BLOCK - 1);
-  DioRvExc exc;
-  if (op == CBO_ZERO) {
-    exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
-                        rv_data_privilege (hart), &page);
-    for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < DIO_RV_CBO_BLOCK; i += 8)
-      exc = store_page (hart, block + i, 8, 0);
-    if (exc != DIO_RV_EXC_NONE)
-      hart->exc_tval = va;
-    return exc;
-  }
+  if (op == CBO_ZERO)
+    return zero_block (hart, va, block);
+
   /* Memory is coherent: the rest is the check that a load or a store would be allowed. What is
    * reported is a store. */
-  exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_LOAD,
-                      rv_data_privilege (hart), &page);
+  RvPage page;
+  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_LOAD,
+                               rv_data_privilege (hart), &page);
   if (exc != DIO_RV_EXC_NONE)
     exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
                         rv_data_privilege (hart), &page);

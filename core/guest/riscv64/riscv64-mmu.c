@@ -355,11 +355,17 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   if (!ram || page->pmp_mixed)
     return DIO_RV_EXC_NONE;
   unsigned enter = page->permissions;
-  if (page->info.readonly
-      || (atomic_load_explicit (&ram->page_flags[page->info.ram_offset >> DIO_PAGE_SHIFT],
-                                memory_order_seq_cst)
-          & DIO_PAGE_SLOW_WRITE))
+  if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;
+  _Atomic uint8_t *flags = &ram->page_flags[page->info.ram_offset >> DIO_PAGE_SHIFT];
+  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
+    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
+     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
+    if (access == DIO_RV_STORE)
+      dio_ram_note_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
+    else
+      enter &= ~(unsigned) DIO_TLB_WRITE;
+  }
   if (!global)
     enter |= DIO_TLB_LOCAL;
   dio_tlb_fill (set, va, page->va_mask, ram->host + page->info.ram_offset, enter);

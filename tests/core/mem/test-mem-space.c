@@ -270,8 +270,14 @@ test_write_notes (void)
   uint32_t before = ram->page_write_gen[3];
   dio_space_write (space, 3 * 4096 + 8, 8, 1);
   g_assert_cmpuint (ram->page_write_gen[3], ==, before + 1);
+  /* It is an ordinary page again, until somebody makes it code anew. */
+  g_assert_cmpuint (ram->page_flags[3], ==, 0);
+  dio_space_write (space, 3 * 4096 + 8, 8, 2);
+  g_assert_cmpuint (ram->page_write_gen[3], ==, before + 1);
+  atomic_store (&ram->page_flags[3], DIO_PAGE_CODE);
   dio_dma_write (space, 2 * 4096 + 100, bytes, 2 * 4096);
   g_assert_cmpuint (ram->page_write_gen[3], ==, before + 2);
+  atomic_store (&ram->page_flags[3], DIO_PAGE_CODE);
   dio_dma_note_write (space, 3 * 4096, 1);
   g_assert_cmpuint (ram->page_write_gen[3], ==, before + 3);
   /* Reads, and writes beside it, are none of its business. */
