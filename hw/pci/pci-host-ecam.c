@@ -16,11 +16,12 @@ typedef struct {
   DioPciDevice root; /* the bridge as function 0 of slot 0 */
 } DioPciHost;
 
-/* The function at an ECAM offset: bus 0 is all there is, functions other than 0 are absent. */
+/* The function at an ECAM offset. What counts as slot 32 and up here is another bus; there is none,
+ * and no function but 0. */
 static DioPciDevice *
 find_function (DioPciHost *host, uint64_t offset)
 {
-  if (offset >> 20 || (offset >> 12 & 7))
+  if (offset >> 12 & 7)
     return NULL;
   return dio_pci_bus_get_device (host->bus, offset >> 15);
 }

@@ -363,6 +363,22 @@ test_kernel (Fixture *f, gconstpointer data)
 }
 
 static void
+test_large_firmware (Fixture *f, gconstpointer data)
+{
+  g_autofree char *firmware = g_malloc0 (3 * MIB);
+
+  /* The kernel starts behind it; and memory that ends at an odd place leaves the tree its room. */
+  f->config->firmware = make_file (f, "firmware", firmware, 3 * MIB);
+  f->config->kernel = make_kernel (f, 8 * MIB);
+  f->config->memory = 64 * MIB + 16384;
+  make (f);
+  const void *fdt = load_fdt (f);
+  g_assert_cmpmem (ram_at (f, DIO_VIRT_RISCV64_RAM + 4 * MIB + 48), 5, "RISCV", 5);
+  g_assert_cmphex (hart (f, 0)->x[11] + fdt_totalsize (fdt) + 0x8000, <,
+                   DIO_VIRT_RISCV64_RAM + f->config->memory);
+}
+
+static void
 assert_start_fails (Fixture *f, int code, const char *word)
 {
   g_autoptr (GError) error = NULL;
@@ -556,6 +572,7 @@ main (int argc, char **argv)
   ADD ("tree", test_tree);
   ADD ("entry", test_entry);
   ADD ("kernel", test_kernel);
+  ADD ("large-firmware", test_large_firmware);
   ADD ("errors", test_errors);
   ADD ("limits", test_limits);
   ADD ("absent-device", test_absent_device);

@@ -50,6 +50,10 @@ test_software (Fixture *f, gconstpointer data)
   g_assert_true (dio_hw_bench_level (f->bench, SOFTWARE (1)));
   g_assert_cmphex (dio_hw_bench_read (f->bench, MSIP (0), 8), ==, UINT64_C (0x100000001));
 
+  dio_hw_bench_write (f->bench, MSIP (0), 8, UINT64_C (0x100000000));
+  g_assert_false (dio_hw_bench_level (f->bench, SOFTWARE (0)));
+  g_assert_true (dio_hw_bench_level (f->bench, SOFTWARE (1)));
+
   /* Harts that do not exist. */
   dio_hw_bench_write (f->bench, MSIP (3), 4, 1);
   dio_hw_bench_write (f->bench, MSIP (4095), 4, 1);
