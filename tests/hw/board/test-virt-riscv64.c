@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <libfdt.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/base-error.h"
 #include "core/boot/boot-opensbi.h"
@@ -19,8 +20,8 @@ typedef struct {
   DioMachineConfig *config;
   DioMachineHost host;
   DioMachine *machine;
-  GMutex mutex;
-  GCond cond;
+  pthread_mutex_t mutex;
+  pthread_cond_t cond;
   bool stopped;
   DioStopReason reason;
   int exit_code;
@@ -32,7 +33,7 @@ event_cb (const DioMachineEvent *event, void *data)
 {
   Fixture *f = data;
 
-  g_mutex_lock (&f->mutex);
+  pthread_mutex_lock (&f->mutex);
   if (event->kind == DIO_EVENT_RESET)
     f->resets++;
   if (event->kind == DIO_EVENT_STATE && event->state == DIO_MACHINE_STOPPED) {
@@ -40,13 +41,15 @@ event_cb (const DioMachineEvent *event, void *data)
     f->reason = event->reason;
     f->exit_code = event->exit_code;
   }
-  g_cond_broadcast (&f->cond);
-  g_mutex_unlock (&f->mutex);
+  pthread_cond_broadcast (&f->cond);
+  pthread_mutex_unlock (&f->mutex);
 }
 
 static void
 set_up (Fixture *f, gconstpointer data)
 {
+  pthread_mutex_init (&f->mutex, NULL);
+  pthread_cond_init (&f->cond, NULL);
   f->directory = g_dir_make_tmp ("dio-board-XXXXXX", NULL);
   f->config = dio_machine_config_new ();
   f->config->name = g_strdup ("test");
@@ -74,6 +77,8 @@ tear_down (Fixture *f, gconstpointer data)
   dio_pool_free (f->host.pool);
   g_assert_true (g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL));
   g_free (f->directory);
+  pthread_cond_destroy (&f->cond);
+  pthread_mutex_destroy (&f->mutex);
 }
 
 static char *
@@ -113,12 +118,14 @@ start (Fixture *f)
 /* Waits until @condition is true, ten seconds at most. */
 #define WAIT_FOR(f, condition)                                                                     \
   do {                                                                                             \
-    gint64 end = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;                                    \
-    g_mutex_lock (&(f)->mutex);                                                                    \
-    while (!(condition) && g_cond_wait_until (&(f)->cond, &(f)->mutex, end)) {                     \
+    struct timespec end;                                                                           \
+    clock_gettime (CLOCK_REALTIME, &end);                                                          \
+    end.tv_sec += 10;                                                                              \
+    pthread_mutex_lock (&(f)->mutex);                                                              \
+    while (!(condition) && pthread_cond_timedwait (&(f)->cond, &(f)->mutex, &end) == 0) {          \
     }                                                                                              \
     g_assert_true (condition);                                                                     \
-    g_mutex_unlock (&(f)->mutex);                                                                  \
+    pthread_mutex_unlock (&(f)->mutex);                                                            \
   } while (0)
 
 static char *

@@ -23,7 +23,7 @@ enum {
 /* The host side. */
 typedef struct {
   DioChar chr;
-  GMutex mutex;
+  pthread_mutex_t mutex;
   GString *output;
   size_t room; /* how many bytes it still takes */
   const DioCharHandlers *handlers;
@@ -36,11 +36,11 @@ fake_write (DioChar *chr, const uint8_t *data, size_t length)
 {
   FakeChar *fake = (FakeChar *) chr;
 
-  g_mutex_lock (&fake->mutex);
+  pthread_mutex_lock (&fake->mutex);
   length = MIN (length, fake->room);
   fake->room -= length;
   g_string_append_len (fake->output, (const char *) data, length);
-  g_mutex_unlock (&fake->mutex);
+  pthread_mutex_unlock (&fake->mutex);
   return length;
 }
 
@@ -78,6 +78,7 @@ set_up (Fixture *f, gconstpointer data)
   f->uart = dio_device_new (&dio_ns16550_type, "serial");
   dio_hw_bench_add (f->bench, f->uart, BASE, 0);
   f->fake.chr.ops = &fake_ops;
+  pthread_mutex_init (&f->fake.mutex, NULL);
   f->fake.output = g_string_new (NULL);
   f->fake.room = SIZE_MAX;
   dio_ns16550_set_char (f->uart, &f->fake.chr);
@@ -89,6 +90,7 @@ tear_down (Fixture *f, gconstpointer data)
   dio_hw_bench_free (f->bench);
   g_assert_null (f->fake.handlers); /* let go of */
   g_string_free (f->fake.output, TRUE);
+  pthread_mutex_destroy (&f->fake.mutex);
 }
 
 static uint8_t
@@ -138,9 +140,9 @@ feed (Fixture *f, const char *text)
 static void
 set_room (Fixture *f, size_t room)
 {
-  g_mutex_lock (&f->fake.mutex);
+  pthread_mutex_lock (&f->fake.mutex);
   f->fake.room = room;
-  g_mutex_unlock (&f->fake.mutex);
+  pthread_mutex_unlock (&f->fake.mutex);
 }
 
 static void
