@@ -31,6 +31,11 @@ static volatile uint8_t *const uart = (volatile uint8_t *) 0x10000000;
 static void
 print (const char *text)
 {
+  /* The line may have been set to anything: 8 bits, no FIFO, no loop-back, no interrupts. */
+  uart[3] = 3;
+  uart[2] = 0;
+  uart[4] = 0;
+  uart[1] = 0;
   for (; *text; text++) {
     while (!(uart[5] & 0x20))
       ;
