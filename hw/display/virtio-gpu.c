@@ -1044,8 +1044,8 @@ scanout_loaded (DioVirtioGpu *gpu, uint32_t index, DioVisitor *visitor)
           && (!dio_rect_is_within (rect, resource->width, resource->height) || rect->width == 0
               || rect->height == 0 || rect->width > DIO_DISPLAY_MAX_SIZE
               || rect->height > DIO_DISPLAY_MAX_SIZE))) {
-    scanout->resource_id = 0;
-    scanout->cursor.visible = false;
+    *scanout = (Scanout){ .width = index == 0 ? (uint32_t) gpu->width : 0,
+                          .height = index == 0 ? (uint32_t) gpu->height : 0 };
     dio_visitor_fail (visitor, "output %u has an impossible picture", index);
     return;
   }
@@ -1071,7 +1071,7 @@ visit (DioVirtioDevice *vdev, DioVisitor *visitor)
   visit_resources (gpu, visitor);
   for (uint32_t i = 0; i < gpu->outputs; i++)
     visit_scanout (gpu, &gpu->scanouts[i], visitor);
-  for (uint32_t i = 0; i < gpu->outputs && loading && !dio_visitor_failed (visitor); i++)
+  for (uint32_t i = 0; i < gpu->outputs && loading; i++)
     scanout_loaded (gpu, i, visitor);
 }
 

@@ -83,7 +83,11 @@ load (Rig *rig, GBytes *bytes)
   quiesce (rig);
   DioVisitor *visitor = dio_visitor_new_load (bytes);
   dio_device_visit (rig->dev, visitor);
-  return dio_visitor_finish_load (visitor, NULL);
+  g_autoptr (GError) error = NULL;
+  bool loaded = dio_visitor_finish_load (visitor, &error);
+  if (error)
+    g_test_message ("%s", error->message);
+  return loaded;
 }
 
 static void
