@@ -20,6 +20,12 @@
 
 #include "core/fp/fp-soft.h"
 
+/* How a fast path leaves for the exact code. Who includes this may define it otherwise (with the
+ * parameter `flags` at hand), to leave in its own way. */
+#ifndef DIO_FP_SLOW
+#define DIO_FP_SLOW(call) return call
+#endif
+
 /* Brings the calling thread's host FPU into the default state; the result goes to
  * dio_fp_host_leave(), which restores what was there. */
 uint64_t dio_fp_host_enter (void);
@@ -125,7 +131,7 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       if (dio_fp_finite##W (r))                                                                    \
         return r;                                                                                  \
     }                                                                                              \
-    return dio_fp_add##W##_slow (mode, flags, a, b);                                               \
+    DIO_FP_SLOW (dio_fp_add##W##_slow (mode, flags, a, b));                                        \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE uint##W##_t dio_fp_sub##W (DioFpMode mode, uint8_t *flags,              \
@@ -137,7 +143,7 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       if (dio_fp_finite##W (r))                                                                    \
         return r;                                                                                  \
     }                                                                                              \
-    return dio_fp_sub##W##_slow (mode, flags, a, b);                                               \
+    DIO_FP_SLOW (dio_fp_sub##W##_slow (mode, flags, a, b));                                        \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE uint##W##_t dio_fp_mul##W (DioFpMode mode, uint8_t *flags,              \
@@ -149,7 +155,7 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       if (dio_fp_plain##W (r))                                                                     \
         return r;                                                                                  \
     }                                                                                              \
-    return dio_fp_soft_mul##W (mode, flags, a, b);                                                 \
+    DIO_FP_SLOW (dio_fp_soft_mul##W (mode, flags, a, b));                                          \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE uint##W##_t dio_fp_div##W (DioFpMode mode, uint8_t *flags,              \
@@ -161,14 +167,14 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       if (dio_fp_plain##W (r))                                                                     \
         return r;                                                                                  \
     }                                                                                              \
-    return dio_fp_soft_div##W (mode, flags, a, b);                                                 \
+    DIO_FP_SLOW (dio_fp_soft_div##W (mode, flags, a, b));                                          \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE bool dio_fp_eq##W (uint8_t *flags, uint##W##_t a, uint##W##_t b)        \
   {                                                                                                \
     if (DIO_LIKELY (!__builtin_isunordered (dio_fp_##T (a), dio_fp_##T (b))))                      \
       return dio_fp_##T (a) == dio_fp_##T (b);                                                     \
-    return dio_fp_soft_eq##W (flags, a, b);                                                        \
+    DIO_FP_SLOW (dio_fp_soft_eq##W (flags, a, b));                                                 \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE bool dio_fp_lt##W (uint8_t *flags, uint##W##_t a, uint##W##_t b)        \
@@ -194,7 +200,7 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       return a;                                                                                    \
     if (dio_fp_##T (b) < dio_fp_##T (a))                                                           \
       return b;                                                                                    \
-    return dio_fp_soft_min##W (mode, flags, a, b);                                                 \
+    DIO_FP_SLOW (dio_fp_soft_min##W (mode, flags, a, b));                                          \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE uint##W##_t dio_fp_max##W (DioFpMode mode, uint8_t *flags,              \
@@ -204,7 +210,7 @@ uint64_t dio_fp_u64_to_f64 (DioFpMode mode, uint8_t *flags, uint64_t a);
       return a;                                                                                    \
     if (dio_fp_##T (a) < dio_fp_##T (b))                                                           \
       return b;                                                                                    \
-    return dio_fp_soft_max##W (mode, flags, a, b);                                                 \
+    DIO_FP_SLOW (dio_fp_soft_max##W (mode, flags, a, b));                                          \
   }
 
 /* clang-format off */
@@ -224,7 +230,7 @@ dio_fp_sqrt32 (DioFpMode mode, uint8_t *flags, uint32_t a)
     if (dio_fp_finite32 (r))
       return r;
   }
-  return dio_fp_soft_sqrt32 (mode, flags, a);
+  DIO_FP_SLOW (dio_fp_soft_sqrt32 (mode, flags, a));
 }
 
 static DIO_ALWAYS_INLINE uint64_t
@@ -236,7 +242,7 @@ dio_fp_sqrt64 (DioFpMode mode, uint8_t *flags, uint64_t a)
     if (dio_fp_finite64 (r))
       return r;
   }
-  return dio_fp_soft_sqrt64 (mode, flags, a);
+  DIO_FP_SLOW (dio_fp_soft_sqrt64 (mode, flags, a));
 }
 
 static DIO_ALWAYS_INLINE uint64_t
@@ -244,7 +250,7 @@ dio_fp_f32_to_f64 (DioFpMode mode, uint8_t *flags, uint32_t a)
 {
   if (dio_fp_finite32 (a))
     return dio_fp_raw64 ((double) dio_fp_float (a));
-  return dio_fp_soft_f32_to_f64 (mode, flags, a);
+  DIO_FP_SLOW (dio_fp_soft_f32_to_f64 (mode, flags, a));
 }
 
 static DIO_ALWAYS_INLINE uint32_t
@@ -260,7 +266,7 @@ dio_fp_f64_to_f32 (DioFpMode mode, uint8_t *flags, uint64_t a)
       return r;
     }
   }
-  return dio_fp_soft_f64_to_f32 (mode, flags, a);
+  DIO_FP_SLOW (dio_fp_soft_f64_to_f32 (mode, flags, a));
 }
 
 /* An int32_t or uint32_t as a double is exact in every direction. */

@@ -4,7 +4,7 @@
 
 usage: decode-gen.py --prefix dio_rv --header OUT.h --source OUT.c TABLE.decode...
 
-A table holds three kinds of lines; '#' starts a comment.
+A table holds four kinds of lines; '#' starts a comment.
 
   field NAME [s]BITS... [<<N] [+N]
       A number assembled from bit ranges of the instruction, most significant first; 's' before the
@@ -30,6 +30,10 @@ A table holds three kinds of lines; '#' starts a comment.
         syntax="..."    instead of the format's
       A 16-bit pattern is a compressed instruction: its operands name the full registers.
 
+  alias NAME LEAF OPERAND=NUMBER...
+      A form of a leaf in which these operands have these values, for engines that treat it apart
+      (the first alias that fits counts). Not for the disassembler.
+
 Two patterns that overlap without one being declared `under` the other, and a pattern of which
 nothing is left after those declared under it, are errors.
 """
@@ -41,8 +45,8 @@ import sys
 OPERANDS = ("rd", "rs1", "rs2", "rs3", "imm", "rm", "wide")
 LIMITS = {"rd": (0, 255), "rs1": (0, 255), "rs2": (0, 255), "rs3": (0, 255),
           "imm": (-32768, 32767), "rm": (0, 255), "wide": (-2**31, 2**31 - 1)}
-KINDS = ("plain", "load", "store", "atomic", "branch", "jump", "jump_register", "fp", "system",
-         "end")
+KINDS = ("plain", "load", "store", "atomic", "branch", "jump", "jump_register", "fp",
+         "fence", "system", "end")
 WHERE = re.compile(r"^(rd|rs1|rs2|imm|wide)(!=)(\d+)$")
 
 
@@ -128,9 +132,19 @@ class Leaf:
         return self.value & common == other.value & common
 
 
+class Alias:
+    def __init__(self, name, leaf, values):
+        self.identifier, self.leaf, self.values = name, leaf, values
+        self.sem, self.length, self.kind = leaf.sem, leaf.length, leaf.kind
+
+    def pins(self):
+        return " ".join(f"o.{name} = {value};" for name, value in self.values.items())
+
+
 class Tables:
     def __init__(self):
         self.fields, self.formats, self.leaves, self.extension = {}, {}, [], ""
+        self.aliases = []
 
     def parse_operand(self, word):
         match = re.match(r"^(\w+)(?::([xf]))?(?:=(\w+))?$", word)
@@ -162,6 +176,8 @@ class Tables:
                     {"imm", "rm"} <= operands.keys():
                 raise TableError(f"format {words[1]}: operands share a place")
             self.formats[words[1]] = Format(words[1], operands, words[-1])
+        elif words[0] == "alias":
+            self.parse_alias(words)
         elif words[0] == "extension":
             self.extension = words[1]
         else:
@@ -203,6 +219,20 @@ class Tables:
         if any(other.identifier == leaf.identifier for other in self.leaves):
             raise TableError(f"{leaf.name} twice")
         self.leaves.append(leaf)
+
+    def parse_alias(self, words):
+        leaf = next((leaf for leaf in self.leaves if leaf.name == words[2]), None)
+        if leaf is None:
+            raise TableError(f"alias {words[1]}: no leaf {words[2]} so far")
+        values = {}
+        for word in words[3:]:
+            name, _, value = word.partition("=")
+            if name not in leaf.form.operands or name in ("rm", "wide"):
+                raise TableError(f"alias {words[1]}: {leaf.name} has no operand {name}")
+            values[name] = int(value)
+        if any(words[1] in (leaf.identifier, leaf.name) for leaf in self.leaves) or not values:
+            raise TableError(f"alias {words[1]}: bad name, or no operand")
+        self.aliases.append(Alias(words[1], leaf, values))
 
     def parse(self, path):
         with open(path, encoding="utf-8") as stream:
@@ -313,17 +343,32 @@ def emit_header(tables, prefix, path):
     ]
     out += [f"  X ({leaf.identifier}, {leaf.sem}, {leaf.length}, {leaf.kind}, {leaf.pins()}) \\"
             for leaf in tables.leaves]
+    out += ["", "", "/* The same of every alias. */", f"#define {upper}_ALIASES(X) \\"]
+    out += [f"  X ({alias.identifier}, {alias.sem}, {alias.length}, {alias.kind}, "
+            f"{alias.pins()}) \\" for alias in tables.aliases]
     out += ["", "", "/* Each semantic function once. */", f"#define {upper}_SEMANTICS(X) \\"]
     out += [f"  X ({sem}) \\" for sem in sorted({leaf.sem for leaf in tables.leaves})]
-    out += ["", "", "typedef enum {", f"  {upper}_LEAF_ILLEGAL,"]
+    out += ["", "", "/* The same of one leaf or alias by name. */"]
+    for leaf in tables.leaves + tables.aliases:
+        for key, value in (("SEM", leaf.sem), ("BYTES", leaf.length), ("KIND", leaf.kind),
+                           ("PINS", leaf.pins())):
+            out.append(f"#define {upper}_{key}_{leaf.identifier} {value}".rstrip())
+    out += ["", "typedef enum {", f"  {upper}_LEAF_ILLEGAL,"]
     out += [f"  {leaf.enum}," for leaf in tables.leaves]
-    out += [f"  {upper}_N_LEAVES", f"}} {camel}Leaf;", "",
+    out += [f"  {upper}_N_LEAVES,", "  /* Aliases: numbers behind the leaves. */"]
+    first = f" = {upper}_N_LEAVES"
+    for alias in tables.aliases:
+        out.append(f"  {upper}_ALIAS_{alias.identifier.upper()}{first},")
+        first = ""
+    out += [f"  {upper}_N_FORMS{first}", f"}} {camel}Leaf;", "",
             "/* Index 0 stands for what no table line matches. */",
             f"extern const DioLeafInfo {prefix}_leaf_info[{upper}_N_LEAVES];", "",
             "/* Decodes the instruction whose first 32 bits are @raw (a compressed one ignores the",
             " * upper half). Returns its length, 2 or 4; leaf ILLEGAL with the instruction's bits in",
             " * @insn->wide when there is none. Any thread. */",
-            f"unsigned {prefix}_decode (uint32_t raw, DioInsn *insn);", ""]
+            f"unsigned {prefix}_decode (uint32_t raw, DioInsn *insn);", "",
+            "/* The first alias that a decoded instruction fits, else its leaf. Any thread. */",
+            f"unsigned {prefix}_alias (const DioInsn *insn);", ""]
     with open(path, "w", encoding="utf-8") as stream:
         stream.write("\n".join(out))
 
@@ -373,6 +418,17 @@ def emit_source(tables, prefix, header, path):
             "    insn->wide = compressed ? raw & 0xffff : raw;",
             "  }",
             "  return compressed ? 2 : 4;", "}", ""]
+    out += ["unsigned", f"{prefix}_alias (const DioInsn *insn)", "{", "  switch (insn->leaf) {"]
+    for leaf in {alias.leaf.identifier: alias.leaf for alias in tables.aliases}.values():
+        out.append(f"  case {leaf.enum}:")
+        for alias in tables.aliases:
+            if alias.leaf is leaf:
+                test = " && ".join(f"insn->{name} == {value}"
+                                   for name, value in alias.values.items())
+                out += [f"    if ({test})",
+                        f"      return {upper}_ALIAS_{alias.identifier.upper()};"]
+        out.append("    break;")
+    out += ["  default:", "    break;", "  }", "  return insn->leaf;", "}", ""]
     with open(path, "w", encoding="utf-8") as stream:
         stream.write("\n".join(out))
 

@@ -38,6 +38,7 @@ typedef enum {
   DIO_LEAF_JUMP,          /* ends in a jump by wide */
   DIO_LEAF_JUMP_REGISTER, /* ends in a jump to a computed address */
   DIO_LEAF_FP,            /* may trap before any effect; no memory access */
+  DIO_LEAF_FENCE,         /* may need to act on requests of other CPUs first */
   DIO_LEAF_SYSTEM,        /* anything: CSRs, fences, traps; may change the engine's state */
   DIO_LEAF_END,           /* the same, and never goes on to the next instruction */
 } DioLeafKind;

@@ -122,9 +122,18 @@ typedef struct DioRiscv64Engine {
  * polls), or needs a look-up. */
 typedef enum { DIO_RV_JUMP_AHEAD, DIO_RV_JUMP_BACK, DIO_RV_JUMP_FAR, DIO_RV_N_JUMPS } DioRvJumpKind;
 
+/* What a slot was decoded to: for dio_rv_interp_fuse(). */
+typedef struct {
+  uint16_t leaf;
+  uint16_t form; /* of riscv64-interp.c */
+} DioRvForm;
+
 /* riscv64-interp.c: puts the handler for @insn (just decoded, @length bytes) and its operands into
  * @slot, with run 0. @index: of the slot in its page, or -1 for a loose instruction. */
-void dio_rv_interp_prepare (DioRvSlot *slot, const DioInsn *insn, unsigned length, int index);
+DioRvForm dio_rv_interp_prepare (DioRvSlot *slot, const DioInsn *insn, unsigned length, int index);
+/* Lets @first do @second too, which follows it, if there is a handler for the two. */
+void dio_rv_interp_fuse (DioRvSlot *first, DioRvForm first_form, const DioRvSlot *second,
+                         DioRvForm second_form);
 
 /* riscv64-engine.c: from now on every page is validated again before it is entered. */
 void dio_rv_engine_forget (DioRiscv64Engine *engine);

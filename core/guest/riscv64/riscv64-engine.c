@@ -165,6 +165,7 @@ decode_run (DioRiscv64Engine *engine, uint32_t page, unsigned first)
   const uint8_t *host = (const uint8_t *) engine->pages[page].host;
   uint16_t trail[DIO_RV_PAGE_SLOTS];
   unsigned n_trail = 0, at = first;
+  DioRvForm last_form = { 0 };
   bool ended = false;
 
   while (!ended && at < DIO_RV_PAGE_SLOTS && slots[at].handler == dio_rv_op_decode) {
@@ -180,7 +181,10 @@ decode_run (DioRiscv64Engine *engine, uint32_t page, unsigned first)
     DioInsn insn;
     unsigned length = dio_rv_decode (raw, &insn);
     uint8_t kind = dio_rv_leaf_info[insn.leaf].kind;
-    dio_rv_interp_prepare (&slots[at], &insn, length, (int) at);
+    DioRvForm form = dio_rv_interp_prepare (&slots[at], &insn, length, (int) at);
+    if (n_trail > 1)
+      dio_rv_interp_fuse (&slots[trail[n_trail - 2]], last_form, &slots[at], form);
+    last_form = form;
     ended = kind == DIO_LEAF_JUMP || kind == DIO_LEAF_JUMP_REGISTER || kind == DIO_LEAF_END;
     at += length / 2;
   }
