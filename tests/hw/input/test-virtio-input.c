@@ -17,7 +17,7 @@ typedef struct {
   Bench *bench;
   DioInput *input;
   Driver keyboard, tablet;
-  DioGpa buffers; /* of the driver under test */
+  DioGpa buffers; /* of the keyboard, then as many of the tablet */
   /* What the guest believes. */
   bool down[KEY_CNT];
   uint32_t x, y;
@@ -39,7 +39,7 @@ set_up (Fixture *f, gconstpointer data)
   driver_probe (&f->tablet, f->bench, tablet);
   driver_start (&f->keyboard, UINT64_MAX, 64);
   driver_start (&f->tablet, ~DIO_VIRTIO_F_RING_PACKED, 64);
-  f->buffers = arena_alloc (&f->bench->arena, 8 * RING_MAX, 16);
+  f->buffers = arena_alloc (&f->bench->arena, 2 * 8 * RING_MAX, 16);
 }
 
 static void
@@ -49,6 +49,13 @@ tear_down (Fixture *f, gconstpointer data)
   dio_input_free (f->input);
 }
 
+/* Where the event of descriptor @id of @driver arrives. */
+static DioGpa
+buffer_at (const Fixture *f, const Driver *driver, unsigned id)
+{
+  return f->buffers + 8 * (id + (driver == &f->tablet ? RING_MAX : 0));
+}
+
 /* Gives the device one buffer. */
 static bool
 give (Fixture *f, Driver *driver)
@@ -56,7 +63,7 @@ give (Fixture *f, Driver *driver)
   uint16_t id = driver->rings[0].packed
                     ? driver->rings[0].free_ids[(driver->rings[0].n_free_ids + 63) % 64]
                     : driver->rings[0].free_head;
-  const Sg sg = { f->buffers + 8 * (uint64_t) id, 8, true };
+  const Sg sg = { buffer_at (f, driver, id), 8, true };
 
   return driver->rings[0].n_free > 0 && driver_add (driver, 0, &sg, 1, false) >= 0;
 }
@@ -72,7 +79,7 @@ take (Fixture *f, Driver *driver)
     Event event;
 
     g_assert_cmpuint (length, ==, 8);
-    memcpy (&event, arena_at (&f->bench->arena, f->buffers + 8 * (uint64_t) token), 8);
+    memcpy (&event, arena_at (&f->bench->arena, buffer_at (f, driver, (unsigned) token)), 8);
     f->n_events++;
     if (event.type == EV_KEY)
       f->down[event.code] = event.value;
