@@ -79,7 +79,7 @@ typedef struct DioRiscv64 {
       menvcfg, mcountinhibit;
   uint64_t stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg, stimecmp;
   uint64_t pmpcfg[16]; /* one byte used per entry */
-  uint64_t pmpaddr[64];
+  uint64_t pmpaddr[16];
   uint64_t cycle_offset, instret_offset;
   DioTimer *stimer;          /* Sstc */
   struct DioRiscv64Mmu *mmu; /* page-walk cache, PMP ranges, address-space slots (riscv64-mmu.c) */
