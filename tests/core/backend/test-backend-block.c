@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Tests of raw images: data, bounds, host failures, locks, drain. */
+#include "core/backend/backend-block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/base-error.h"
+
+#define KIB UINT64_C (1024)
+#define MIB (KIB * 1024)
+
+typedef struct {
+  DioLoop *loop;
+  DioPool *pool;
+  char *folder;
+  char *path;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  f->loop = dio_loop_new ("test", &error);
+  f->pool = dio_pool_new (3);
+  f->folder = g_dir_make_tmp ("dio-block-XXXXXX", &error);
+  g_assert_no_error (error);
+  f->path = g_build_filename (f->folder, "disk.raw", NULL);
+  g_assert_true (dio_block_create_raw (f->path, 4 * MIB, &error));
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  dio_loop_free (f->loop);
+  dio_pool_free (f->pool);
+  unlink (f->path);
+  g_assert_cmpint (rmdir (f->folder), ==, 0);
+  g_free (f->folder);
+  g_free (f->path);
+}
+
+static DioBlock *
+open_disk (Fixture *f, bool readonly)
+{
+  g_autoptr (GError) error = NULL;
+  DioBlock *block = dio_block_open (f->path, "raw", readonly, f->loop, f->pool, &error);
+  g_assert_no_error (error);
+  return block;
+}
+
+/* ---- One request at a time ---- */
+
+typedef struct {
+  DioBlockRequest request;
+  DioLoop *loop;
+  int result;
+} Sync;
+
+static void
+sync_done (DioBlockRequest *request, int result)
+{
+  Sync *sync = request->opaque;
+  g_assert_true (dio_loop_is_current (sync->loop));
+  sync->result = result;
+}
+
+static int
+run (Fixture *f, DioBlock *block, DioBlockOp op, uint64_t offset, uint64_t length,
+     const struct iovec *iov, int n_iov, bool unmap)
+{
+  Sync sync = { .loop = f->loop, .result = 12345 };
+  sync.request = (DioBlockRequest){ op, offset, length, iov, n_iov, unmap, sync_done, &sync };
+  dio_block_submit (block, &sync.request);
+  dio_block_drain (block);
+  g_assert_cmpint (sync.result, !=, 12345);
+  return sync.result;
+}
+
+static int
+run_flat (Fixture *f, DioBlock *block, DioBlockOp op, uint64_t offset, void *data, size_t length)
+{
+  struct iovec iov = { data, length };
+  return run (f, block, op, offset, length, &iov, 1, false);
+}
+
+static void
+test_data (Fixture *f, gconstpointer data)
+{
+  DioBlock *block = open_disk (f, false);
+  uint8_t out[8192], in[8192];
+  g_assert_cmpuint (block->size, ==, 4 * MIB);
+  for (size_t i = 0; i < sizeof out; i++)
+    out[i] = (uint8_t) (i * 13 + (i >> 8));
+
+  /* Scattered, with empty pieces; many more pieces than one system call takes. */
+  struct iovec pieces[200];
+  size_t position = 0;
+  int count = 0;
+  while (position < sizeof out && count < 199) {
+    size_t length = MIN ((size_t) (count % 5) * 37, sizeof out - position);
+    pieces[count++] = (struct iovec){ out + position, length };
+    position += length;
+  }
+  pieces[count++] = (struct iovec){ out + position, sizeof out - position };
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE, 1536, 8192, pieces, count, false), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 1536, in, 8192), ==, 0);
+  g_assert_cmpmem (in, 8192, out, 8192);
+  for (int i = 0; i < count; i++)
+    pieces[i].iov_base = in + ((uint8_t *) pieces[i].iov_base - out);
+  memset (in, 0, sizeof in);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_READ, 1536, 8192, pieces, count, false), ==, 0);
+  g_assert_cmpmem (in, 8192, out, 8192);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, 0);
+  dio_block_free (block);
+
+  g_autofree char *text = NULL;
+  gsize length;
+  g_assert_true (g_file_get_contents (f->path, &text, &length, NULL));
+  g_assert_cmpuint (length, ==, 4 * MIB);
+  g_assert_cmpmem (text + 1536, 8192, out, 8192);
+}
+
+static void
+test_zeroes (Fixture *f, gconstpointer data)
+{
+  struct stat before, after;
+  DioBlock *block = open_disk (f, false);
+  g_autofree uint8_t *bytes = g_malloc (MIB);
+  for (unsigned unmap = 0; unmap < 2; unmap++) {
+    memset (bytes, 0xff, MIB);
+    g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, bytes, MIB), ==, 0);
+    g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 512, MIB - 1024, NULL, 0, unmap), ==,
+                     0);
+    g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, bytes, MIB), ==, 0);
+    for (size_t i = 0; i < MIB; i++)
+      g_assert_cmpuint (bytes[i], ==, i < 512 || i >= MIB - 512 ? 0xff : 0);
+  }
+  memset (bytes, 0xff, MIB);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, bytes, MIB), ==, 0);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, 0);
+  g_assert_cmpint (stat (f->path, &before), ==, 0);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, MIB, NULL, 0, false), ==, 0);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 0, NULL, 0, false), ==, 0);
+  g_assert_cmpint (stat (f->path, &after), ==, 0);
+  g_assert_cmpint (after.st_size, ==, before.st_size);
+  g_assert_cmpint (after.st_blocks, <, before.st_blocks);
+  dio_block_free (block);
+}
+
+static void
+test_bounds (Fixture *f, gconstpointer data)
+{
+  static const struct {
+    uint64_t offset, length;
+  } outside[] = {
+    { 4 * MIB, 512 },     { 4 * MIB - 512, 1024 }, { UINT64_MAX, 1 },  { UINT64_MAX - 511, 512 },
+    { 0, 4 * MIB + 512 }, { 0, UINT64_MAX },       { INT64_MAX, 512 },
+  };
+  static const DioBlockOp ops[] = { DIO_BLOCK_READ, DIO_BLOCK_WRITE, DIO_BLOCK_DISCARD,
+                                    DIO_BLOCK_WRITE_ZEROES };
+  uint8_t bytes[2048] = { 0 };
+  struct iovec iov = { bytes, 1024 };
+  DioBlock *block = open_disk (f, false);
+  for (size_t i = 0; i < G_N_ELEMENTS (outside); i++)
+    for (size_t j = 0; j < G_N_ELEMENTS (ops); j++)
+      g_assert_cmpint (run (f, block, ops[j], outside[i].offset, outside[i].length, &iov, 1, true),
+                       ==, -EINVAL);
+  /* A length that is not that of the memory. */
+  g_assert_cmpint (run (f, block, DIO_BLOCK_READ, 0, 512, &iov, 1, false), ==, -EINVAL);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE, 0, 2048, &iov, 1, false), ==, -EINVAL);
+  g_assert_cmpint (run (f, block, (DioBlockOp) 77, 0, 512, &iov, 1, false), ==, -EINVAL);
+  dio_block_free (block);
+
+  block = open_disk (f, true);
+  g_assert_true (block->readonly);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, bytes, 512), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, bytes, 512), ==, -EROFS);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 512, NULL, 0, false), ==, -EROFS);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 0, 512, NULL, 0, true), ==, -EROFS);
+  dio_block_free (block);
+}
+
+/* An image that ends within a sector reads zeros there; one that was cut is an error. */
+static void
+test_odd_sizes (Fixture *f, gconstpointer data)
+{
+  uint8_t bytes[1024];
+  g_assert_cmpint (truncate (f->path, 1000), ==, 0);
+  DioBlock *block = open_disk (f, true);
+  g_assert_cmpuint (block->size, ==, 1024);
+  memset (bytes, 0xff, sizeof bytes);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, bytes, 1024), ==, 0);
+  g_assert_cmpuint (bytes[1023], ==, 0);
+  g_assert_cmpint (truncate (f->path, 600), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, bytes, 1024), ==, -EIO);
+  dio_block_free (block);
+}
+
+/* ---- Failures of the host ---- */
+
+typedef struct {
+  int read_errno, write_errno, sync_errno, allocate_errno;
+  size_t most; /* bytes per write, 0: no limit */
+  _Atomic unsigned interrupts;
+  _Atomic unsigned syncs;
+} Faults;
+
+static ssize_t
+fail_with (int number)
+{
+  errno = number;
+  return -1;
+}
+
+static bool
+interrupted (Faults *faults)
+{
+  unsigned left = atomic_load (&faults->interrupts);
+  return left && atomic_compare_exchange_strong (&faults->interrupts, &left, left - 1);
+}
+
+static ssize_t
+fault_preadv (void *context, int fd, const struct iovec *iov, int n_iov, off_t offset)
+{
+  Faults *faults = context;
+  if (interrupted (faults))
+    return fail_with (EINTR);
+  return faults->read_errno ? fail_with (faults->read_errno) : preadv (fd, iov, n_iov, offset);
+}
+
+static ssize_t
+fault_pwritev (void *context, int fd, const struct iovec *iov, int n_iov, off_t offset)
+{
+  Faults *faults = context;
+  if (interrupted (faults))
+    return fail_with (EINTR);
+  if (faults->write_errno)
+    return fail_with (faults->write_errno);
+  if (!faults->most)
+    return pwritev (fd, iov, n_iov, offset);
+  struct iovec first = { iov->iov_base, MIN (iov->iov_len, faults->most) };
+  return pwritev (fd, &first, 1, offset);
+}
+
+static int
+fault_fdatasync (void *context, int fd)
+{
+  Faults *faults = context;
+  atomic_fetch_add (&faults->syncs, 1);
+  return faults->sync_errno ? (int) fail_with (faults->sync_errno) : fdatasync (fd);
+}
+
+static int
+fault_fallocate (void *context, int fd, int mode, off_t offset, off_t length)
+{
+  Faults *faults = context;
+  return faults->allocate_errno ? (int) fail_with (faults->allocate_errno)
+                                : fallocate (fd, mode, offset, length);
+}
+
+static const DioFileIo fault_io = { fault_preadv, fault_pwritev, fault_fdatasync, fault_fallocate };
+
+static void
+test_faults (Fixture *f, gconstpointer data)
+{
+  Faults faults = { 0 };
+  g_autoptr (GError) error = NULL;
+  uint8_t out[4096], in[4096];
+  memset (out, 0x77, sizeof out);
+  DioBlock *block =
+      dio_block_open_with (f->path, "raw", false, f->loop, f->pool, &fault_io, &faults, &error);
+  g_assert_no_error (error);
+
+  faults.read_errno = EIO;
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, in, 4096), ==, -EIO);
+  faults.read_errno = 0;
+  faults.write_errno = ENOSPC;
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, out, 4096), ==, -ENOSPC);
+  faults.write_errno = 0;
+
+  /* Short and interrupted calls are none of the guest's business. */
+  faults.most = 100;
+  faults.interrupts = 7;
+  struct iovec pieces[] = { { out, 1 }, { out + 1, 4000 }, { out + 4001, 95 } };
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE, 8192, 4096, pieces, 3, false), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 8192, in, 4096), ==, 0);
+  g_assert_cmpmem (in, 4096, out, 4096);
+  faults.most = 0;
+
+  /* A file system that cannot make zeros gets them written. */
+  faults.allocate_errno = EOPNOTSUPP;
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 8192, MIB, NULL, 0, true), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 8192, in, 4096), ==, 0);
+  for (unsigned i = 0; i < 4096; i++)
+    g_assert_cmpuint (in[i], ==, 0);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 4096, NULL, 0, false), ==, 0);
+  faults.allocate_errno = EIO;
+  g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 4096, NULL, 0, false), ==, -EIO);
+  g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 0, 4096, NULL, 0, true), ==, -EIO);
+
+  /* A failed flush is never followed by one that claims that all is well. */
+  g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, 0);
+  faults.sync_errno = ENOSPC;
+  g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, -ENOSPC);
+  faults.sync_errno = 0;
+  unsigned syncs = faults.syncs;
+  g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, -EIO);
+  g_assert_cmpuint (faults.syncs, ==, syncs);
+  dio_block_free (block);
+}
+
+/* ---- Many requests ---- */
+
+typedef struct {
+  DioBlockRequest request;
+  struct iovec iov;
+  uint8_t bytes[512];
+  _Atomic unsigned *done;
+} Small;
+
+static void
+small_done (DioBlockRequest *request, int result)
+{
+  Small *small = request->opaque;
+  g_assert_cmpint (result, ==, 0);
+  atomic_fetch_add (small->done, 1);
+}
+
+static void
+test_many (Fixture *f, gconstpointer data)
+{
+  enum { COUNT = 2000 };
+  DioBlock *block = open_disk (f, false);
+  g_autofree Small *smalls = g_new0 (Small, COUNT);
+  _Atomic unsigned done = 0;
+  for (unsigned pass = 0; pass < 2; pass++) {
+    for (unsigned i = 0; i < COUNT; i++) {
+      Small *small = &smalls[i];
+      memset (small->bytes, pass ? 0 : (int) (i % 251), sizeof small->bytes);
+      small->iov = (struct iovec){ small->bytes, sizeof small->bytes };
+      small->done = &done;
+      small->request = (DioBlockRequest){ .op = pass ? DIO_BLOCK_READ : DIO_BLOCK_WRITE,
+                                          .offset = i * 512,
+                                          .length = 512,
+                                          .iov = &small->iov,
+                                          .n_iov = 1,
+                                          .done = small_done,
+                                          .opaque = small };
+      dio_block_submit (block, &small->request);
+    }
+    dio_block_drain (block);
+    g_assert_cmpuint (done, ==, COUNT * (pass + 1));
+  }
+  for (unsigned i = 0; i < COUNT; i++)
+    g_assert_cmpuint (smalls[i].bytes[i % 512], ==, i % 251);
+
+  /* Freeing waits for what is in flight. */
+  for (unsigned i = 0; i < COUNT; i++)
+    dio_block_submit (block, &smalls[i].request);
+  dio_block_free (block);
+  g_assert_cmpuint (done, ==, COUNT * 3);
+}
+
+/* ---- Opening ---- */
+
+static void
+expect_refused (Fixture *f, const char *path, const char *format, bool readonly, int code,
+                const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_null (dio_block_open (path, format, readonly, f->loop, f->pool, &error));
+  g_assert_error (error, DIO_ERROR, code);
+  g_assert_nonnull (strstr (error->message, path));
+  if (!strstr (error->message, words))
+    g_error ("“%s” does not say “%s”", error->message, words);
+}
+
+static void
+test_open (Fixture *f, gconstpointer data)
+{
+  g_autofree char *empty = g_build_filename (f->folder, "empty", NULL);
+  g_assert_true (g_file_set_contents (empty, "", 0, NULL));
+  expect_refused (f, "/nowhere/disk", "raw", false, DIO_ERROR_NOT_FOUND, "could not be opened");
+  expect_refused (f, f->path, "qcow2", false, DIO_ERROR_UNSUPPORTED, "qcow2");
+  expect_refused (f, f->path, NULL, false, DIO_ERROR_UNSUPPORTED, "raw");
+  expect_refused (f, f->folder, "raw", true, DIO_ERROR_FORMAT, "not a disk image");
+  expect_refused (f, "/dev/null", "raw", false, DIO_ERROR_FORMAT, "not a disk image");
+  expect_refused (f, empty, "raw", true, DIO_ERROR_FORMAT, "empty");
+  unlink (empty);
+
+  g_autoptr (GError) error = NULL;
+  g_assert_false (dio_block_create_raw (f->path, MIB, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_EXISTS);
+  g_clear_error (&error);
+  g_assert_false (dio_block_create_raw ("/nowhere/disk", MIB, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_false (dio_block_create_raw (empty, 1000, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_CONFIG);
+  g_clear_error (&error);
+  /* More than any file system takes: nothing is left behind. */
+  g_assert_false (dio_block_create_raw (empty, UINT64_C (1) << 62, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE);
+  g_assert_false (g_file_test (empty, G_FILE_TEST_EXISTS));
+
+  struct stat status;
+  g_assert_cmpint (stat (f->path, &status), ==, 0);
+  g_assert_cmpint (status.st_mode & 0777, ==, 0600);
+  g_assert_cmpint (status.st_blocks, <, 100);
+}
+
+/* Whether QEMU's tools agree to open the image. */
+static bool
+qemu_opens (Fixture *f, bool for_writing)
+{
+  g_autofree char *copy = g_build_filename (f->folder, "copy", NULL);
+  const char *read_argv[] = { "qemu-img", "convert", "-f", "raw", f->path, copy, NULL };
+  const char *write_argv[] = { "qemu-io", "-f", "raw", "-c", "write 0 512", f->path, NULL };
+  int status = 0;
+  g_autofree char *output = NULL;
+  g_autofree char *errors = NULL;
+  g_autoptr (GError) error = NULL;
+  g_spawn_sync (NULL, (char **) (for_writing ? write_argv : read_argv), NULL, G_SPAWN_SEARCH_PATH,
+                NULL, NULL, &output, &errors, &status, &error);
+  g_assert_no_error (error);
+  g_assert_true (status == 0 || strstr (errors, "lock"));
+  unlink (copy);
+  return status == 0;
+}
+
+static void
+test_locks (Fixture *f, gconstpointer data)
+{
+  g_autofree char *qemu_io = g_find_program_in_path ("qemu-io");
+  if (!qemu_io)
+    g_test_message ("qemu-utils is not installed: only our own locks are tested");
+  DioBlock *writer = open_disk (f, false);
+  expect_refused (f, f->path, "raw", false, DIO_ERROR_BUSY, "in use");
+  expect_refused (f, f->path, "raw", true, DIO_ERROR_BUSY, "in use");
+  if (qemu_io) {
+    g_assert_false (qemu_opens (f, true));
+    g_assert_false (qemu_opens (f, false));
+  }
+  dio_block_free (writer);
+
+  /* Readers share. */
+  DioBlock *reader = open_disk (f, true);
+  DioBlock *second = open_disk (f, true);
+  expect_refused (f, f->path, "raw", false, DIO_ERROR_BUSY, "in use");
+  if (qemu_io) {
+    g_assert_false (qemu_opens (f, true));
+    g_assert_true (qemu_opens (f, false));
+  }
+  dio_block_free (reader);
+  dio_block_free (second);
+  writer = open_disk (f, false);
+  dio_block_free (writer);
+  if (qemu_io)
+    g_assert_true (qemu_opens (f, true));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add (name, Fixture, NULL, set_up, func, tear_down)
+  ADD ("/core/backend/block/data", test_data);
+  ADD ("/core/backend/block/zeroes", test_zeroes);
+  ADD ("/core/backend/block/bounds", test_bounds);
+  ADD ("/core/backend/block/odd-sizes", test_odd_sizes);
+  ADD ("/core/backend/block/faults", test_faults);
+  ADD ("/core/backend/block/many", test_many);
+  ADD ("/core/backend/block/open", test_open);
+  ADD ("/core/backend/block/locks", test_locks);
+#undef ADD
+  return g_test_run ();
+}
