@@ -182,15 +182,20 @@ dio_loop_call (DioLoop *loop, DioLoopFunc func, void *data)
   pthread_mutex_unlock (&loop->lock);
 }
 
-static void
-run_posted (DioLoop *loop)
+static Posted *
+take_posted (DioLoop *loop)
 {
   pthread_mutex_lock (&loop->lock);
   Posted *posted = loop->posted;
   loop->posted = NULL;
   loop->posted_tail = &loop->posted;
   pthread_mutex_unlock (&loop->lock);
+  return posted;
+}
 
+static void
+run_posted (Posted *posted)
+{
   while (posted) {
     Posted *next = posted->next;
     posted->func (posted->data);
@@ -636,13 +641,15 @@ loop_thread (void *data)
       loop->armed = INT64_MAX;
       pthread_mutex_unlock (&loop->lock);
     }
+    /* Taken first and run last: what was signalled before a function was posted runs before it. */
+    Posted *posted = take_posted (loop);
     run_timers (loop);
     run_signalled (loop);
     for (int i = 0; i < count; i++)
       if (events[i].data.ptr != &loop->timer_fd && events[i].data.ptr != &loop->event_fd)
         run_fd (loop, events[i].data.ptr, events[i].events);
     run_always_ready (loop);
-    run_posted (loop);
+    run_posted (posted);
   }
   return NULL;
 }

@@ -25,7 +25,8 @@ void dio_loop_free (DioLoop *loop);
 
 bool dio_loop_is_current (DioLoop *loop);
 
-/* Runs @func on the loop's thread, in order of posting. Any thread. */
+/* Runs @func on the loop's thread, in order of posting, and after the notifiers that the same
+ * thread signalled before. Any thread. */
 void dio_loop_post (DioLoop *loop, DioLoopFunc func, void *data);
 
 /* The same, but returns after @func has run. Runs it at once when called on the loop's thread.

@@ -161,9 +161,16 @@ test_notifier_stress (void)
   for (unsigned i = 0; i < 2; i++)
     pthread_join (threads[i], NULL);
   dio_loop_call (loop, nothing, NULL);
-  dio_loop_call (loop, nothing, NULL);
   g_assert_cmpuint (stream.consumed, ==, 200000);
   g_assert_cmpuint (stream.runs, <=, 200000);
+
+  /* A function that is posted after a signal runs after its callback. */
+  for (unsigned i = 0; i < 20000; i++) {
+    atomic_fetch_add (&stream.produced, 1);
+    dio_notifier_signal (stream.notifier);
+    dio_loop_call (loop, nothing, NULL);
+    g_assert_cmpuint (stream.consumed, ==, 200001 + i);
+  }
   dio_notifier_free (stream.notifier);
   dio_loop_free (loop);
 }
