@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "core/fp/fp.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
 #include "core/guest/riscv64/riscv64-leaves.h"
 #include "tests/core/fp/fp-operands.h"
@@ -395,6 +396,30 @@ aim_jump (uint64_t *random, DiffTest *test, const DioInsn *insn)
     test->state.x[insn->rs1] = target - (uint64_t) (int64_t) insn->imm;
 }
 
+/* Makes the product or quotient of rs1 and rs2 about the smallest normal number, where it matters
+ * for the underflow flag how a result was rounded. */
+static void
+aim_border (uint64_t *random, DiffTest *test, const DioInsn *insn, bool single)
+{
+  bool quotient = leaf_is (test->leaf, "fdiv.");
+  uint64_t *a = &test->state.f[insn->rs1], *b = &test->state.f[insn->rs2];
+  int64_t units = (int64_t) below (random, 3) - 1;
+
+  if (single) {
+    float x = dio_fp_float ((uint32_t) *a), least = 0x1p-126f;
+
+    *b = (uint32_t) (dio_fp_raw32 (quotient ? x / least : least / x) + (uint64_t) units)
+         | UINT64_C (0xffffffff) << 32;
+  } else {
+    double x = dio_fp_double (*a), least = 0x1p-1022;
+
+    *b = dio_fp_raw64 (quotient ? x / least : least / x) + (uint64_t) units;
+  }
+  /* An addend of nothing, or of a few of the least subnormal numbers. */
+  if (leaf_info (test->leaf)->operands & DIO_OPERAND_RS3_F)
+    test->state.f[insn->rs3] = below (random, 3) | (single ? UINT64_C (0xffffffff) << 32 : 0);
+}
+
 /* Operands of the format the instruction works on, related to each other. */
 static void
 aim_operands (uint64_t *random, DiffTest *test, const DioInsn *insn)
@@ -411,6 +436,8 @@ aim_operands (uint64_t *random, DiffTest *test, const DioInsn *insn)
       test->state.f[numbers[i]] = other =
           single ? random_single (random, other) : fp_random_operand (random, 52, 11, other);
   }
+  if (operands & DIO_OPERAND_RM && operands & DIO_OPERAND_RS2_F && chance (random, 12))
+    aim_border (random, test, insn, single);
 }
 
 static void

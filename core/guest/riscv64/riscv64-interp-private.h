@@ -85,15 +85,6 @@ DIO_RV_HAS_SLOW_end (illegal)
     ILLEGAL_IF (rounding_ > DIO_FP_RMM);                                                           \
     (Val) rounding_;                                                                               \
   })
-#define FP_CALL1(name, rounding, a)                                                                \
-  INTERP_FP (dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a)))
-#define FP_CALL2(name, rounding, a, b)                                                             \
-  INTERP_FP (dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b)))
-#define FP_CALL3(name, rounding, a, b, d)                                                          \
-  INTERP_FP (dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b), (d)))
-#define FP_TEST1(name, a) INTERP_FP ((int64_t) dio_fp_##name (&c->hart->fflags, (a)))
-#define FP_TEST2(name, a, b) INTERP_FP ((int64_t) dio_fp_##name (&c->hart->fflags, (a), (b)))
-#define FP_PURE1(name, a) ((Val) dio_fp_##name (a))
 
     static DIO_ALWAYS_INLINE uint64_t interp_unbox (uint64_t f)
 {

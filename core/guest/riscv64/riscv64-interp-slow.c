@@ -5,7 +5,16 @@
 
 #include "core/interp/interp-memory-slow.h"
 
-#define INTERP_FP(call) ((Val) (call))
+/* Exceptions are or'ed into the sticky flags by the operation. */
+#define FP_CALL1(name, rounding, a)                                                                \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a)))
+#define FP_CALL2(name, rounding, a, b)                                                             \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b)))
+#define FP_CALL3(name, rounding, a, b, d)                                                          \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b), (d)))
+#define FP_TEST1(name, a) ((Val) dio_fp_##name (&c->hart->fflags, (a)))
+#define FP_TEST2(name, a, b) ((Val) dio_fp_##name (&c->hart->fflags, (a), (b)))
+#define FP_PURE1(name, a) ((Val) dio_fp_##name (a))
 
 static bool
 raise_exception (Context *c, DioRvExc cause, uint64_t tval)

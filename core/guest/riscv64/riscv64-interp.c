@@ -2,15 +2,6 @@
  * Fast handlers: the semantic functions of riscv64 with immediate evaluation, one handler a leaf,
  * and some for pairs. See riscv64-interp-private.h. */
 
-/* What the inline floating-point paths do not cover is left to the slow handler: a call in a fast
- * one would cost all its paths a stack frame. */
-#define DIO_FP_SLOW(call)                                                                          \
-  do {                                                                                             \
-    *flags |= FP_MISSED;                                                                           \
-    return 0;                                                                                      \
-  } while (0)
-#define FP_MISSED 0x80
-
 #include "core/guest/riscv64/riscv64-interp-private.h"
 
 #include "core/interp/interp-memory-fast.h"
@@ -30,15 +21,31 @@
 /* FS becomes dirty before the first FP instruction, whatever that does, so that fast handlers need
  * not mark it (PrivSpec 3.1.6.6 allows to be imprecise in this direction). */
 #define FP_REQUIRE() ILLEGAL_IF (c->hart->fp_slow)
-#define INTERP_FP(call)                                                                            \
+
+/* Of FP only what the host's FPU does at once: the rest is for the slow handler, as a call in a
+ * fast one would cost all its paths a stack frame. */
+#define FP_TRY(type, call)                                                                         \
   ({                                                                                               \
-    Val result_ = (Val) (call);                                                                    \
-    if (DIO_UNLIKELY (c->hart->fflags & FP_MISSED)) {                                              \
-      c->hart->fflags &= (uint8_t) ~FP_MISSED;                                                     \
+    type result_ = 0;                                                                              \
+    if (DIO_UNLIKELY (!call))                                                                      \
       return DIO_SEM_SLOW;                                                                         \
-    }                                                                                              \
-    result_;                                                                                       \
+    (Val) result_;                                                                                 \
   })
+#define FP_CALL1(name, rounding, a)                                                                \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0)),                                                 \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), &result_))
+#define FP_CALL2(name, rounding, a, b)                                                             \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0, 0)),                                              \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b), &result_))
+#define FP_CALL3(name, rounding, a, b, d)                                                          \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0, 0, 0)),                                           \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->hart->fflags, (a), (b), (d), &result_))
+#define FP_TEST1(name, a)                                                                          \
+  FP_TRY (__typeof__ (dio_fp_##name (NULL, 0)), dio_fp_try_##name (&c->hart->fflags, (a), &result_))
+#define FP_TEST2(name, a, b)                                                                       \
+  FP_TRY (__typeof__ (dio_fp_##name (NULL, 0, 0)),                                                 \
+          dio_fp_try_##name (&c->hart->fflags, (a), (b), &result_))
+#define FP_PURE1(name, a) FP_TRY (__typeof__ (dio_fp_##name (0)), dio_fp_try_##name ((a), &result_))
 
 #define SEM(name) static DIO_ALWAYS_INLINE DioSemEnd fast_##name (Context *c, const DioInsn *o)
 #include "core/guest/riscv64/riscv64-sem-fp.h"
