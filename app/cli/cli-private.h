@@ -179,7 +179,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_STRING,                                                                       \
         &(options).serial,                                                                         \
-        N_ ("Serial port: stdio (default when headless), none, file:PATH, socket:PATH"),           \
+        N_ ("Serial port: stdio (headless default), none, file:PATH, socket:PATH"),                \
         N_ ("TARGET") },                                                                           \
       { "screenshot-on-exit",                                                                      \
         0,                                                                                         \

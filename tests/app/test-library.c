@@ -39,12 +39,17 @@ test_sizes (void)
     const char *text;
     guint64 bytes;
   } good[] = {
-    { "0", 0 },          { "65536", 65536 },     { "1k", 1024 },
-    { "512M", 512 << 20 }, { "1G", 1 << 30 },      { "1.5 GiB", 1610612736 },
-    { " 2gb ", 2147483648 }, { "1T", G_GUINT64_CONSTANT (1) << 40 },
+    { "0", 0 },
+    { "65536", 65536 },
+    { "1k", 1024 },
+    { "512M", 512 << 20 },
+    { "1G", 1 << 30 },
+    { "1.5 GiB", 1610612736 },
+    { " 2gb ", 2147483648 },
+    { "1T", G_GUINT64_CONSTANT (1) << 40 },
     { "9007199254740993", G_GUINT64_CONSTANT (9007199254740993) },
   };
-  static const char *const bad[] = { "",    "G",  "-1",   "1X",  "1GG", "0x10",
+  static const char *const bad[] = { "",      "G",   "-1",  "1X", "1GG", "0x10",
                                      "1e400", "nan", "inf", "9E", "1 2", "12345678901234567890T" };
   for (gsize i = 0; i < G_N_ELEMENTS (good); i++) {
     guint64 bytes = 1;
@@ -66,9 +71,10 @@ static void
 test_folder_names (void)
 {
   static const char *const cases[][2] = {
-    { "Debian", "Debian" },     { "a/b", "a-b" },        { "../../etc", "-.-..-etc" },
-    { ".hidden", "-hidden" },   { "日本語", "日本語" },  { "a:b*c?", "a-b-c-" },
-    { "end...", "end" },        { "e\xcc\x81", "\xc3\xa9" },
+    { "Debian", "Debian" },       { "a/b", "a-b" },
+    { "../../etc", "-.-..-etc" }, { ".hidden", "-hidden" },
+    { "日本語", "日本語" },       { "a:b*c?", "a-b-c-" },
+    { "end...", "end" },          { "e\xcc\x81", "\xc3\xa9" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autofree char *folder = dio_bundle_folder_name (cases[i][0]);
@@ -94,8 +100,8 @@ test_create_trash_restore (void)
   g_autofree char *id = g_strdup (dio_machine_item_get_id (item));
   g_assert_cmpuint (n_machines (&fixture), ==, 1);
   g_assert_true (dio_library_find (fixture.library, id) == item);
-  g_assert_true (dio_library_find (fixture.library, "GRÖSSE /1") == NULL ||
-                 dio_library_find (fixture.library, "größe /1") == item);
+  g_assert_true (dio_library_find (fixture.library, "GRÖSSE /1") == NULL
+                 || dio_library_find (fixture.library, "größe /1") == item);
   const DioMachineConfig *config = dio_machine_item_get_config (item);
   g_assert_true (g_str_has_prefix (config->kernel, dio_machine_item_get_path (item)));
   struct stat st;
@@ -410,8 +416,8 @@ test_killed_while_creating (void)
     char *argv[] = { (char *) program, (char *) "--create", fixture.library_path, fixture.kernel,
                      NULL };
     GPid child;
-    g_assert_true (g_spawn_async (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child,
-                                  NULL));
+    g_assert_true (
+        g_spawn_async (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child, NULL));
     g_usleep (delay * 1000);
     kill (child, SIGKILL);
     waitpid (child, NULL, 0);

@@ -1,0 +1,409 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line with the dummy engine: options, errors and exit codes, the life of a kept machine
+across processes, bad input that leaves nothing behind. usage: test-cli.py PROGRAM MANPAGE"""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM, MANPAGE = sys.argv[1:3]
+COMMANDS = ("run start create list show rename delete restore images stop reset pause resume "
+            "screenshot type key console").split()
+OK, ERROR, USAGE, CRASHED, LIMIT, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+
+def riscv_image(size, machine_magic=b"RSC\x05"):
+    head = struct.pack("<IIQQQI", 0, 0, 0x200000, size, 0, 0x20002)
+    head = head.ljust(0x30, b"\0") + b"RISCV\0\0\0" + machine_magic + bytes(4)
+    return head.ljust(size, b"\0")
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="dio-cli-")
+        self.library = self.path("machines")
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": self.folder, "LC_ALL": "C.UTF-8",
+            "XDG_RUNTIME_DIR": self.folder, "DIORAMA_LIBRARY": self.library,
+            "DIORAMA_IMAGES": self.path("images"),
+        }
+        for name, value in os.environ.items():
+            if name.endswith("SAN_OPTIONS"):
+                self.environment[name] = value
+        self.kernel = self.write("linux", riscv_image(128 << 10))
+        self.processes = []
+
+    def tearDown(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, data):
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+        return self.path(name)
+
+    def cli(self, *arguments, code=OK, **options):
+        result = subprocess.run([PROGRAM, *arguments], env=self.environment, text=True,
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+                                check=False, **options)
+        self.assertEqual(code, result.returncode,
+                         f"{arguments}: {result.stdout}{result.stderr}")
+        if code in (ERROR, USAGE, BUSY):
+            self.assertTrue(result.stderr.startswith("diorama: "), result.stderr)
+        return result
+
+    def start(self, name, *options):
+        process = subprocess.Popen([PROGRAM, "start", name, "--headless", *options],
+                                   env=self.environment, text=True, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.processes.append(process)
+        self.wait_state(name, "running")
+        return process
+
+    def state(self, name):
+        return json.loads(self.cli("show", name, "--json").stdout)["state"]
+
+    def wait_state(self, name, state):
+        deadline = time.monotonic() + 20
+        while self.state(name) != state:
+            self.assertLess(time.monotonic(), deadline, f"{name} never became {state}")
+            time.sleep(0.02)
+
+    def left(self):
+        """What is in the library, but for its own files."""
+        if not os.path.isdir(self.library):
+            return []
+        return [n for n in os.listdir(self.library) if n not in (".lock", ".trash")]
+
+    # Help and the manual page.
+
+    def test_help(self):
+        text = self.cli("--help").stdout
+        for command in COMMANDS:
+            self.assertRegex(text, rf"(?m)^  {command} ")
+            own = self.cli(command, "--help").stdout
+            self.assertIn(f"diorama {command}", own)
+            self.assertEqual(own, self.cli("help", command).stdout)
+            for line in own.splitlines():
+                self.assertLessEqual(len(line), 100, line)
+        listed = re.findall(r"(?m)^  ([a-z]+)  +\S", text)
+        self.assertEqual(sorted(COMMANDS), sorted(listed))
+        self.assertRegex(self.cli("--version").stdout, r"^diorama \d+\.\d+")
+
+    def test_manual_page(self):
+        with open(MANPAGE, encoding="utf-8") as page:
+            manual = page.read().replace("\\-", "-")
+        for command in COMMANDS:
+            self.assertIn(f"diorama {command}", manual)
+            for option in re.findall(r"--[a-z-]+", self.cli(command, "--help").stdout):
+                self.assertRegex(manual, rf"{option}(?![a-z-])")
+
+    def test_usage(self):
+        for arguments in (["nonsense"], ["run"], ["run", "--nonsense"], ["list", "extra"],
+                          ["show"], ["rename", "one"], ["create"], ["start"],
+                          ["run", "--kernel", self.kernel, "--cpus", "x"],
+                          ["run", "--kernel", self.kernel, "--arch", "mips"],
+                          ["run", "--kernel", self.kernel, "--memory", "lots"],
+                          ["run", "--kernel", self.kernel, "--engine", "magic"],
+                          ["run", "--kernel", self.kernel, "--display", "wide"],
+                          ["run", "--kernel", self.kernel, "--headless", "--serial", "tty"],
+                          ["run", "--kernel", self.kernel, "--headless", "--time-limit", "-1"],
+                          ["create", "x", "--disk-size", "big"], ["key", "x", "nokey"],
+                          ["show", "x", "--events", "-1"], ["stop", "x", "--wait", "-1"]):
+            with self.subTest(arguments=arguments):
+                result = self.cli(*arguments, code=USAGE)
+                self.assertIn("--help", result.stderr)
+                self.assertEqual(1, result.stderr.count("\n"), result.stderr)
+
+    # run
+
+    def run_machine(self, append, *options, code=OK):
+        return self.cli("run", "--kernel", self.kernel, "--headless", "--append", append, *options,
+                        code=code)
+
+    def test_run_exit_codes(self):
+        self.assertIn("dummy: started", self.run_machine("dummy:off-after=50").stdout)
+        result = self.run_machine("dummy:crash-after=50", code=CRASHED)
+        self.assertIn("exit code 7", result.stderr)
+        result = self.run_machine("dummy:error-after=50", code=ERROR)
+        self.assertIn("cannot go on", result.stderr)
+        self.run_machine("dummy:fail-start", code=ERROR)
+        self.run_machine("dummy:fail-new", code=ERROR)
+        result = self.run_machine("", "--time-limit", "1", code=LIMIT)
+        self.assertIn("time limit", result.stderr)
+        self.assertEqual([], self.left())
+
+    def test_run_output(self):
+        stats, picture, serial = self.path("s.json"), self.path("p.png"), self.path("serial")
+        self.run_machine("dummy:off-after=400", "--stats", stats, "--screenshot-on-exit", picture,
+                         "--serial", f"file:{serial}", "--display", "640x480")
+        with open(stats, encoding="utf-8") as file:
+            values = json.load(file)
+        self.assertEqual("guest-off", values["reason"])
+        self.assertEqual(0, values["exit_code"])
+        self.assertGreater(values["instructions"], 0)
+        self.assertGreater(values["wall_seconds"], 0.3)
+        with open(picture, "rb") as file:
+            head = file.read(24)
+        self.assertEqual((640, 480), struct.unpack(">II", head[16:24]))
+        with open(serial, encoding="utf-8") as file:
+            self.assertIn("dummy: started", file.read())
+        self.run_machine("dummy:off-after=50", "--stats", "/nonexistent/x", code=ERROR)
+        self.run_machine("dummy:off-after=50", "--screenshot-on-exit", "/nonexistent/x.png",
+                         code=ERROR)
+        self.run_machine("", "--serial", "file:/nonexistent/x", code=ERROR)
+
+    def test_serial_socket(self):
+        path = self.path("tty")
+        process = subprocess.Popen([PROGRAM, "run", "--kernel", self.kernel, "--headless",
+                                    "--serial", f"socket:{path}"], env=self.environment,
+                                   stdin=subprocess.DEVNULL)
+        self.processes.append(process)
+        deadline = time.monotonic() + 10
+        while not os.path.exists(path):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(path)
+            client.sendall(b"hello")
+            received = b""
+            while b"hello" not in received or b"dummy: started" not in received:
+                received += client.recv(100)
+        process.terminate()
+        self.assertEqual(INTERRUPTED, process.wait(10))
+
+    def test_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen([PROGRAM, "run", "--kernel", self.kernel, "--headless"],
+                                       env=self.environment, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, text=True)
+            self.processes.append(process)
+            self.assertIn("started", process.stdout.readline())
+            process.send_signal(number)
+            self.assertEqual(INTERRUPTED, process.wait(10))
+
+    def test_no_display(self):
+        result = self.cli("run", "--kernel", self.kernel, code=ERROR)
+        self.assertIn("--headless", result.stderr)
+        result = self.cli(code=1)
+        self.assertIn("--headless", result.stderr)
+
+    # A kept machine.
+
+    def test_life(self):
+        identity = self.cli("create", "Größe 1", "--kernel", self.kernel, "--memory", "256M",
+                            "--disk-size", "1M").stdout.strip()
+        self.cli("create", "größe 1", "--kernel", self.kernel, code=ERROR)
+        machine, = json.loads(self.cli("list", "--json").stdout)
+        self.assertEqual((identity, "Größe 1", "off", 256 << 20),
+                         tuple(machine[k] for k in ("id", "name", "state", "memory")))
+        self.assertIn("Größe 1", self.cli("list").stdout)
+        for command in ("stop", "reset", "pause", "resume", "console"):
+            self.assertIn("not running", self.cli(command, identity, code=BUSY).stderr)
+        process = self.start(identity, "--serial", "stdio")
+        self.assertIn("process", self.cli("start", identity, "--headless", code=BUSY).stderr)
+        self.cli("delete", identity, code=BUSY)
+        self.cli("pause", identity)
+        self.assertEqual("paused", self.state(identity))
+        self.cli("pause", identity, code=BUSY)
+        self.cli("resume", identity)
+        self.cli("reset", identity)
+        picture = self.path("x.png")
+        self.cli("screenshot", identity, picture)
+        self.assertTrue(os.path.getsize(picture) > 100)
+        self.cli("screenshot", identity, "/nonexistent/x.png", code=ERROR)
+        self.cli("type", identity, "a\\n")
+        self.assertIn("é", self.cli("type", identity, "é", code=ERROR).stderr)
+        self.cli("key", identity, "down", "ctrl+c")
+        self.cli("rename", identity, "New")
+        self.assertGreater(json.loads(self.cli("show", "new", "--json").stdout)
+                           ["statistics"]["instructions"], 0)
+        self.cli("stop", "new")
+        self.assertEqual(OK, process.wait(10))
+        output = process.stdout.read()
+        for key in (30, 28, 108, 29, 46):
+            self.assertIn(f"dummy: key {key} down", output)
+        shown = json.loads(self.cli("show", "new", "--json").stdout)
+        self.assertEqual(["created", "starting", "running", "paused", "running", "reset",
+                          "stopped"], [e["kind"] for e in shown["events"]])
+        self.assertEqual("guest-off", shown["events"][-1]["reason"])
+        self.assertTrue(os.path.exists(os.path.join(shown["path"], "thumbnail.png")))
+        self.cli("delete", "new")
+        self.assertEqual([], json.loads(self.cli("list", "--json").stdout))
+        self.cli("restore", identity)
+        self.assertEqual("off", self.state("new"))
+        self.cli("restore", identity, code=ERROR)
+
+    def test_console(self):
+        self.cli("create", "c", "--kernel", self.kernel)
+        self.start("c", "--serial", "none")
+        client = subprocess.Popen([PROGRAM, "console", "c"], env=self.environment,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.processes.append(client)
+        client.stdin.write(b"echo")
+        received = b""
+        while b"echo" not in received or b"dummy: started" not in received:
+            received += client.stdout.read(100)
+        client.stdin.write(b"\x01x")
+        self.assertEqual(OK, client.wait(10))
+        self.cli("stop", "c", "--force")
+
+    def test_stop(self):
+        self.cli("create", "deaf", "--kernel", self.kernel, "--append", "dummy:deaf")
+        process = self.start("deaf")
+        self.assertIn("--force", self.cli("stop", "deaf", code=ERROR).stderr)
+        self.cli("stop", "deaf", "--force")
+        self.assertEqual(OK, process.wait(10))
+
+    def test_runner_killed(self):
+        """The kernel drops the lock of a process that dies; sockets left over do not matter."""
+        self.cli("create", "k", "--kernel", self.kernel)
+        process = self.start("k")
+        process.kill()
+        process.wait()
+        self.assertEqual("off", self.state("k"))
+        self.cli("stop", "k", code=BUSY)
+        self.start("k")
+        self.cli("stop", "k", "--force")
+
+    # Bad input: one clear message, nothing left.
+
+    def bad(self, part, *arguments, code=ERROR, **options):
+        for command in (["run", "--headless"], ["create", "Bad"]):
+            result = self.cli(*command, *arguments, code=code, **options)
+            self.assertIn(part, result.stderr)
+            self.assertEqual(1, result.stderr.count("\n"), result.stderr)
+        self.assertEqual([], self.left())
+
+    def test_bad_kernel(self):
+        self.bad("/nonexistent", "--kernel", "/nonexistent")
+        self.bad("folder", "--kernel", self.folder)
+        self.bad("empty", "--kernel", self.write("empty", b""))
+        self.bad("not a kernel", "--kernel", self.write("text", b"hello\n"))
+        if os.uname().machine == "x86_64":
+            self.bad("x86_64", "--kernel", "/bin/true")
+        arm = bytearray(riscv_image(4096))
+        arm[0x30:0x3c] = bytes(8) + b"ARMd"
+        self.bad("arm64", "--kernel", self.write("arm", bytes(arm)))
+        self.bad("/nonexistent", "--kernel", self.kernel, "--initrd", "/nonexistent")
+        self.bad("/nonexistent", "--kernel", self.kernel, "--disk", "/nonexistent")
+        self.bad("/nonexistent", "--kernel", self.kernel, "--firmware", "/nonexistent")
+        os.mkfifo(self.path("fifo"))
+        self.bad("regular", "--kernel", self.path("fifo"))
+
+    def test_truncated_kernel(self):
+        whole = riscv_image(4096)[:4096] + os.urandom(1 << 18)
+        elf = bytearray(b"\x7fELF\2\1\1".ljust(64, b"\0"))
+        struct.pack_into("<HHIQQ", elf, 16, 2, 243, 1, 0x80200000, 64)
+        struct.pack_into("<HHH", elf, 52, 64, 56, 3)
+        packed = gzip.compress(whole)
+        for data in (whole[:60], packed[: len(packed) // 2], packed[:2000], bytes(elf)):
+            path = self.write("truncated", data)
+            result = self.cli("create", "Bad", "--kernel", path, code=ERROR)
+            self.assertIn(path, result.stderr)
+            self.assertEqual([], self.left())
+
+    def test_bad_values(self):
+        self.bad("minimum of 64 MiB", "--kernel", self.kernel, "--memory", "3M")
+        self.bad("maximum", "--kernel", self.kernel, "--memory", "900T")
+        self.bad("CPUs: 0", "--kernel", self.kernel, "--cpus", "0")
+        self.bad("CPUs: 99", "--kernel", self.kernel, "--cpus", "99")
+        self.bad("qcow2", "--kernel", self.kernel, "--disk", self.kernel, "--disk-format", "qcow2")
+        self.bad("arm64", "--kernel", self.kernel, "--arch", "arm64")
+        self.bad("nosuch", "--kernel", self.kernel, "--board", "nosuch")
+        for name in ("", "  ", "a\nb", "x" * 101):
+            self.cli("create", name, "--kernel", self.kernel, code=ERROR)
+        self.assertEqual([], self.left())
+
+    def test_full_disk(self):
+        os.makedirs(self.library)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", self.library],
+                          capture_output=True, check=False).returncode:
+            self.skipTest("no right to mount")
+        try:
+            result = self.cli("create", "Full", "--kernel", self.write("big", riscv_image(6 << 20)),
+                              code=ERROR)
+            self.assertIn("full", result.stderr)
+            self.assertEqual([], self.left())
+        finally:
+            subprocess.run(["umount", self.library], check=True)
+
+    def test_read_only_library(self):
+        self.write("machines", b"a file")
+        self.assertIn("machines", self.cli("list", code=ERROR).stderr)
+
+    def test_broken_machine(self):
+        self.cli("create", "m", "--kernel", self.kernel)
+        manifest = os.path.join(self.library, "m.diorama", "machine.json")
+        with open(manifest, encoding="utf-8") as file:
+            good = json.load(file)
+        cases = [
+            (json.dumps(good)[:-20], "machine.json:1:"),
+            (json.dumps({**good, "memory": 3 << 20}), "machine.json: memory: 3 MiB is less than "
+             "the minimum of 64 MiB"),
+            (json.dumps({**good, "version": 2}), "newer than this Diorama"),
+            (json.dumps({**good, "kernel": "../../../etc/passwd"}), "machine.json: kernel: "),
+        ]
+        for text, part in cases:
+            with self.subTest(part=part):
+                with open(manifest, "w", encoding="utf-8") as file:
+                    file.write(text)
+                self.assertIn("broken", self.cli("list").stdout)
+                self.assertIn(part, self.cli("start", "m", "--headless", code=ERROR).stderr)
+                self.assertIn(part, self.cli("show", "m").stdout)
+                # What cannot be read is not rewritten.
+                with open(manifest, encoding="utf-8") as file:
+                    self.assertEqual(text, file.read())
+        os.unlink(manifest)
+        self.assertIn("machine.json", self.cli("start", "m", "--headless", code=ERROR).stderr)
+        self.cli("delete", "m")
+        self.assertEqual([], self.left())
+
+    def test_unwritable_stdout(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            subprocess.run([PROGRAM, "run", "--kernel", self.kernel, "--headless", "--append",
+                            "dummy:off-after=50"], env=self.environment, stdout=full,
+                           stdin=subprocess.DEVNULL, timeout=20, check=True)
+
+    def test_images(self):
+        folder = self.path("images/debian")
+        os.makedirs(folder)
+        shutil.copy(self.kernel, os.path.join(folder, "linux"))
+        with open(os.path.join(folder, "image.json"), "w", encoding="utf-8") as file:
+            json.dump({"title": "Debian 13 installer", "arch": "riscv64", "kernel": "linux",
+                       "append": "quiet", "memory": "2G", "disk-size": 1 << 33}, file)
+        for name, text in (("bad", "{"), ("escape", json.dumps(
+                {"title": "Escape", "arch": "riscv64", "kernel": "../../linux"}))):
+            os.makedirs(self.path(f"images/{name}"))
+            with open(self.path(f"images/{name}/image.json"), "w", encoding="utf-8") as file:
+                file.write(text)
+        images = [i for i in json.loads(self.cli("images", "--json").stdout)
+                  if i.get("kernel", "").startswith(self.folder)]
+        self.assertEqual(1, len(images))
+        self.assertEqual((2 << 30, 1 << 33, "quiet"),
+                         tuple(images[0][k] for k in ("memory", "disk-size", "append")))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
