@@ -597,11 +597,12 @@ prepared_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   DioMachineItem *self = DIO_MACHINE_ITEM (object);
   Prepare *prepare = g_task_get_task_data (G_TASK (result));
   GError *error = NULL;
+  /* Taken over in any case: the task may live on in its thread for a moment. */
+  self->lock = g_steal_pointer (&prepare->lock);
   if (!g_task_propagate_boolean (G_TASK (result), &error)) {
     begin_close (self, error);
     return;
   }
-  self->lock = g_steal_pointer (&prepare->lock);
   if (g_strcmp0 (prepare->id, self->id) != 0) {
     error = g_error_new (DIO_ERROR, DIO_ERROR_CONFIG, "%s: id: %s", DIO_MANIFEST_FILE,
                          _ ("it was changed meanwhile; open the library again"));
