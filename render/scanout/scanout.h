@@ -31,8 +31,8 @@ typedef struct {
   uint64_t serial; /* grows when the image changes */
 } DioScanoutCursor;
 
-/* @notify: called on the publishing thread when there is something new (a frame or a cursor) and the
- * presenter had taken everything before (coalesced); may be NULL and may be set later, when the
+/* @notify: called on the publishing thread when there is something new (a frame or a cursor) and
+ * the presenter had taken everything before (coalesced); may be NULL and may be set later, when the
  * presenter should look once by itself. After the call returns, the old one is not running. */
 DioScanout *dio_scanout_new (void);
 void dio_scanout_free (DioScanout *scanout);

@@ -7,9 +7,10 @@
  * through enter() below.
  *
  * What keeps decoded instructions right: before the first byte of a page is decoded the page is
- * marked DIO_PAGE_CODE and its write generation is read; a noted write bumps the generation. fence.i
- * empties the jump table, so that each page is compared with its generation before it is entered
- * again, and is decoded anew if it has changed. Without a fence.i a guest has no claim to new code.
+ * marked DIO_PAGE_CODE and its write generation is read; a noted write bumps the generation.
+ * fence.i empties the jump table, so that each page is compared with its generation before it is
+ * entered again, and is decoded anew if it has changed. Without a fence.i a guest has no claim to
+ * new code.
  *
  * Memory is bounded: slots live in one reservation of max_pages pages, filled in order and then
  * recycled by a clock. */

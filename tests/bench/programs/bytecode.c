@@ -3,7 +3,7 @@
 #include "bench.h"
 
 const char bench_name[] = "bytecode";
-const unsigned bench_rounds = 20;
+const unsigned bench_rounds = 60;
 
 enum { PUSH, LOAD, STORE, GET, PUT, ADD, MUL, LESS, JUMP, JZ, INC, HALT };
 

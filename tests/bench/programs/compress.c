@@ -3,7 +3,7 @@
 #include "bench.h"
 
 const char bench_name[] = "compress";
-const unsigned bench_rounds = 20;
+const unsigned bench_rounds = 40;
 
 #define SIZE 65536
 #define HASHES 4096

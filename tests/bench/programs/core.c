@@ -4,7 +4,7 @@
 #include "bench.h"
 
 const char bench_name[] = "core";
-const unsigned bench_rounds = 600;
+const unsigned bench_rounds = 6000;
 
 typedef struct Node {
   struct Node *next;

@@ -3,7 +3,7 @@
 #include "bench.h"
 
 const char bench_name[] = "lu";
-const unsigned bench_rounds = 12;
+const unsigned bench_rounds = 60;
 
 #define N 96
 

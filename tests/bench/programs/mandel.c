@@ -3,7 +3,7 @@
 #include "bench.h"
 
 const char bench_name[] = "mandel";
-const unsigned bench_rounds = 3;
+const unsigned bench_rounds = 15;
 
 uint64_t
 bench_run (unsigned rounds)

@@ -3,7 +3,7 @@
 #include "bench.h"
 
 const char bench_name[] = "nbody";
-const unsigned bench_rounds = 20000;
+const unsigned bench_rounds = 100000;
 
 typedef struct {
   double x[3], v[3], mass;

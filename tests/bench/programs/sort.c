@@ -4,7 +4,7 @@
 #include "bench.h"
 
 const char bench_name[] = "sort";
-const unsigned bench_rounds = 25;
+const unsigned bench_rounds = 60;
 
 #define COUNT 20000
 
