@@ -747,7 +747,7 @@ dio_fp_soft_f64_to_i32_mod (uint8_t *flags, uint64_t raw)
     return 0;
   if (a.exponent <= 63)
     whole = a.significand >> (63 - a.exponent);
-  else if (a.exponent < 128)
+  else if (a.exponent < 63 + 64)
     whole = a.significand << (a.exponent - 63);
   return (int32_t) (a.sign ? -whole : whole);
 }

@@ -523,6 +523,9 @@ generate_word (uint64_t *random, Layout *layout, DiffTest *tests)
       continue;
     break;
   }
+  /* qemu 7.2 does whole-register vector loads and stores although V is off. */
+  if (length == 4 && (raw & 0x5f) == 0x07 && (raw >> 12 & 7) != 2 && (raw >> 12 & 7) != 3)
+    test->judge = DIFF_BY_MODEL;
   do {
     test->state.base = 1 + below (random, 31);
   } while (insn.leaf != DIO_RV_LEAF_ILLEGAL

@@ -254,6 +254,17 @@ run_ctzw (Model *m)
   return true;
 }
 
+/* LOAD-FP and STORE-FP of widths other than words and double words belong to V, Q and Zfh, which we
+ * do not have. */
+static bool
+run_vector_memory (Model *m)
+{
+  if ((m->raw & 0x5f) != 0x07 || m->funct3 == 2 || m->funct3 == 3)
+    return false;
+  trap (m, CAUSE_ILLEGAL, m->raw);
+  return true;
+}
+
 /* Zicond. */
 static bool
 run_zicond (Model *m)
@@ -330,6 +341,6 @@ diff_model_run (const DiffTest *test, DiffOutcome *outcome)
     trap (&m, CAUSE_ECALL_U, 0);
     return true;
   }
-  return run_zfa (&m) || run_ctzw (&m) || run_zicond (&m) || run_cache_block (&m)
-         || run_atomic (&m);
+  return run_zfa (&m) || run_ctzw (&m) || run_zicond (&m) || run_cache_block (&m) || run_atomic (&m)
+         || run_vector_memory (&m);
 }

@@ -657,6 +657,7 @@ test_modular (void)
     { -4294967301.5, -5, DIO_FP_NV },
     { 0x1.0000000000001p83, INT32_MIN, DIO_FP_NV }, /* 2^83 + 2^31 */
     { 0x1.0000000000001p84, 0, DIO_FP_NV },
+    { 0x1.a0ccdd340ce03p127, 0, DIO_FP_NV },
     { -0x1.8p1000, 0, DIO_FP_NV },
     { __builtin_inf (), 0, DIO_FP_NV },
     { __builtin_nan (""), 0, DIO_FP_NV },
