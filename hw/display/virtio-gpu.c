@@ -173,6 +173,9 @@ typedef struct {
   uint32_t resource_id;
   DioRect rect;
   bool stale; /* another resource was put here, and nothing flushed since */
+  /* What the driver switched off last, while it exists. */
+  uint32_t last_resource_id;
+  DioRect last_rect;
   uint32_t shown_width, shown_height, shown_format; /* as last sent to the display */
   struct {
     bool visible;
@@ -387,6 +390,15 @@ read_backing (DioVirtioGpu *gpu, const Resource *resource, uint64_t offset, uint
 
 /* ---- Scan-outs ---- */
 
+/* True when @rect of @resource can be shown. */
+static bool
+is_showable (const Resource *resource, const DioRect *rect)
+{
+  return dio_rect_is_within (rect, resource->width, resource->height) && rect->width > 0
+         && rect->height > 0 && rect->width <= DIO_DISPLAY_MAX_SIZE
+         && rect->height <= DIO_DISPLAY_MAX_SIZE;
+}
+
 static void
 scanout_off (DioVirtioGpu *gpu, uint32_t index)
 {
@@ -447,9 +459,12 @@ cursor_show (DioVirtioGpu *gpu, uint32_t index)
 static void
 unref_resource (DioVirtioGpu *gpu, Resource *resource)
 {
-  for (uint32_t i = 0; i < gpu->outputs; i++)
+  for (uint32_t i = 0; i < gpu->outputs; i++) {
     if (gpu->scanouts[i].resource_id == resource->id)
       scanout_off (gpu, i);
+    if (gpu->scanouts[i].last_resource_id == resource->id)
+      gpu->scanouts[i].last_resource_id = 0;
+  }
   detach_backing (gpu, resource);
   gpu->memory -= RESOURCE_COST + pixel_bytes (resource);
   g_hash_table_remove (gpu->resources, GUINT_TO_POINTER (resource->id));
@@ -516,6 +531,30 @@ resource_unref (DioVirtioGpu *gpu, const ResourceRef *command)
   return RESP_OK_NODATA;
 }
 
+/* Linux sets a mode by switching off with an empty rectangle, then naming no resource but the size
+ * of the mode, and it shows its picture only when the next change of it comes, which may be never.
+ * So when the mode is that of the picture before, the picture stays. */
+static uint32_t
+switch_off (DioVirtioGpu *gpu, uint32_t index, const DioRect *mode)
+{
+  Scanout *scanout = &gpu->scanouts[index];
+  const Resource *last;
+
+  if (scanout->resource_id) {
+    scanout->last_resource_id = scanout->resource_id;
+    scanout->last_rect = scanout->rect;
+  }
+  scanout_off (gpu, index);
+  last = find_resource (gpu, scanout->last_resource_id);
+  if (last && mode->width == scanout->last_rect.width
+      && mode->height == scanout->last_rect.height) {
+    scanout->resource_id = last->id;
+    scanout->rect = scanout->last_rect;
+    scanout_update_all (gpu, index, last);
+  }
+  return RESP_OK_NODATA;
+}
+
 static uint32_t
 set_scanout (DioVirtioGpu *gpu, const SetScanout *command)
 {
@@ -527,16 +566,12 @@ set_scanout (DioVirtioGpu *gpu, const SetScanout *command)
 
   if (index >= gpu->outputs)
     return RESP_ERR_INVALID_SCANOUT_ID;
-  if (id == 0) {
-    scanout_off (gpu, index);
-    return RESP_OK_NODATA;
-  }
+  if (id == 0)
+    return switch_off (gpu, index, &rect);
   resource = find_resource (gpu, id);
   if (!resource)
     return RESP_ERR_INVALID_RESOURCE_ID;
-  if (!dio_rect_is_within (&rect, resource->width, resource->height) || rect.width == 0
-      || rect.height == 0 || rect.width > DIO_DISPLAY_MAX_SIZE
-      || rect.height > DIO_DISPLAY_MAX_SIZE)
+  if (!is_showable (resource, &rect))
     return RESP_ERR_INVALID_PARAMETER;
 
   scanout = &gpu->scanouts[index];
@@ -908,6 +943,8 @@ forget_guest (DioVirtioGpu *gpu)
     scanout_off (gpu, i);
     memset (&scanout->cursor, 0, sizeof scanout->cursor);
     memset (&scanout->rect, 0, sizeof scanout->rect);
+    memset (&scanout->last_rect, 0, sizeof scanout->last_rect);
+    scanout->last_resource_id = 0;
     cursor_show (gpu, i);
   }
   g_hash_table_remove_all (gpu->resources);
@@ -1010,6 +1047,15 @@ visit_resources (DioVirtioGpu *gpu, DioVisitor *visitor)
 }
 
 static void
+visit_rect (DioVisitor *visitor, DioRect *rect)
+{
+  dio_visit_u32 (visitor, "x", &rect->x);
+  dio_visit_u32 (visitor, "y", &rect->y);
+  dio_visit_u32 (visitor, "rect-width", &rect->width);
+  dio_visit_u32 (visitor, "rect-height", &rect->height);
+}
+
+static void
 visit_scanout (DioVirtioGpu *gpu, Scanout *scanout, DioVisitor *visitor)
 {
   dio_visit_u32 (visitor, "width", &scanout->width);
@@ -1017,10 +1063,9 @@ visit_scanout (DioVirtioGpu *gpu, Scanout *scanout, DioVisitor *visitor)
   dio_visit_u32 (visitor, "width-mm", &scanout->width_mm);
   dio_visit_u32 (visitor, "height-mm", &scanout->height_mm);
   dio_visit_u32 (visitor, "resource", &scanout->resource_id);
-  dio_visit_u32 (visitor, "x", &scanout->rect.x);
-  dio_visit_u32 (visitor, "y", &scanout->rect.y);
-  dio_visit_u32 (visitor, "rect-width", &scanout->rect.width);
-  dio_visit_u32 (visitor, "rect-height", &scanout->rect.height);
+  visit_rect (visitor, &scanout->rect);
+  dio_visit_u32 (visitor, "last-resource", &scanout->last_resource_id);
+  visit_rect (visitor, &scanout->last_rect);
   dio_visit_bool (visitor, "cursor", &scanout->cursor.visible);
   dio_visit_u32 (visitor, "hot-x", &scanout->cursor.hot_x);
   dio_visit_u32 (visitor, "hot-y", &scanout->cursor.hot_y);
@@ -1035,15 +1080,13 @@ scanout_loaded (DioVirtioGpu *gpu, uint32_t index, DioVisitor *visitor)
 {
   Scanout *scanout = &gpu->scanouts[index];
   Resource *resource = find_resource (gpu, scanout->resource_id);
-  const DioRect *rect = &scanout->rect;
+  Resource *last = find_resource (gpu, scanout->last_resource_id);
 
   if (scanout->width > DIO_DISPLAY_MAX_SIZE || scanout->height > DIO_DISPLAY_MAX_SIZE
       || scanout->cursor.hot_x >= CURSOR_SIDE || scanout->cursor.hot_y >= CURSOR_SIDE
-      || (scanout->resource_id && !resource)
-      || (resource
-          && (!dio_rect_is_within (rect, resource->width, resource->height) || rect->width == 0
-              || rect->height == 0 || rect->width > DIO_DISPLAY_MAX_SIZE
-              || rect->height > DIO_DISPLAY_MAX_SIZE))) {
+      || !scanout->resource_id != !resource || !scanout->last_resource_id != !last
+      || (resource && !is_showable (resource, &scanout->rect))
+      || (last && !is_showable (last, &scanout->last_rect))) {
     *scanout = (Scanout){ .width = index == 0 ? (uint32_t) gpu->width : 0,
                           .height = index == 0 ? (uint32_t) gpu->height : 0 };
     dio_visitor_fail (visitor, "output %u has an impossible picture", index);

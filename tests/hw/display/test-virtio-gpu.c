@@ -359,6 +359,19 @@ test_scanouts (Fixture *f, gconstpointer data)
 
   g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 0, 0, 0, 0), ==, OK);
   g_assert_true (f->fake.off);
+  /* What Linux does to set a mode: the same mode keeps its picture, another one waits. */
+  g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 49, 60, 0, 0), ==, OK);
+  g_assert_true (f->fake.off);
+  g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 50, 60, 0, 0), ==, OK);
+  g_assert_false (f->fake.off);
+  g_assert_cmpuint (f->fake.width, ==, 50);
+  g_assert_cmphex (command (f, FLUSH, 100, 20, 1, 1, 2, 0), ==, OK);
+  g_assert_cmpuint (f->fake.damage.width, ==, 1);
+  g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 0, 0, 0, 0), ==, OK);
+  g_assert_cmphex (command (f, UNREF, 2, 0), ==, OK);
+  g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 50, 60, 0, 0), ==, OK);
+  g_assert_true (f->fake.off);
+  g_assert_cmphex (command (f, CREATE_2D, 2, 2, 200, 100), ==, OK);
   /* Unreferencing what is shown turns it off too. */
   g_assert_cmphex (command (f, SET_SCANOUT, 0, 0, 200, 100, 0, 1), ==, OK);
   g_assert_false (f->fake.off);
