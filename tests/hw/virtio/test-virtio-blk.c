@@ -108,16 +108,20 @@ fake_free (DioBlock *block)
 
 static const DioBlockOps fake_ops = { .submit = fake_submit, .free = fake_free };
 
-/* Lets what is held go, newest first. */
+/* Lets what is held go, newest first. The last completion may free the disk. */
 static void
 release (FakeDisk *disk)
 {
+  g_autoptr (GPtrArray) held = NULL;
+  DioLoop *loop = disk->loop;
+
   pthread_mutex_lock (&disk->lock);
   disk->hold = false;
-  for (guint i = disk->held->len; i > 0; i--)
-    dio_loop_post (disk->loop, complete_cb, disk->held->pdata[i - 1]);
-  g_ptr_array_set_size (disk->held, 0);
+  held = g_steal_pointer (&disk->held);
+  disk->held = g_ptr_array_new ();
   pthread_mutex_unlock (&disk->lock);
+  for (guint i = held->len; i > 0; i--)
+    dio_loop_post (loop, complete_cb, held->pdata[i - 1]);
 }
 
 static guint
