@@ -120,6 +120,7 @@ bool dio_rv_interrupt_pending (DioRiscv64 *hart);
 
 DioRvExc dio_rv_mret (DioRiscv64 *hart); /* set pc and privilege */
 DioRvExc dio_rv_sret (DioRiscv64 *hart);
+DioRvExc dio_rv_pause (DioRiscv64 *hart);
 DioRvExc dio_rv_wfi (DioRiscv64 *hart); /* NONE: the engine leaves run() with DIO_EXIT_HALT */
 /* sfence.vma and sinval.vma. */
 DioRvExc dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * riscv64 traps and interrupts, return from them, and waiting for them. */
+#include <sched.h>
+
 #include "core/guest/riscv64/riscv64-priv.h"
 #include "core/vm/vm-machine.h"
 
@@ -204,5 +206,14 @@ dio_rv_wfi (DioRiscv64 *hart)
 {
   if (hart->priv == DIO_RV_U || (hart->priv == DIO_RV_S && (hart->mstatus & RV_MSTATUS_TW)))
     return DIO_RV_EXC_ILLEGAL;
+  return DIO_RV_EXC_NONE;
+}
+
+/* A hart that spins waits for another one, whose thread may be waiting for this one's processor. */
+DioRvExc
+dio_rv_pause (DioRiscv64 *hart)
+{
+  if (hart->cpu.machine->n_cpus > 1)
+    sched_yield ();
   return DIO_RV_EXC_NONE;
 }

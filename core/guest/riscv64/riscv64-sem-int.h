@@ -264,7 +264,7 @@ SEM (fence)
   NEXT;
 }
 
-/* pause, prefetches and other hints. */
+/* Prefetches and other hints. */
 SEM (nop)
 {
   NEXT;

@@ -41,6 +41,13 @@ SEM (fence_i)
   NEXT_CHANGED (true);
 }
 
+/* The guest spins. */
+SEM (pause)
+{
+  SYSTEM0 (pause);
+  NEXT;
+}
+
 SEM (cbo_inval)
 {
   CACHE_BLOCK (0, GET_X (o->rs1));

@@ -16,6 +16,13 @@ amo_add (volatile uint64_t *at, uint64_t value)
   __asm__ volatile("amoadd.d x0, %1, (%0)" ::"r"(at), "r"(value) : "memory");
 }
 
+/* Lets another hart have the host's processor. */
+static void
+pause (void)
+{
+  __asm__ volatile(".word 0x0100000f" ::: "memory");
+}
+
 static void
 fence (void)
 {
@@ -39,7 +46,7 @@ everywhere (void (*function) (unsigned hart))
     start_hart (i, function);
   function (0);
   while (done != n_harts)
-    ;
+    pause ();
   fence ();
 }
 
@@ -67,7 +74,7 @@ barrier (void)
     generation = mine + 1;
   } else {
     while (generation == mine)
-      ;
+      pause ();
   }
   fence ();
 }
@@ -118,11 +125,11 @@ pass_messages (unsigned hart)
       __asm__ volatile("fence w, w" ::: "memory");
       flag = i;
       while (flag != 0)
-        ;
+        pause ();
       fence ();
     } else {
       while (flag != i)
-        ;
+        pause ();
       __asm__ volatile("fence r, r" ::: "memory");
       CHECK_EQ (message, i * 3);
       fence ();
@@ -194,7 +201,7 @@ exchange_ipis (unsigned hart)
         uint64_t before = pings[other];
         *clint_msip (other) = 1;
         while (pings[other] == before)
-          ;
+          pause ();
       }
     } else {
       while (pings[hart] <= base + i) {
@@ -309,7 +316,7 @@ main (void)
     start_hart (i, report);
   uint64_t until = csr_read (time) + 500000;
   while (csr_read (time) < until)
-    ;
+    pause ();
   n_harts = 1 + done;
   puts_ ("harts: ");
   put_hex (n_harts);
