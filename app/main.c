@@ -12,7 +12,9 @@ int
 main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, DIO_LOCALE_DIR);
+  /* From a build folder the translations are in its po/. */
+  const char *locale_dir = g_getenv ("DIORAMA_LOCALE_DIR");
+  bindtextdomain (GETTEXT_PACKAGE, locale_dir ? locale_dir : DIO_LOCALE_DIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   DioPool *pool = dio_pool_new (0);

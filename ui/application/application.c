@@ -174,6 +174,8 @@ force_off (DioMachineItem *item)
 static void
 quit_response_cb (AdwMessageDialog *dialog, const char *response, DioApplication *self)
 {
+  /* GTK 4.8 lets the dialog, which goes later, reach for a parent that is gone. */
+  gtk_window_set_transient_for (GTK_WINDOW (dialog), NULL);
   if (g_str_equal (response, "background")) {
     GtkWindow *library = find_window (self, DIO_TYPE_LIBRARY_WINDOW);
     if (library)

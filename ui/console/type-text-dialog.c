@@ -73,6 +73,7 @@ dio_type_text_dialog_class_init (DioTypeTextDialogClass *klass)
   G_OBJECT_CLASS (klass)->dispose = dio_type_text_dialog_dispose;
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/type-text-dialog.ui");
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_DIALOG);
   gtk_widget_class_bind_template_child (widget_class, DioTypeTextDialog, text_view);
   gtk_widget_class_bind_template_child (widget_class, DioTypeTextDialog, error_label);
   gtk_widget_class_bind_template_child (widget_class, DioTypeTextDialog, type_button);

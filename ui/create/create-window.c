@@ -15,6 +15,7 @@
 #include "app/model/model-image.h"
 #include "core/vm/vm-board.h"
 #include "ui/widgets/dialogs.h"
+#include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
 
 #define MIB (UINT64_C (1) << 20)
@@ -284,10 +285,12 @@ show_review (DioCreateWindow *self, const char *title, DioArch arch, guint64 mem
 
   gtk_widget_set_visible (GTK_WIDGET (self->cancel_button), FALSE);
   gtk_widget_set_visible (GTK_WIDGET (self->back_button), TRUE);
-  gtk_stack_set_visible_child_name (self->stack, "review");
+  dio_showing_stack (self->stack, "review");
   check (self);
   gtk_window_set_default_widget (GTK_WINDOW (self), GTK_WIDGET (self->start_button));
   gtk_widget_grab_focus (GTK_WIDGET (self->start_button));
+  /* The focus passed through the name and selected it. */
+  gtk_editable_select_region (GTK_EDITABLE (self->name_row), 0, 0);
 }
 
 /* Sources */
@@ -307,7 +310,7 @@ back_cb (DioCreateWindow *self)
 {
   gtk_widget_set_visible (GTK_WIDGET (self->cancel_button), TRUE);
   gtk_widget_set_visible (GTK_WIDGET (self->back_button), FALSE);
-  gtk_stack_set_visible_child_name (self->stack, "source");
+  dio_showing_stack (self->stack, "source");
   gtk_widget_grab_focus (GTK_WIDGET (self->file_row));
 }
 
@@ -358,7 +361,7 @@ choose_kernel_source_cb (DioCreateWindow *self)
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->arch_row), NULL);
 }
 
-static void
+static GtkWidget *
 add_image_row (DioCreateWindow *self, DioImage *image)
 {
   GtkWidget *row = adw_action_row_new ();
@@ -376,6 +379,7 @@ add_image_row (DioCreateWindow *self, DioImage *image)
   g_object_set_data_full (G_OBJECT (row), "image", g_object_ref (image), g_object_unref);
   g_signal_connect (row, "activated", G_CALLBACK (image_activated_cb), self);
   adw_preferences_group_add (self->images_group, row);
+  return row;
 }
 
 static void
@@ -394,8 +398,12 @@ scanned_cb (GObject *object, GAsyncResult *result, gpointer data)
     return; /* closed meanwhile */
   gtk_spinner_set_spinning (self->scan_spinner, FALSE);
   gtk_widget_set_visible (GTK_WIDGET (self->scan_spinner), FALSE);
-  for (guint i = 0; i < images->len; i++)
-    add_image_row (self, g_ptr_array_index (images, i));
+  gboolean untouched = gtk_widget_has_focus (GTK_WIDGET (self->file_row));
+  for (guint i = 0; i < images->len; i++) {
+    GtkWidget *row = add_image_row (self, g_ptr_array_index (images, i));
+    if (i == 0 && untouched)
+      gtk_widget_grab_focus (row);
+  }
   gtk_widget_set_visible (GTK_WIDGET (self->nothing_row), images->len == 0);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->nothing_row),
                                  _ ("No systems found in Downloads or among the fetched ones"));
@@ -689,6 +697,7 @@ dio_create_window_class_init (DioCreateWindowClass *klass)
 
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/create-window.ui");
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_DIALOG);
   BIND (window_title);
   BIND (cancel_button);
   BIND (back_button);
@@ -755,6 +764,7 @@ dio_create_window_init (DioCreateWindow *self)
   self->cancellable = g_cancellable_new ();
   self->archs = g_array_new (FALSE, FALSE, sizeof (DioArch));
   gtk_widget_init_template (GTK_WIDGET (self));
+  dio_showing_stack (self->stack, "source");
 
   const Field fields[N_FIELDS] = {
     { "name", GTK_WIDGET (self->name_row), self->name_error_row, self->name_error_label },
@@ -783,6 +793,7 @@ dio_create_window_new (GtkWindow *parent, DioLibrary *library, const DioMachineH
   self->library = g_object_ref (library);
   self->host = host;
   g_task_run_in_thread (scan, scan_thread);
+  gtk_window_set_focus (GTK_WINDOW (self), GTK_WIDGET (self->file_row));
   if (path)
     probe (self, path);
   return GTK_WIDGET (self);

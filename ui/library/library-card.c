@@ -7,6 +7,7 @@
 #include <glib/gi18n.h>
 
 #include "ui/widgets/machine-actions.h"
+#include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
 
 struct _DioLibraryCard {
@@ -41,7 +42,7 @@ update_thumbnail (DioLibraryCard *self)
   g_autoptr (GdkTexture) texture = pixels ? dio_words_texture (pixels, width, height) : NULL;
 
   gtk_picture_set_paintable (self->picture, GDK_PAINTABLE (texture));
-  gtk_stack_set_visible_child_name (self->picture_stack, texture ? "picture" : "none");
+  dio_showing_stack (self->picture_stack, texture ? "picture" : "none");
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "ui/library/library-card.h"
 #include "ui/widgets/dialogs.h"
+#include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
 
 struct _DioLibraryWindow {
@@ -28,7 +29,6 @@ struct _DioLibraryWindow {
   GtkSearchBar *search_bar;
   GtkSearchEntry *search_entry;
   GtkToggleButton *search_button;
-  GtkButton *new_button;
   GtkStack *stack;
   GtkFlowBox *flow_box;
 };
@@ -77,7 +77,7 @@ update_page (DioLibraryWindow *self)
     page = "empty";
   else if (g_list_model_get_n_items (G_LIST_MODEL (self->sorted)) == 0)
     page = "nothing-found";
-  gtk_stack_set_visible_child_name (self->stack, page);
+  dio_showing_stack (self->stack, page);
   gtk_widget_set_sensitive (GTK_WIDGET (self->search_button), !g_str_equal (page, "empty"));
 }
 
@@ -352,7 +352,6 @@ dio_library_window_class_init (DioLibraryWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, search_bar);
   gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, search_entry);
   gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, search_button);
-  gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, new_button);
   gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, DioLibraryWindow, flow_box);
   gtk_widget_class_bind_template_callback (widget_class, search_changed_cb);
@@ -369,6 +368,7 @@ dio_library_window_init (DioLibraryWindow *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   self->watched = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
 
+  gtk_search_bar_connect_entry (self->search_bar, GTK_EDITABLE (self->search_entry));
   /* Before the flow box, which would take Space for itself. */
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
   g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
@@ -376,9 +376,6 @@ dio_library_window_init (DioLibraryWindow *self)
 
   g_signal_connect (drop, "drop", G_CALLBACK (drop_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
-
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->new_button), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ ("New Machine"), -1);
 }
 
 GtkWidget *

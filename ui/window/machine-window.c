@@ -12,6 +12,7 @@
 
 #include "ui/widgets/dialogs.h"
 #include "ui/widgets/machine-actions.h"
+#include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
 
 #define PILL_SECONDS 4
@@ -33,7 +34,7 @@ hide_pill_cb (gpointer data)
   DioMachineWindow *self = DIO_MACHINE_WINDOW (data);
 
   self->pill_timeout = 0;
-  gtk_revealer_set_reveal_child (self->pill_revealer, FALSE);
+  dio_showing_reveal (self->pill_revealer, FALSE);
   return G_SOURCE_REMOVE;
 }
 
@@ -41,7 +42,7 @@ void
 dio_machine_window_show_pill (DioMachineWindow *self, const char *text)
 {
   gtk_label_set_label (self->pill_label, text);
-  gtk_revealer_set_reveal_child (self->pill_revealer, TRUE);
+  dio_showing_reveal (self->pill_revealer, TRUE);
   g_clear_handle_id (&self->pill_timeout, g_source_remove);
   self->pill_timeout = g_timeout_add_seconds (PILL_SECONDS, hide_pill_cb, self);
 }
@@ -78,8 +79,9 @@ update_error (DioMachineWindow *self)
     g_clear_pointer (&self->dismissed_error, g_free);
   if (error)
     gtk_label_set_label (self->error_label, error);
-  gtk_info_bar_set_revealed (self->error_bar, error && g_strcmp0 (error, self->dismissed_error) != 0
-                                                  && !dio_machine_item_is_active (self->item));
+  gtk_widget_set_visible (GTK_WIDGET (self->error_bar),
+                          error && g_strcmp0 (error, self->dismissed_error) != 0
+                              && !dio_machine_item_is_active (self->item));
 }
 
 static void
@@ -147,8 +149,8 @@ update_state (DioMachineWindow *self)
   update_toggle (self->bar_toggle_button, state);
   gtk_widget_set_sensitive (GTK_WIDGET (self->keyboard_button), shown);
   adw_window_title_set_subtitle (self->window_title, dio_words_state (state));
-  gtk_revealer_set_reveal_child (self->paused_revealer, state == DIO_ITEM_PAUSED);
-  gtk_stack_set_visible_child_name (self->stack, shown ? "console" : "off");
+  dio_showing_reveal (self->paused_revealer, state == DIO_ITEM_PAUSED);
+  dio_showing_stack (self->stack, shown ? "console" : "off");
   if (shown && !was_shown)
     gtk_widget_grab_focus (GTK_WIDGET (self->console));
   if (!shown && was_shown) {
@@ -184,7 +186,7 @@ static void
 show_bar (DioMachineWindow *self, gboolean shown)
 {
   g_clear_handle_id (&self->bar_timeout, g_source_remove);
-  gtk_revealer_set_reveal_child (self->bar_revealer, shown && self->fullscreen);
+  dio_showing_reveal (self->bar_revealer, shown && self->fullscreen);
 }
 
 static void
@@ -246,7 +248,6 @@ fullscreened_cb (DioMachineWindow *self)
 {
   self->fullscreen = gtk_window_is_fullscreen (GTK_WINDOW (self));
   gtk_widget_set_visible (GTK_WIDGET (self->header_bar), !self->fullscreen);
-  gtk_widget_set_visible (GTK_WIDGET (self->bar_revealer), self->fullscreen);
   show_bar (self, FALSE);
   if (self->fullscreen) {
     gboolean f11;
@@ -278,6 +279,8 @@ close_response_cb (AdwMessageDialog *dialog, const char *response, DioMachineWin
   if (g_str_equal (response, "off"))
     dio_machine_item_force_off_async (self->item, NULL, NULL, NULL);
   self->close_confirmed = TRUE;
+  /* GTK 4.8 lets the dialog, which goes later, reach for a parent that is gone. */
+  gtk_window_set_transient_for (GTK_WINDOW (dialog), NULL);
   gtk_window_close (GTK_WINDOW (self));
 }
 

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Goes the whole way in the real application, in front of the dummy engine: empty library, wizard,
+console, keys, menus, fullscreen, the question at closing, library, rename, delete and undo.
+Usage: test-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
+
+import json
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from ui_driver import Application, Failure, enter_session, wait_until  # noqa: E402
+
+NAME = "Little machine"
+
+
+def check(condition, words):
+    if not condition:
+        raise Failure(words)
+
+
+def write_kernel(path):
+    """Enough of a riscv64 Linux Image for everything that looks at it."""
+    header = bytearray(0x2000)
+    struct.pack_into("<QQ", header, 8, 0x200000, len(header))
+    header[0x30:0x38] = b"RISCV\0\0\0"
+    header[0x38:0x3c] = b"RSC\x05"
+    path.write_bytes(header)
+
+
+def make_folder(append):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="diorama-ui-"))
+    image = folder / "images/little"
+    image.mkdir(parents=True)
+    write_kernel(image / "linux")
+    (image / "image.json").write_text(json.dumps({
+        "title": NAME, "arch": "riscv64", "kernel": "linux", "append": append,
+        "memory": "256M", "disk-size": "64M"}))
+    return folder
+
+
+def create_and_start(app):
+    app.press("push button", "New Machine")
+    app.find("list item", NAME)
+    app.key("Return")  # the first image found has the focus
+    app.press("push button", "Create and Start")
+    app.find("image", "Screen of " + NAME)
+    app.find("label", "Running")
+
+
+def differing(one, other, box):
+    x0, y0, x1, y1 = box
+    count = 0
+    for y in range(y0, y1):
+        start, end = (y * one.width + x0) * 3, (y * one.width + x1) * 3
+        if one.rgb[start:end] != other.rgb[start:end]:
+            count += sum(one.rgb[i:i + 3] != other.rgb[i:i + 3] for i in range(start, end, 3))
+    return count
+
+
+def settle(app, before, box, words):
+    """Waits until the picture inside @box differs from @before."""
+    return wait_until(words, lambda: differing(before, app.screen(), box) > 20 and app.screen())
+
+
+def dismiss_pill(app):
+    app.gone("label", "Keyboard captured")
+    time.sleep(0.4)
+
+
+def test_whole_way(program, shots):
+    folder = make_folder("dummy:still")
+    app = Application(program, shots, folder=folder)
+    try:
+        everything = (0, 0, 1400, 1000)
+        app.find("label", "No Machines Yet")
+        app.shot("01-empty-library")
+
+        # The wizard, by keyboard alone.
+        app.key("ctrl+n")
+        app.find("list item", NAME)
+        app.shot("02-wizard-source")
+        app.key("Return")
+        app.find("push button", "Create and Start")
+        app.shot("03-wizard-review")
+
+        # An impossible value is explained, and creating is not possible.
+        memory = app.find("spin button", "Memory")
+        memory.set_current_value(1)
+        app.find("label", "less than the minimum")
+        create = app.find("push button", "Create and Start")
+        check(not app.has_state(create, "SENSITIVE"), "a machine with 1 MiB can be created")
+        app.shot("04-wizard-bad-value")
+        memory.set_current_value(256)
+        app.gone("label", "less than the minimum")
+        app.press("push button", "Create and Start")
+
+        # The console has the keyboard at once.
+        app.find("image", "Screen of " + NAME)
+        app.find("label", "Running")
+        app.find("label", "Keyboard captured")
+        app.shot("05-console")
+        dismiss_pill(app)
+        before = app.screen()
+        app.key("b")
+        before = settle(app, before, everything, "a key in the guest")
+        app.key("ctrl+w")  # belongs to the guest
+        before = settle(app, before, everything, "Ctrl+W in the guest")
+        check(NAME in app.windows(), "Ctrl+W closed the window although the guest had the keyboard")
+        app.shot("06-keys")
+
+        # The chord lets go, and then shortcuts work.
+        app.chord()
+        button = app.find("push button|toggle button", "Keyboard Goes to the Machine")
+        wait_until("the keyboard button to have the focus",
+                   lambda: app.has_state(button, "FOCUSED"))
+        before = app.screen()
+        app.key("j")
+        time.sleep(0.5)
+        check(differing(before, app.screen(), everything) < 20,
+              "a key reached the guest after the chord")
+
+        # Back into the machine by keyboard, and fullscreen there and back.
+        app.key("Return")
+        app.find("label", "Keyboard captured")
+        app.key("F11")
+        app.find("label", "leave fullscreen")
+        app.gone("push button|toggle button", "Keyboard Goes")
+        app.shot("07-fullscreen")
+        app.chord()
+        app.find("push button", "Leave Fullscreen")
+        app.shot("08-fullscreen-bar")
+        app.press("push button", "Leave Fullscreen")
+        app.find("push button|toggle button", "Keyboard Goes")
+
+        # The menu, and typing a text.
+        app.chord()
+        app.key("F10")
+        app.find("menu item", "Type Text")
+        app.shot("09-menu")
+        app.press("menu item", "Type Text")
+        app.find("text", "Text to type")
+        app.type("naïve")
+        app.press("push button", "Type", exact=False)
+        app.find("label", "ï")
+        app.shot("10-type-text-bad-character")
+        app.key("Escape")
+        app.gone("text", "Text to type")
+
+        # Pause and resume.
+        app.chord()
+        app.press("push button", "Pause")
+        app.find("label", "Paused")
+        app.shot("11-paused")
+        app.press("push button", "Resume")
+        app.find("label", "Running")
+
+        # Closing asks; it may go on in the background.
+        app.chord()
+        app.key("ctrl+w")
+        app.find("label", "Is Running")
+        app.shot("12-close-question")
+        app.answer("Is Running", "Keep Running")
+        app.gone("frame", NAME)
+        app.find("table cell", NAME + ", RISC-V · running")
+        time.sleep(1.5)
+        app.shot("13-library-running")
+
+        # Opens again from the library with the Enter key; the screen is still there.
+        card = app.find("table cell", NAME)
+        app.key("Tab", "Tab", "Tab")
+        focus_card(app, card)
+        app.key("Return")
+        app.find("image", "Screen of " + NAME)
+        app.chord()
+
+        # Force off asks, then the library shows it off with its last picture.
+        app.key("F10")
+        app.press("menu item", "Force Off")
+        app.find("label", "Force “" + NAME + "” Off?")
+        app.shot("14-force-off-question")
+        app.answer("Off?", "Force Off")
+        app.find("push button", "Start")
+        app.find("label", "Off", exact=True)
+        app.shot("15-off")
+        app.key("ctrl+w")
+        app.gone("frame", NAME)
+        app.find("table cell", NAME + ", RISC-V · off")
+        app.shot("16-library-off")
+
+        # Rename.
+        focus_card(app, app.find("table cell", NAME))
+        app.key("F2")
+        app.find("label", "Rename Machine")
+        app.key("ctrl+a")
+        app.type("Renamed")
+        app.shot("17-rename")
+        app.key("Return")
+        app.find("table cell", "Renamed, RISC-V · off")
+
+        # Delete and undo.
+        focus_card(app, app.find("table cell", "Renamed"))
+        app.key("Delete")
+        app.find("label", "No Machines Yet")
+        app.find("label", "“Renamed” deleted")
+        app.shot("18-deleted")
+        app.press("push button", "Undo")
+        app.find("table cell", "Renamed, RISC-V · off")
+        app.shot("19-undone")
+
+        # Start from the library with Space, quit with a question.
+        focus_card(app, app.find("table cell", "Renamed"))
+        app.key("space")
+        app.find("table cell", "Renamed, RISC-V · running")
+        app.key("ctrl+q")
+        app.find("label", "1 Machine Is Running")
+        app.shot("20-quit-question")
+        app.answer("1 Machine Is Running", "Shut Down and Quit")
+        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        check(app.process.returncode == 0, f"ended with {app.process.returncode}")
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def focus_card(app, card):
+    """Puts the keyboard's focus on the card, with Tab as a person would."""
+    for _ in range(12):
+        if app.has_state(card, "FOCUSED"):
+            return
+        app.key("Tab")
+    raise Failure("Tab never reaches the card")
+
+
+def check_log(app):
+    lines = app.complaints()
+    check(not lines, "the application complained:\n" + "\n".join(lines))
+
+
+def test_looks(program, shots):
+    """Dark style, a narrow window, Chinese, and names as long as a person can make them."""
+    for name, environment, size in (
+            ("dark", {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"}, "1000x720"),
+            ("narrow", {}, "360x640"),
+            ("chinese", {"LANGUAGE": "zh_CN"}, "1000x720")):
+        folder = make_folder("dummy:still")
+        app = Application(program, shots, folder=folder, environment=environment, size=size)
+        try:
+            time.sleep(1)
+            app.shot(f"look-{name}-1-empty")
+            app.key("ctrl+n")
+            app.find("list item", NAME)
+            app.shot(f"look-{name}-2-source")
+            app.key("Return")
+            time.sleep(0.7)
+            app.shot(f"look-{name}-3-review")
+            app.key("Return")
+            app.find("image", NAME)
+            app.shot(f"look-{name}-4-console")
+            app.chord()
+            app.key("F10")
+            time.sleep(0.5)
+            app.shot(f"look-{name}-5-menu")
+            app.key("Escape")
+            app.key("ctrl+w")
+            time.sleep(0.5)
+            app.shot(f"look-{name}-6-close")
+            app.key("Return")
+            time.sleep(1.5)
+            app.shot(f"look-{name}-7-library")
+            app.key("ctrl+comma")
+            time.sleep(0.7)
+            app.shot(f"look-{name}-8-preferences")
+            app.key("Escape")
+            app.key("ctrl+question")
+            time.sleep(1)
+            app.shot(f"look-{name}-9-shortcuts")
+            check_log(app)
+        finally:
+            app.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_failures(program, shots):
+    """What goes wrong is told: in the wizard, at the start, while running, without a display."""
+    folder = make_folder("dummy:fail-start")
+    app = Application(program, shots, folder=folder)
+    try:
+        app.press("push button", "New Machine")
+        app.find("list item", NAME)
+        app.key("Return")
+        app.press("push button", "Create and Start")
+        app.find("label", "could not be started")
+        app.shot("fail-1-start")
+        app.key("Escape")
+        app.find("push button", "Start")
+        app.find("push button", "Dismiss")
+        app.shot("fail-2-bar")
+        app.press("push button", "Dismiss")
+        app.key("ctrl+w")
+        app.key("ctrl+q")
+        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    import os
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    result = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=20)
+    check(result.returncode == 1, f"without a display it ended with {result.returncode}")
+    check("no display" in result.stderr and "--headless" in result.stderr,
+          "without a display it said: " + result.stderr)
+
+
+TESTS = {"whole-way": test_whole_way, "looks": test_looks, "failures": test_failures}
+
+
+def main():
+    enter_session(sys.argv)
+    program, shots = sys.argv[1:3]
+    for name in sys.argv[3:] or TESTS:
+        started = time.monotonic()
+        TESTS[name](program, shots)
+        print(f"ok {name}, {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drives the real application as a person with a keyboard and a screen reader would: through
+accessibility (AT-SPI) and key events of the X server. Each application gets its own X server,
+window manager, session bus, library and configuration."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from screen import Screen  # noqa: E402
+
+TIMEOUT = float(os.environ.get("DIORAMA_UI_TIMEOUT", "20"))
+
+
+# What GTK 4.8 says of its own widgets (GtkShortcutsWindow).
+NOT_OURS = ("reported min width -",)
+
+
+class Failure(Exception):
+    """Something did not come in time."""
+
+
+def enter_session(script_arguments):
+    """Runs the script again under an own session bus, once."""
+    if os.environ.get("DIORAMA_UI_SESSION"):
+        return
+    environment = dict(os.environ, DIORAMA_UI_SESSION="1")
+    for name in ("WAYLAND_DISPLAY", "DISPLAY", "GTK_A11Y", "DBUS_SESSION_BUS_ADDRESS"):
+        environment.pop(name, None)
+    os.execvpe("dbus-run-session", ["dbus-run-session", "--", sys.executable, *script_arguments],
+               environment)
+
+
+def wait_until(what, condition, timeout=None):
+    """Waits for a true value of condition() and returns it."""
+    deadline = time.monotonic() + (timeout or TIMEOUT)
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"did not come in time: {what}")
+        time.sleep(0.05)
+
+
+class XServer:
+    """Xvfb with a window manager, without which there is no fullscreen and no focus to speak of."""
+
+    def __init__(self, size="1400x1000"):
+        read_end, write_end = os.pipe()
+        self.server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", size + "x24", "-nolisten",
+             "tcp"], pass_fds=[write_end], stderr=subprocess.DEVNULL)
+        os.close(write_end)
+        with os.fdopen(read_end) as numbers:
+            self.display = ":" + numbers.readline().strip()
+        os.environ["DISPLAY"] = self.display
+        self.manager = None
+        if shutil.which("openbox"):
+            self.manager = subprocess.Popen(["openbox", "--sm-disable"],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.3)
+
+    def close(self):
+        for process in (self.manager, self.server):
+            if process:
+                process.terminate()
+                process.wait()
+
+
+class Application:
+    """The application under test."""
+
+    def __init__(self, program, shots, arguments=(), environment=None, size="1400x1000",
+                 folder=None):
+        self.x = XServer(size)
+        import gi
+        gi.require_version("Atspi", "2.0")
+        from gi.repository import Atspi  # looks for the display at once
+        self.atspi = Atspi
+        self.shots = pathlib.Path(shots)
+        self.shots.mkdir(parents=True, exist_ok=True)
+        self.own_folder = folder is None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="diorama-ui-"))
+        (self.folder / "home").mkdir(exist_ok=True)
+        settings = {
+            "GDK_BACKEND": "x11", "HOME": str(self.folder / "home"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_RUNTIME_DIR": str(self.folder / "runtime"),
+            "DIORAMA_LIBRARY": str(self.folder / "machines"),
+            "DIORAMA_IMAGES": str(self.folder / "images"),
+            "LANGUAGE": "", "LC_ALL": "C.UTF-8", "G_ENABLE_DIAGNOSTIC": "0",
+        }
+        (self.folder / "runtime").mkdir(mode=0o700, exist_ok=True)
+        settings.update(environment or {})
+        self.log = open(self.folder / "log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen([program, *arguments], env=dict(os.environ, **settings),
+                                        stdout=self.log, stderr=subprocess.STDOUT)
+        self.root = wait_until("the application on the accessibility bus", self._find_application)
+
+    def _find_application(self):
+        if self.process.poll() is not None:
+            print((self.folder / "log").read_text(errors="replace"))
+            raise Failure(f"the application ended with {self.process.returncode}")
+        desktop = self.atspi.get_desktop(0)
+        for i in range(desktop.get_child_count()):
+            child = desktop.get_child_at_index(i)
+            try:
+                if child and child.get_process_id() == self.process.pid:
+                    return child
+            except Exception:  # gone meanwhile
+                pass
+        return None
+
+    # Looking
+
+    def walk(self, node=None, depth=0):
+        node = node or self.root
+        yield depth, node
+        try:
+            count = node.get_child_count()
+        except Exception:
+            return
+        for i in range(count):
+            try:
+                child = node.get_child_at_index(i)
+            except Exception:
+                continue
+            if child:
+                yield from self.walk(child, depth + 1)
+
+    def tree(self):
+        lines = []
+        for depth, node in self.walk():
+            try:
+                lines.append("  " * depth + f"{node.get_role_name()} “{node.get_name()}”"
+                             + ("" if self.showing(node) else " (hidden)"))
+            except Exception:
+                pass
+        return "\n".join(lines)
+
+    def has_state(self, node, state):
+        return node.get_state_set().contains(getattr(self.atspi.StateType, state))
+
+    def showing(self, node):
+        return self.has_state(node, "VISIBLE")  # GTK 4.8 does not tell SHOWING
+
+    def look(self, role, name, exact=False):
+        """The first shown node of a role whose name contains @name, or None."""
+        for _, node in self.walk():
+            try:
+                if role and node.get_role_name() not in role.split("|"):
+                    continue
+                found = node.get_name() or ""
+                if (found == name if exact else name in found) and self.showing(node):
+                    return node
+            except Exception:
+                continue
+        return None
+
+    def find(self, role, name, exact=False, timeout=None):
+        try:
+            return wait_until(f"{role} “{name}”", lambda: self.look(role, name, exact), timeout)
+        except Failure:
+            (self.shots / "failure.txt").write_text(self.tree(), encoding="utf-8")
+            self.shot("failure")
+            raise
+
+    def gone(self, role, name, timeout=None):
+        wait_until(f"{role} “{name}” going away", lambda: not self.look(role, name), timeout)
+
+    # Acting
+
+    def press(self, role, name, exact=False):
+        node = self.find(role, name, exact)
+        wait_until(f"{role} “{name}” being usable", lambda: self.has_state(node, "SENSITIVE")
+                   or self.has_state(node, "ENABLED"))
+        if not node.do_action(0):
+            raise Failure(f"{role} “{name}” has no action")
+        time.sleep(0.4)
+        return node
+
+    def answer(self, question, answer):
+        """Presses a button of a message dialog, which has each twice: for wide and for narrow
+        windows, of which one is not drawn and does nothing."""
+        self.find("label", question)
+        for _, node in list(self.walk()):
+            try:
+                if node.get_role_name() == "push button" and answer in node.get_name():
+                    node.do_action(0)
+                    time.sleep(0.8)
+            except Exception:  # gone with the dialog
+                pass
+            if not self.look("label", question):
+                return
+        raise Failure(f"“{question}” could not be answered with “{answer}”")
+
+    def key(self, *keys):
+        subprocess.run(["xdotool", "key", "--clearmodifiers", *keys], check=True)
+        # GTK 4.8 crashes when asked for a child of a window that is just going (its AT-SPI answers
+        # GetChildAtIndex with a NULL path), so that is left some time.
+        time.sleep(0.8 if set(keys) & {"Return", "Escape", "ctrl+w"} else 0.15)
+
+    def type(self, text):
+        subprocess.run(["xdotool", "type", "--delay", "30", text], check=True)
+        time.sleep(0.2)
+
+    def chord(self):
+        """Ctrl and Alt, together and alone."""
+        subprocess.run(["xdotool", "keydown", "ctrl", "keydown", "alt", "keyup", "alt", "keyup",
+                        "ctrl"], check=True)
+        time.sleep(0.3)
+
+    def pointer(self, x, y, *buttons):
+        subprocess.run(["xdotool", "mousemove", str(x), str(y)], check=True)
+        for button in buttons:
+            subprocess.run(["xdotool", "click", str(button)], check=True)
+        time.sleep(0.15)
+
+    def windows(self):
+        """Titles of the top-level windows."""
+        return [node.get_name() for depth, node in self.walk()
+                if depth == 1 and self.showing(node)]
+
+    # Pictures
+
+    def screen(self):
+        path = self.folder / "screen.ppm"
+        subprocess.run(["import", "-window", "root", "-depth", "8", f"ppm:{path}"], check=True)
+        return Screen.read_ppm(path)
+
+    def shot(self, name):
+        time.sleep(0.4)
+        path = self.shots / f"{name}.png"
+        subprocess.run(["import", "-window", "root", str(path)], check=True)
+        return path
+
+    def complaints(self):
+        """Warnings and worse that the application printed."""
+        self.log.flush()
+        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        return [line for line in text.splitlines()
+                if any(word in line for word in ("CRITICAL", "WARNING", "ERROR", "Sanitizer"))
+                and not any(word in line for word in NOT_OURS)]
+
+    def close(self, timeout=10):
+        """Ends what still runs; returns the exit status."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+        finally:
+            self.x.close()
+            self.log.close()
+            if self.own_folder:
+                shutil.rmtree(self.folder, ignore_errors=True)
