@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Memory words for slow handlers: translation, I/O, faults. The engine provides interp_load_slow(),
  * interp_store_slow() and interp_atomic_slow(), which leave the exception in the context and return
- * false. Included between uses; no guard. */
+ * false, and interp_atomic_done(), after a write. Included between uses; no guard. */
 
 #undef LOAD
 #undef STORE
@@ -34,7 +34,9 @@
 #define AMO(op, bits, address, v)                                                                  \
   ({                                                                                               \
     void *pointer_ = INTERP_ATOMIC (address, (bits) / 8, true);                                    \
-    interp_amo_##op##_##bits (pointer_, (v));                                                      \
+    Val old_ = interp_amo_##op##_##bits (pointer_, (v));                                           \
+    interp_atomic_done (c, pointer_, (bits) / 8);                                                  \
+    old_;                                                                                          \
   })
 
 #define LOAD_RESERVED(bits, address)                                                               \
@@ -46,5 +48,7 @@
 #define STORE_CONDITIONAL(bits, address, v)                                                        \
   ({                                                                                               \
     void *pointer_ = INTERP_ATOMIC (address, (bits) / 8, true);                                    \
-    interp_store_conditional (c, pointer_, (bits) / 8, (v));                                       \
+    Val failed_ = interp_store_conditional (c, pointer_, (bits) / 8, (v));                         \
+    interp_atomic_done (c, pointer_, (bits) / 8);                                                  \
+    failed_;                                                                                       \
   })

@@ -17,6 +17,8 @@
  * Everything in here belongs to the vCPU thread. */
 #pragma once
 
+#include "config.h"
+
 #include <stdatomic.h>
 
 #include "core/guest/guest-sem.h"
@@ -42,12 +44,12 @@ _Static_assert(sizeof (DioRvSlot) == 16, "slot addresses are PCs times 8");
 #define DIO_RV_SINK 32 /* x[32] takes what is written to x0 */
 
 /* One handler ends by calling the next, which must cost a jump and no stack. clang promises that
- * with musttail; gcc does it when optimising (test-riscv64-engine runs on a small stack to prove
- * it). Otherwise handlers return to a loop. */
-#if defined(__clang__) && defined(__OPTIMIZE__)
+ * with musttail; gcc does it from -O2 on, which the build tells (test-riscv64-engine runs on a
+ * small stack to prove it). Otherwise handlers return to a loop. */
+#if defined(__clang__)
 #define DIO_RV_TAIL_CALLS 1
 #define DIO_RV_MUSTTAIL __attribute__ ((musttail))
-#elif defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#elif DIO_OPTIMIZED && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define DIO_RV_TAIL_CALLS 1
 #define DIO_RV_MUSTTAIL
 #else
@@ -102,10 +104,8 @@ typedef struct DioRiscv64Engine {
   DioRvExc cause;
   DioExit exit;
   uint64_t bias;
-#if !DIO_RV_TAIL_CALLS
   uint64_t count;
   DioTlbEntry *tlb;
-#endif
 
   DioRvPage *pages;
   DioRvSlot *arena;

@@ -21,11 +21,15 @@
 
 #include "core/base/base-error.h"
 #include "core/fp/fp.h"
+#include "core/vm/vm-machine.h"
 
 /* Slots per page in the arena: with the one that leads to the next page, and padded to whole cache
  * lines, so that the same places of different pages do not compete for one set of the cache. */
 #define PAGE_STRIDE (DIO_RV_PAGE_SLOTS + 4)
-#define MAX_PAGES 2048 /* 64 MiB of slots per vCPU at most */
+/* Of all vCPUs of a machine together, about 128 MiB of slots, and of one: */
+#define ALL_PAGES 4096
+#define MAX_PAGES 2048
+#define MIN_PAGES 256
 #define BUCKETS 4096
 #define NONE UINT32_MAX
 
@@ -403,7 +407,8 @@ bool
 dio_rv_engine_init (DioRiscv64 *hart, GError **error)
 {
   DioRiscv64Engine *engine = g_new0 (DioRiscv64Engine, 1);
-  engine->max_pages = MAX_PAGES;
+  unsigned harts = MAX (hart->cpu.machine->config ? hart->cpu.machine->config->cpus : 1, 1);
+  engine->max_pages = CLAMP (ALL_PAGES / harts, MIN_PAGES, MAX_PAGES);
   engine->n_buckets = BUCKETS;
   engine->arena_size = (size_t) engine->max_pages * PAGE_STRIDE * sizeof (DioRvSlot);
   void *arena = mmap (NULL, engine->arena_size, PROT_READ | PROT_WRITE,
@@ -415,6 +420,8 @@ dio_rv_engine_init (DioRiscv64 *hart, GError **error)
     g_free (engine);
     return false;
   }
+  /* Worth it: dispatch reads slots all over the arena. */
+  (void) madvise (arena, engine->arena_size, MADV_HUGEPAGE);
   engine->arena = arena;
   engine->pages = g_new0 (DioRvPage, engine->max_pages);
   engine->buckets = g_new (uint32_t, engine->n_buckets);

@@ -4,6 +4,7 @@
 #include "core/guest/riscv64/riscv64-interp-private.h"
 
 #include "core/interp/interp-memory-slow.h"
+#include "core/vm/vm-machine.h"
 
 /* Exceptions are or'ed into the sticky flags by the operation. */
 #define FP_CALL1(name, rounding, a)                                                                \
@@ -52,6 +53,17 @@ interp_atomic_slow (Context *c, uint64_t va, unsigned size, bool write)
                                         &host, &gpa)))
     return NULL;
   return host;
+}
+
+/* The write was noted when the pointer was given; but another hart may have begun to decode the
+ * page between that and the write. */
+static inline void
+interp_atomic_done (Context *c, const void *host, unsigned size)
+{
+  DioRam *ram = c->hart->cpu.machine->ram;
+  uint64_t offset = (uintptr_t) host - (uintptr_t) ram->host;
+  if (offset < ram->size)
+    dio_ram_note_write (ram, offset, size);
 }
 
 #define FENCE(sets)                                                                                \
