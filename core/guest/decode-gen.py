@@ -110,6 +110,13 @@ class Format:
         self.name, self.operands, self.syntax = name, operands, syntax
 
 
+def pins(values):
+    """Statements that make operands constant. Engines may number the register that ignores writes
+    otherwise than its reads, hence the macro."""
+    return " ".join(f"o.{name} = DIO_PIN_RD ({value});" if name == "rd" else
+                    f"o.{name} = {value};" for name, value in values.items())
+
+
 class Leaf:
     def __init__(self, where, name, pattern, form, extension):
         self.where, self.name, self.form, self.extension = where, name, form, extension
@@ -120,8 +127,8 @@ class Leaf:
         self.kind, self.under, self.condition, self.syntax = "plain", None, None, form.syntax
 
     def pins(self):
-        return "".join(f"o.{name} = {source}; " for name, (_, source) in
-                       self.form.operands.items() if isinstance(source, int)).rstrip()
+        return pins({name: source for name, (_, source) in self.form.operands.items()
+                     if isinstance(source, int)})
 
     def contains(self, other):
         """Is every encoding of @other one of this leaf's?"""
@@ -138,7 +145,7 @@ class Alias:
         self.sem, self.length, self.kind = leaf.sem, leaf.length, leaf.kind
 
     def pins(self):
-        return " ".join(f"o.{name} = {value};" for name, value in self.values.items())
+        return pins(self.values)
 
 
 class Tables:

@@ -51,8 +51,9 @@ DIO_RV_HAS_SLOW_end (illegal)
 
 /* ---- Words of this guest ---- */
 
-/* Register numbers that the compiler sees as constants (pinned operands) may be x0; those that a
- * slot holds are not, or x[0] itself does the same. */
+/* A destination x0 is the sink, in slots as in pinned operands; where the compiler sees that, it
+ * need not write. Reading x[0] is right too. */
+#define DIO_PIN_RD(number) ((number) ? (number) : DIO_RV_SINK)
 #define IS_ZERO_REG(r) ((r) == 0 || (r) == DIO_RV_SINK)
 #define IS_KNOWN_ZERO(r) (__builtin_constant_p (r) && IS_ZERO_REG (r))
 #define GET_X(r) (IS_KNOWN_ZERO (r) ? 0 : c->hart->x[r])

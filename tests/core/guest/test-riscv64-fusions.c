@@ -122,7 +122,7 @@ static void
 load_second (Rig *rig, const Choice *a, const Choice *b)
 {
   Choice gone = *a;
-  gone.raw = C_EBREAK << 16 | C_EBREAK;
+  gone.raw = UINT32_C (0x90029002);
   load_code (rig, &gone, b);
 }
 
