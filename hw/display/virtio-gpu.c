@@ -5,7 +5,6 @@
  * a quota), makes a resource the contents of a scan-out, and flushes. Commands are finished when
  * they are answered, so a fence is honoured by answering. Everything but the preferred sizes, which
  * the presenting side sends from any thread, belongs to the device's lock. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/backend/backend-display.h"
@@ -13,17 +12,12 @@
 #include "core/vm/vm-machine.h"
 #include "hw/display/display-rect.h"
 #include "hw/display/edid.h"
+#include "hw/display/gpu-protocol.h"
+#include "hw/display/gpu-resource.h"
 #include "hw/virtio/virtio-device.h"
 #include "hw/virtio/virtio.h"
 
 #define F_EDID (UINT64_C (1) << 1)
-
-/* Caps on what a guest can make us keep. */
-#define MAX_SCANOUTS 16
-#define MAX_RESOURCES 8192
-#define MAX_SIDE 16384          /* of a resource */
-#define MAX_BACKING_PAGES 65536 /* entries of one list: 256 MiB page by page */
-#define RESOURCE_COST 256       /* what an empty resource counts */
 
 #define CURSOR_SIDE 64
 #define CURSOR_BYTES (CURSOR_SIDE * CURSOR_SIDE * 4)
@@ -34,137 +28,6 @@ enum {
   QUEUE_CONTROL,
   QUEUE_CURSOR,
 };
-
-enum {
-  CMD_GET_DISPLAY_INFO = 0x0100,
-  CMD_RESOURCE_CREATE_2D,
-  CMD_RESOURCE_UNREF,
-  CMD_SET_SCANOUT,
-  CMD_RESOURCE_FLUSH,
-  CMD_TRANSFER_TO_HOST_2D,
-  CMD_RESOURCE_ATTACH_BACKING,
-  CMD_RESOURCE_DETACH_BACKING,
-  CMD_GET_EDID = 0x010a,
-  CMD_UPDATE_CURSOR = 0x0300,
-  CMD_MOVE_CURSOR,
-
-  RESP_OK_NODATA = 0x1100,
-  RESP_OK_DISPLAY_INFO = 0x1101,
-  RESP_OK_EDID = 0x1104,
-  RESP_ERR_UNSPEC = 0x1200,
-  RESP_ERR_OUT_OF_MEMORY = 0x1201,
-  RESP_ERR_INVALID_SCANOUT_ID = 0x1202,
-  RESP_ERR_INVALID_RESOURCE_ID = 0x1203,
-  RESP_ERR_INVALID_PARAMETER = 0x1205,
-};
-
-#define FLAG_FENCE 1
-#define EVENT_DISPLAY 1
-
-/* Everything below is little-endian as the guest sees it. */
-typedef struct {
-  uint32_t type, flags;
-  uint64_t fence_id;
-  uint32_t ctx_id;
-  uint8_t ring_idx;
-  uint8_t padding[3];
-} Header;
-
-typedef struct {
-  uint32_t x, y, width, height;
-} WireRect;
-
-typedef struct {
-  Header header;
-  uint32_t resource_id, format, width, height;
-} Create2d;
-
-typedef struct {
-  Header header;
-  uint32_t resource_id, padding;
-} ResourceRef; /* unref, detach backing */
-
-typedef struct {
-  Header header;
-  WireRect rect;
-  uint32_t scanout_id, resource_id;
-} SetScanout;
-
-typedef struct {
-  Header header;
-  WireRect rect;
-  uint32_t resource_id, padding;
-} Flush;
-
-typedef struct {
-  Header header;
-  WireRect rect;
-  uint64_t offset;
-  uint32_t resource_id, padding;
-} Transfer;
-
-typedef struct {
-  Header header;
-  uint32_t resource_id, n_entries;
-} AttachBacking;
-
-typedef struct {
-  uint64_t address;
-  uint32_t length, padding;
-} BackingEntry;
-
-typedef struct {
-  Header header;
-  uint32_t scanout, padding;
-} GetEdid;
-
-typedef struct {
-  Header header;
-  uint32_t scanout_id, x, y, padding0;
-  uint32_t resource_id, hot_x, hot_y, padding1;
-} CursorCommand;
-
-typedef struct {
-  Header header;
-  struct {
-    WireRect rect;
-    uint32_t enabled, flags;
-  } modes[MAX_SCANOUTS];
-} DisplayInfo;
-
-typedef struct {
-  Header header;
-  uint32_t size, padding;
-  uint8_t edid[1024];
-} EdidResponse;
-
-typedef union {
-  Header header;
-  DisplayInfo display_info;
-  EdidResponse edid;
-} Response;
-
-typedef struct {
-  uint32_t events_read, events_clear, num_scanouts, num_capsets;
-} Config;
-
-G_STATIC_ASSERT (sizeof (Header) == 24 && sizeof (Transfer) == 56 && sizeof (CursorCommand) == 56);
-G_STATIC_ASSERT (sizeof (DisplayInfo) == 408 && sizeof (EdidResponse) == 1056);
-
-/* A run of guest memory behind a resource. */
-typedef struct {
-  uint64_t offset; /* of its first byte in the whole */
-  uint64_t length;
-  DioGpa gpa;
-} BackingRun;
-
-typedef struct {
-  uint32_t id, format, width, height;
-  uint8_t *pixels; /* 4 * width bytes a row */
-  BackingRun *runs;
-  uint32_t n_runs;
-  uint64_t backing_size;
-} Resource;
 
 typedef struct {
   /* What the person's window wants; 0: not connected. */
@@ -196,48 +59,13 @@ typedef struct {
   /* Properties. */
   uint64_t outputs, width, height, memory_limit;
 
-  DioDisplay *display;       /* may be NULL */
-  GHashTable *resources;     /* id -> Resource, owned */
-  uint64_t memory;           /* that the resources take */
+  DioDisplay *display; /* may be NULL */
+  DioGpuStore store;
   Scanout *scanouts;         /* [outputs] */
   pthread_mutex_t wish_lock; /* leaf */
   Wish wishes[MAX_SCANOUTS];
   DioNotifier *wish_notifier;
 } DioVirtioGpu;
-
-/* DRM-like formats of the specification, named by bytes in memory. */
-static bool
-pixel_format (uint32_t format, DioPixelFormat *out)
-{
-  switch (format) {
-  case 1:
-    *out = DIO_FORMAT_BGRA8888;
-    return true;
-  case 2:
-    *out = DIO_FORMAT_BGRX8888;
-    return true;
-  case 3:
-    *out = DIO_FORMAT_ARGB8888;
-    return true;
-  case 4:
-    *out = DIO_FORMAT_XRGB8888;
-    return true;
-  case 67:
-    *out = DIO_FORMAT_RGBA8888;
-    return true;
-  case 68:
-    *out = DIO_FORMAT_XBGR8888;
-    return true;
-  case 121:
-    *out = DIO_FORMAT_ABGR8888;
-    return true;
-  case 134:
-    *out = DIO_FORMAT_RGBX8888;
-    return true;
-  default:
-    return false;
-  }
-}
 
 static Config *
 config_of (DioVirtioGpu *gpu)
@@ -256,143 +84,11 @@ rect_from_wire (const WireRect *wire)
   };
 }
 
-/* ---- Resources ---- */
-
-static uint64_t
-pixel_bytes (const Resource *resource)
-{
-  return (uint64_t) resource->width * resource->height * 4;
-}
-
-static uint64_t
-backing_cost (uint32_t n_runs)
-{
-  return (uint64_t) n_runs * sizeof (BackingRun);
-}
-
-static void
-detach_backing (DioVirtioGpu *gpu, Resource *resource)
-{
-  gpu->memory -= backing_cost (resource->n_runs);
-  g_clear_pointer (&resource->runs, g_free);
-  resource->n_runs = 0;
-  resource->backing_size = 0;
-}
-
-static void
-resource_free (gpointer data)
-{
-  Resource *resource = data;
-
-  g_free (resource->pixels);
-  g_free (resource->runs);
-  g_free (resource);
-}
-
-static Resource *
-find_resource (DioVirtioGpu *gpu, uint32_t id)
-{
-  return g_hash_table_lookup (gpu->resources, GUINT_TO_POINTER (id));
-}
-
-/* A new resource with zeroed pixels, or NULL and why in @error. */
-static Resource *
-create_resource (DioVirtioGpu *gpu, uint32_t id, uint32_t format, uint32_t width, uint32_t height,
-                 uint32_t *error)
-{
-  uint64_t bytes = (uint64_t) width * height * 4;
-  DioPixelFormat unused;
-  Resource *resource;
-  uint8_t *pixels;
-
-  if (id == 0 || find_resource (gpu, id)) {
-    *error = RESP_ERR_INVALID_RESOURCE_ID;
-    return NULL;
-  }
-  if (width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE
-      || !pixel_format (format, &unused)) {
-    *error = RESP_ERR_INVALID_PARAMETER;
-    return NULL;
-  }
-  *error = RESP_ERR_OUT_OF_MEMORY;
-  if (g_hash_table_size (gpu->resources) >= MAX_RESOURCES
-      || gpu->memory + RESOURCE_COST + bytes > gpu->memory_limit)
-    return NULL;
-  pixels = g_try_malloc0 (bytes);
-  if (!pixels)
-    return NULL;
-  resource = g_new0 (Resource, 1);
-  resource->id = id;
-  resource->format = format;
-  resource->width = width;
-  resource->height = height;
-  resource->pixels = pixels;
-  gpu->memory += RESOURCE_COST + bytes;
-  g_hash_table_insert (gpu->resources, GUINT_TO_POINTER (id), resource);
-  return resource;
-}
-
-/* Adds [gpa, gpa + length) to a list of runs with room for it. */
-static void
-append_run (BackingRun *runs, uint32_t *n_runs, uint64_t *total, DioGpa gpa, uint64_t length)
-{
-  BackingRun *last = *n_runs ? &runs[*n_runs - 1] : NULL;
-
-  if (last && last->gpa + last->length == gpa) {
-    last->length += length;
-  } else if (length) {
-    runs[(*n_runs)++] = (BackingRun){ .offset = *total, .length = length, .gpa = gpa };
-  }
-  *total += length;
-}
-
-/* Takes over a list of runs, of which there was memory for @capacity. */
-static void
-set_backing (DioVirtioGpu *gpu, Resource *resource, BackingRun *runs, uint32_t n_runs,
-             uint64_t total)
-{
-  resource->runs = g_realloc (runs, MAX (backing_cost (n_runs), 1));
-  resource->n_runs = n_runs;
-  resource->backing_size = total;
-  gpu->memory += backing_cost (n_runs);
-}
-
-/* Copies @length bytes at @offset of the backing, which is at least so large. False when the guest
- * gave memory that is not RAM. */
-static bool
-read_backing (DioVirtioGpu *gpu, const Resource *resource, uint64_t offset, uint8_t *to,
-              uint64_t length)
-{
-  DioSpace *space = gpu->vdev.pci.dev.machine->space;
-  uint32_t low = 0, high = resource->n_runs;
-
-  while (high - low > 1) { /* the run that holds @offset */
-    uint32_t middle = low + (high - low) / 2;
-
-    if (resource->runs[middle].offset <= offset)
-      low = middle;
-    else
-      high = middle;
-  }
-  for (; length > 0; low++) {
-    const BackingRun *run = &resource->runs[low];
-    uint64_t skip = offset - run->offset;
-    uint64_t part = MIN (length, run->length - skip);
-
-    if (!dio_dma_read (space, run->gpa + skip, to, part))
-      return false;
-    offset += part;
-    to += part;
-    length -= part;
-  }
-  return true;
-}
-
 /* ---- Scan-outs ---- */
 
 /* True when @rect of @resource can be shown. */
 static bool
-is_showable (const Resource *resource, const DioRect *rect)
+is_showable (const DioGpuResource *resource, const DioRect *rect)
 {
   return dio_rect_is_within (rect, resource->width, resource->height) && rect->width > 0
          && rect->height > 0 && rect->width <= DIO_DISPLAY_MAX_SIZE
@@ -413,7 +109,8 @@ scanout_off (DioVirtioGpu *gpu, uint32_t index)
 
 /* Sends the part @damage (within the scan-out) to the display. */
 static void
-scanout_update (DioVirtioGpu *gpu, uint32_t index, const Resource *resource, const DioRect *damage)
+scanout_update (DioVirtioGpu *gpu, uint32_t index, const DioGpuResource *resource,
+                const DioRect *damage)
 {
   Scanout *scanout = &gpu->scanouts[index];
   DioSurface surface = {
@@ -423,7 +120,7 @@ scanout_update (DioVirtioGpu *gpu, uint32_t index, const Resource *resource, con
     .pixels = resource->pixels + ((size_t) scanout->rect.y * resource->width + scanout->rect.x) * 4,
   };
 
-  pixel_format (resource->format, &surface.format);
+  dio_gpu_pixel_format (resource->format, &surface.format);
   scanout->stale = false;
   scanout->shown_width = surface.width;
   scanout->shown_height = surface.height;
@@ -433,7 +130,7 @@ scanout_update (DioVirtioGpu *gpu, uint32_t index, const Resource *resource, con
 }
 
 static void
-scanout_update_all (DioVirtioGpu *gpu, uint32_t index, const Resource *resource)
+scanout_update_all (DioVirtioGpu *gpu, uint32_t index, const DioGpuResource *resource)
 {
   Scanout *scanout = &gpu->scanouts[index];
   DioRect all = { 0, 0, scanout->rect.width, scanout->rect.height };
@@ -457,7 +154,7 @@ cursor_show (DioVirtioGpu *gpu, uint32_t index)
 }
 
 static void
-unref_resource (DioVirtioGpu *gpu, Resource *resource)
+unref_resource (DioVirtioGpu *gpu, DioGpuResource *resource)
 {
   for (uint32_t i = 0; i < gpu->outputs; i++) {
     if (gpu->scanouts[i].resource_id == resource->id)
@@ -465,9 +162,7 @@ unref_resource (DioVirtioGpu *gpu, Resource *resource)
     if (gpu->scanouts[i].last_resource_id == resource->id)
       gpu->scanouts[i].last_resource_id = 0;
   }
-  detach_backing (gpu, resource);
-  gpu->memory -= RESOURCE_COST + pixel_bytes (resource);
-  g_hash_table_remove (gpu->resources, GUINT_TO_POINTER (resource->id));
+  dio_gpu_store_remove (&gpu->store, resource);
 }
 
 /* ---- Commands: each returns the type of the response ---- */
@@ -513,9 +208,9 @@ resource_create_2d (DioVirtioGpu *gpu, const Create2d *command)
 {
   uint32_t error;
 
-  if (!create_resource (gpu, GUINT32_FROM_LE (command->resource_id),
-                        GUINT32_FROM_LE (command->format), GUINT32_FROM_LE (command->width),
-                        GUINT32_FROM_LE (command->height), &error))
+  if (!dio_gpu_store_create (&gpu->store, GUINT32_FROM_LE (command->resource_id),
+                             GUINT32_FROM_LE (command->format), GUINT32_FROM_LE (command->width),
+                             GUINT32_FROM_LE (command->height), &error))
     return error;
   return RESP_OK_NODATA;
 }
@@ -523,7 +218,8 @@ resource_create_2d (DioVirtioGpu *gpu, const Create2d *command)
 static uint32_t
 resource_unref (DioVirtioGpu *gpu, const ResourceRef *command)
 {
-  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+  DioGpuResource *resource =
+      dio_gpu_store_find (&gpu->store, GUINT32_FROM_LE (command->resource_id));
 
   if (!resource)
     return RESP_ERR_INVALID_RESOURCE_ID;
@@ -538,14 +234,14 @@ static uint32_t
 switch_off (DioVirtioGpu *gpu, uint32_t index, const DioRect *mode)
 {
   Scanout *scanout = &gpu->scanouts[index];
-  const Resource *last;
+  const DioGpuResource *last;
 
   if (scanout->resource_id) {
     scanout->last_resource_id = scanout->resource_id;
     scanout->last_rect = scanout->rect;
   }
   scanout_off (gpu, index);
-  last = find_resource (gpu, scanout->last_resource_id);
+  last = dio_gpu_store_find (&gpu->store, scanout->last_resource_id);
   if (last && mode->width == scanout->last_rect.width
       && mode->height == scanout->last_rect.height) {
     scanout->resource_id = last->id;
@@ -562,13 +258,13 @@ set_scanout (DioVirtioGpu *gpu, const SetScanout *command)
   uint32_t id = GUINT32_FROM_LE (command->resource_id);
   DioRect rect = rect_from_wire (&command->rect);
   Scanout *scanout;
-  Resource *resource;
+  DioGpuResource *resource;
 
   if (index >= gpu->outputs)
     return RESP_ERR_INVALID_SCANOUT_ID;
   if (id == 0)
     return switch_off (gpu, index, &rect);
-  resource = find_resource (gpu, id);
+  resource = dio_gpu_store_find (&gpu->store, id);
   if (!resource)
     return RESP_ERR_INVALID_RESOURCE_ID;
   if (!is_showable (resource, &rect))
@@ -590,7 +286,7 @@ static uint32_t
 resource_flush (DioVirtioGpu *gpu, const Flush *command)
 {
   uint32_t id = GUINT32_FROM_LE (command->resource_id);
-  Resource *resource = find_resource (gpu, id);
+  DioGpuResource *resource = dio_gpu_store_find (&gpu->store, id);
   DioRect rect = rect_from_wire (&command->rect), damage;
 
   if (!resource)
@@ -613,7 +309,8 @@ resource_flush (DioVirtioGpu *gpu, const Flush *command)
 static uint32_t
 transfer_to_host_2d (DioVirtioGpu *gpu, const Transfer *command)
 {
-  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+  DioGpuResource *resource =
+      dio_gpu_store_find (&gpu->store, GUINT32_FROM_LE (command->resource_id));
   DioRect rect = rect_from_wire (&command->rect);
   uint64_t offset = GUINT64_FROM_LE (command->offset);
   uint64_t stride, row, rows, needed;
@@ -631,14 +328,14 @@ transfer_to_host_2d (DioVirtioGpu *gpu, const Transfer *command)
   rows = rect.height;
   to = resource->pixels + rect.y * stride + (uint64_t) rect.x * 4;
   needed = stride * (rows - 1) + row; /* at most 1 GiB */
-  if (offset > resource->backing_size || needed > resource->backing_size - offset)
+  if (offset > resource->backing.size || needed > resource->backing.size - offset)
     return RESP_ERR_INVALID_PARAMETER;
   if (row == stride) {
     row = needed;
     rows = 1;
   }
   for (uint64_t i = 0; i < rows; i++)
-    if (!read_backing (gpu, resource, offset + i * stride, to + i * stride, row))
+    if (!dio_gpu_store_read (&gpu->store, resource, offset + i * stride, to + i * stride, row))
       return RESP_ERR_UNSPEC;
   return RESP_OK_NODATA;
 }
@@ -646,23 +343,19 @@ transfer_to_host_2d (DioVirtioGpu *gpu, const Transfer *command)
 static uint32_t
 attach_backing (DioVirtioGpu *gpu, const AttachBacking *command, const DioVirtElement *element)
 {
-  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
-  uint32_t n = GUINT32_FROM_LE (command->n_entries), n_runs = 0;
-  uint64_t total = 0;
-  BackingRun *runs;
+  DioGpuResource *resource =
+      dio_gpu_store_find (&gpu->store, GUINT32_FROM_LE (command->resource_id));
+  uint32_t n = GUINT32_FROM_LE (command->n_entries), error;
+  DioGpuBacking backing;
 
   if (!resource)
     return RESP_ERR_INVALID_RESOURCE_ID;
-  if (resource->runs)
+  if (resource->backing.runs)
     return RESP_ERR_UNSPEC;
-  if (n > MAX_BACKING_PAGES
-      || element->out_size < sizeof *command + (uint64_t) n * sizeof (BackingEntry))
+  if (element->out_size < sizeof *command + (uint64_t) n * sizeof (BackingEntry))
     return RESP_ERR_INVALID_PARAMETER;
-  if (gpu->memory + backing_cost (n) > gpu->memory_limit)
-    return RESP_ERR_OUT_OF_MEMORY;
-  runs = g_try_malloc (MAX (backing_cost (n), 1));
-  if (!runs)
-    return RESP_ERR_OUT_OF_MEMORY;
+  if (!dio_gpu_backing_init (&backing, &gpu->store, n, &error))
+    return error;
 
   for (uint32_t i = 0; i < n;) {
     BackingEntry entries[256];
@@ -670,38 +363,35 @@ attach_backing (DioVirtioGpu *gpu, const AttachBacking *command, const DioVirtEl
 
     dio_virt_element_read (element, sizeof *command + (uint64_t) i * sizeof (BackingEntry), entries,
                            part * sizeof (BackingEntry));
-    for (uint32_t k = 0; k < part; k++) {
-      DioGpa gpa = GUINT64_FROM_LE (entries[k].address), end;
-      uint32_t length = GUINT32_FROM_LE (entries[k].length);
-
-      if (__builtin_add_overflow (gpa, (uint64_t) length, &end)) {
-        g_free (runs);
+    for (uint32_t k = 0; k < part; k++)
+      if (!dio_gpu_backing_add (&backing, GUINT64_FROM_LE (entries[k].address),
+                                GUINT32_FROM_LE (entries[k].length))) {
+        g_free (backing.runs);
         return RESP_ERR_INVALID_PARAMETER;
       }
-      append_run (runs, &n_runs, &total, gpa, length);
-    }
     i += part;
   }
-  set_backing (gpu, resource, runs, n_runs, total);
+  dio_gpu_store_attach (&gpu->store, resource, &backing);
   return RESP_OK_NODATA;
 }
 
 static uint32_t
 resource_detach_backing (DioVirtioGpu *gpu, const ResourceRef *command)
 {
-  Resource *resource = find_resource (gpu, GUINT32_FROM_LE (command->resource_id));
+  DioGpuResource *resource =
+      dio_gpu_store_find (&gpu->store, GUINT32_FROM_LE (command->resource_id));
 
   if (!resource)
     return RESP_ERR_INVALID_RESOURCE_ID;
-  if (!resource->runs)
+  if (!resource->backing.runs)
     return RESP_ERR_UNSPEC;
-  detach_backing (gpu, resource);
+  dio_gpu_store_detach (&gpu->store, resource);
   return RESP_OK_NODATA;
 }
 
 /* Takes the picture of a cursor in B G R A. */
 static void
-copy_cursor (uint8_t *to, const Resource *resource)
+copy_cursor (uint8_t *to, const DioGpuResource *resource)
 {
   /* Where blue, green, red and alpha are in a pixel; 4: opaque. */
   static const struct {
@@ -714,7 +404,7 @@ copy_cursor (uint8_t *to, const Resource *resource)
   };
   DioPixelFormat format = DIO_FORMAT_BGRA8888;
 
-  pixel_format (resource->format, &format);
+  dio_gpu_pixel_format (resource->format, &format);
   for (unsigned i = 0; i < CURSOR_SIDE * CURSOR_SIDE; i++) {
     const uint8_t *from = resource->pixels + 4 * i;
 
@@ -745,7 +435,7 @@ cursor_command (DioVirtioGpu *gpu, const CursorCommand *command, bool move_only)
 
   scanout->cursor.visible = false;
   if (id) {
-    const Resource *resource = find_resource (gpu, id);
+    const DioGpuResource *resource = dio_gpu_store_find (&gpu->store, id);
 
     if (!resource)
       return RESP_ERR_INVALID_RESOURCE_ID;
@@ -761,18 +451,6 @@ cursor_command (DioVirtioGpu *gpu, const CursorCommand *command, bool move_only)
 }
 
 /* ---- Queues ---- */
-
-typedef union {
-  Header header;
-  Create2d create_2d;
-  ResourceRef resource_ref;
-  SetScanout set_scanout;
-  Flush flush;
-  Transfer transfer;
-  AttachBacking attach_backing;
-  GetEdid get_edid;
-  CursorCommand cursor;
-} Command;
 
 /* How many bytes a command has at least; 0: unknown. */
 static size_t
@@ -947,8 +625,7 @@ forget_guest (DioVirtioGpu *gpu)
     scanout->last_resource_id = 0;
     cursor_show (gpu, i);
   }
-  g_hash_table_remove_all (gpu->resources);
-  gpu->memory = 0;
+  dio_gpu_store_remove_all (&gpu->store);
 }
 
 static void
@@ -958,92 +635,6 @@ reset (DioVirtioDevice *vdev)
 
   forget_guest (gpu);
   config_of (gpu)->events_read = 0;
-}
-
-static int
-compare_ids (const void *a, const void *b)
-{
-  uint32_t id_a = GPOINTER_TO_UINT (*(gpointer const *) a);
-  uint32_t id_b = GPOINTER_TO_UINT (*(gpointer const *) b);
-
-  return id_a < id_b ? -1 : id_a > id_b;
-}
-
-static void
-save_resource (Resource *resource, DioVisitor *visitor)
-{
-  dio_visit_u32 (visitor, "id", &resource->id);
-  dio_visit_u32 (visitor, "format", &resource->format);
-  dio_visit_u32 (visitor, "width", &resource->width);
-  dio_visit_u32 (visitor, "height", &resource->height);
-  dio_visit_bytes (visitor, "pixels", resource->pixels, pixel_bytes (resource));
-  dio_visit_u32 (visitor, "runs", &resource->n_runs);
-  for (uint32_t i = 0; i < resource->n_runs; i++) {
-    dio_visit_u64 (visitor, "gpa", &resource->runs[i].gpa);
-    dio_visit_u64 (visitor, "length", &resource->runs[i].length);
-  }
-}
-
-static void
-load_resource (DioVirtioGpu *gpu, DioVisitor *visitor)
-{
-  uint32_t id = 0, format = 0, width = 0, height = 0, n = 0, n_runs = 0, error;
-  uint64_t total = 0;
-  Resource *resource;
-  BackingRun *runs;
-
-  dio_visit_u32 (visitor, "id", &id);
-  dio_visit_u32 (visitor, "format", &format);
-  dio_visit_u32 (visitor, "width", &width);
-  dio_visit_u32 (visitor, "height", &height);
-  if (dio_visitor_failed (visitor))
-    return;
-  resource = create_resource (gpu, id, format, width, height, &error);
-  if (!resource) {
-    dio_visitor_fail (visitor, "a display resource of %ux%u is impossible", width, height);
-    return;
-  }
-  dio_visit_bytes (visitor, "pixels", resource->pixels, pixel_bytes (resource));
-  dio_visit_u32 (visitor, "runs", &n);
-  if (dio_visitor_failed (visitor) || n == 0)
-    return;
-  runs = n <= MAX_BACKING_PAGES && gpu->memory + backing_cost (n) <= gpu->memory_limit
-             ? g_try_malloc (backing_cost (n))
-             : NULL;
-  if (!runs) {
-    dio_visitor_fail (visitor, "a display resource has too many pages");
-    return;
-  }
-  for (uint32_t i = 0; i < n && !dio_visitor_failed (visitor); i++) {
-    uint64_t gpa = 0, length = 0, end;
-
-    dio_visit_u64 (visitor, "gpa", &gpa);
-    dio_visit_u64 (visitor, "length", &length);
-    if (length > UINT64_C (1) << 48 || __builtin_add_overflow (gpa, length, &end))
-      dio_visitor_fail (visitor, "a display resource has impossible pages");
-    else
-      append_run (runs, &n_runs, &total, gpa, length);
-  }
-  set_backing (gpu, resource, runs, n_runs, total);
-}
-
-static void
-visit_resources (DioVirtioGpu *gpu, DioVisitor *visitor)
-{
-  uint32_t count = g_hash_table_size (gpu->resources);
-
-  dio_visit_u32 (visitor, "resources", &count);
-  if (dio_visitor_is_loading (visitor)) {
-    for (uint32_t i = 0; i < count && !dio_visitor_failed (visitor); i++)
-      load_resource (gpu, visitor);
-  } else {
-    guint n;
-    g_autofree gpointer *ids = g_hash_table_get_keys_as_array (gpu->resources, &n);
-
-    qsort (ids, n, sizeof *ids, compare_ids); /* the same state gives the same bytes */
-    for (guint i = 0; i < n; i++)
-      save_resource (g_hash_table_lookup (gpu->resources, ids[i]), visitor);
-  }
 }
 
 static void
@@ -1079,8 +670,8 @@ static void
 scanout_loaded (DioVirtioGpu *gpu, uint32_t index, DioVisitor *visitor)
 {
   Scanout *scanout = &gpu->scanouts[index];
-  Resource *resource = find_resource (gpu, scanout->resource_id);
-  Resource *last = find_resource (gpu, scanout->last_resource_id);
+  DioGpuResource *resource = dio_gpu_store_find (&gpu->store, scanout->resource_id);
+  DioGpuResource *last = dio_gpu_store_find (&gpu->store, scanout->last_resource_id);
 
   if (scanout->width > DIO_DISPLAY_MAX_SIZE || scanout->height > DIO_DISPLAY_MAX_SIZE
       || scanout->cursor.hot_x >= CURSOR_SIDE || scanout->cursor.hot_y >= CURSOR_SIDE
@@ -1111,7 +702,7 @@ visit (DioVirtioDevice *vdev, DioVisitor *visitor)
   if (loading && outputs != gpu->outputs)
     dio_visitor_fail (visitor, "%u outputs were saved, %u are here", outputs,
                       (unsigned) gpu->outputs);
-  visit_resources (gpu, visitor);
+  dio_gpu_store_visit (&gpu->store, visitor);
   for (uint32_t i = 0; i < gpu->outputs; i++)
     visit_scanout (gpu, &gpu->scanouts[i], visitor);
   for (uint32_t i = 0; i < gpu->outputs && loading; i++)
@@ -1142,7 +733,7 @@ realize (DioDevice *dev, GError **error)
   }
   dio_virtio_device_realize (&gpu->vdev, &virtio_type, F_EDID);
   config_of (gpu)->num_scanouts = GUINT32_TO_LE ((uint32_t) gpu->outputs);
-  gpu->resources = g_hash_table_new_full (NULL, NULL, NULL, resource_free);
+  dio_gpu_store_init (&gpu->store, dev->machine->space, gpu->memory_limit);
   gpu->scanouts = g_new0 (Scanout, gpu->outputs);
   gpu->scanouts[0].width = (uint32_t) gpu->width;
   gpu->scanouts[0].height = (uint32_t) gpu->height;
@@ -1174,7 +765,7 @@ finalize (DioDevice *dev)
     return;
   dio_notifier_free (gpu->wish_notifier);
   pthread_mutex_destroy (&gpu->wish_lock);
-  g_hash_table_destroy (gpu->resources);
+  dio_gpu_store_clear (&gpu->store);
   g_free (gpu->scanouts);
 }
 
