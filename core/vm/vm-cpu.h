@@ -29,6 +29,13 @@ typedef struct {
   uint64_t decoded_pages;
 } DioCpuStats;
 
+/* Adds to a counter of the calling vCPU thread: a plain addition that other threads may watch. */
+static inline void
+dio_stat_add (uint64_t *counter, uint64_t amount)
+{
+  __atomic_store_n (counter, *counter + amount, __ATOMIC_RELAXED);
+}
+
 /* One guest architecture run by our own engines (or, later, an accelerator). Static const. */
 struct DioCpuType {
   const char *id; /* "riscv64" */

@@ -51,10 +51,10 @@ run_until_stopped (DioMachine *machine, DioCpu *cpu)
     if (!atomic_load (&priv->go))
       return;
     if (cpu->type->run (cpu) == DIO_EXIT_HALT) {
-      cpu->stats.exits_halt++;
+      dio_stat_add (&cpu->stats.exits_halt, 1);
       dio_cpu_sleep (cpu);
     } else {
-      cpu->stats.exits_kick++;
+      dio_stat_add (&cpu->stats.exits_kick, 1);
     }
   }
 }

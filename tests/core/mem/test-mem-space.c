@@ -452,7 +452,8 @@ stress_read (void *opaque, uint64_t offset, unsigned size)
 {
   StressRegion *self = opaque;
   g_assert_true (atomic_load (&self->stress->regions[self->number].mapped));
-  self->stress->regions[self->number].plain++;
+  if (self->stress->regions[self->number].region.lock)
+    self->stress->regions[self->number].plain++;
   atomic_fetch_add (&self->stress->hits, 1);
   g_assert_true (atomic_load (&self->stress->regions[self->number].mapped));
   return self->number;
