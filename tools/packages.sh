@@ -40,6 +40,7 @@ packages_test=(
   at-spi2-core
   clang-format
   desktop-file-utils
+  edid-decode
   fonts-noto-cjk
   gcc-riscv64-linux-gnu
   gir1.2-atspi-2.0
