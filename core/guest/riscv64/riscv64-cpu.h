@@ -67,6 +67,8 @@ typedef struct DioRiscv64 {
   /* Pending fault detail, set by whoever returns an exception. */
   uint64_t exc_tval;
 
+  uint32_t pauses; /* executed, for dio_rv_pause() */
+
   /* Interrupts: lines from outside are OR'ed atomically here; software-writable bits live in
    * mip_soft. */
   _Atomic uint64_t irq_lines;

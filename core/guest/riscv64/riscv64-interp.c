@@ -308,7 +308,7 @@ dio_rv_interp_prepare (DioRvSlot *slot, const DioInsn *insn, unsigned length, in
   if ((info->operands & DIO_OPERAND_RD_X) && insn->rd == 0) {
     slot->insn.rd = DIO_RV_SINK;
     if (info->kind == DIO_LEAF_PLAIN)
-      number = length == 2 ? DIO_RV_LEAF_C_NOP : DIO_RV_LEAF_PAUSE;
+      number = length == 2 ? DIO_RV_LEAF_C_NOP : DIO_RV_LEAF_PREFETCH_I; /* plain hints */
   }
   slot->handler = handlers[jump][number];
   return (DioRvForm){ .leaf = insn->leaf, .form = (uint16_t) FORM (number, jump) };

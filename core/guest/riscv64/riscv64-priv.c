@@ -209,11 +209,12 @@ dio_rv_wfi (DioRiscv64 *hart)
   return DIO_RV_EXC_NONE;
 }
 
-/* A hart that spins waits for another one, whose thread may be waiting for this one's processor. */
+/* A hart that spins waits for another one, whose thread may be waiting for this one's processor.
+ * Only a spin that lasts gives it away: to yield is expensive when the host is busy. */
 DioRvExc
 dio_rv_pause (DioRiscv64 *hart)
 {
-  if (hart->cpu.machine->n_cpus > 1)
+  if (hart->cpu.machine->n_cpus > 1 && ++hart->pauses % RV_PAUSES_PER_YIELD == 0)
     sched_yield ();
   return DIO_RV_EXC_NONE;
 }

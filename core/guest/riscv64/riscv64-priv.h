@@ -81,6 +81,9 @@
 #define RV_PMP_L RV_BIT (7)
 #define RV_PMPADDR_MASK ((UINT64_C (1) << 54) - 1)
 
+/* About ten microseconds of a spin loop. */
+#define RV_PAUSES_PER_YIELD 256
+
 /* Physical addresses have 56 bits. */
 #define RV_GPA_MASK ((UINT64_C (1) << 56) - 1)
 
