@@ -81,6 +81,8 @@ drop_client (Socket *sock)
   dio_loop_fd_free (watch);
   if (client >= 0)
     close (client);
+  if (sock->listen_watch)
+    dio_loop_fd_set_events (sock->listen_watch, EPOLLIN);
 }
 
 static void
@@ -125,8 +127,12 @@ accept_client (int fd, uint32_t events, void *data)
 {
   Socket *sock = data;
   int client = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (client < 0)
+  if (client < 0) {
+    /* Without descriptors left the client stays in the queue, and the loop would spin. */
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+      dio_loop_fd_set_events (sock->listen_watch, 0);
     return;
+  }
   if (sock->client >= 0) {
     (void) !send (client, busy_text, strlen (busy_text), MSG_DONTWAIT | MSG_NOSIGNAL);
     close (client);

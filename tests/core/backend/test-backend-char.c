@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -338,6 +339,52 @@ test_terminal (Fixture *f, gconstpointer data)
   close (master);
 }
 
+/* In a session of its own, whose controlling terminal the back-end may change. */
+static void
+controlling_terminal (void)
+{
+  struct termios before, during, after;
+  char name[64];
+  int master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (getsid (0) != getpid ())
+    g_assert_cmpint (setsid (), >, 0);
+  g_assert_cmpint (grantpt (master), ==, 0);
+  g_assert_cmpint (unlockpt (master), ==, 0);
+  g_assert_cmpint (ptsname_r (master, name, sizeof name), ==, 0);
+  int slave = open (name, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (tcgetattr (slave, &before), ==, 0);
+  g_assert_true (before.c_lflag & ICANON);
+
+  DioChar *chr = dio_char_fd_new (slave, slave, NULL, NULL);
+  g_assert_cmpint (tcgetattr (slave, &during), ==, 0);
+  g_assert_false (during.c_lflag & (ICANON | ECHO | ISIG)); /* Ctrl+C is the guest's */
+  emit (chr, "last words");
+  dio_char_free (chr);
+  g_assert_cmpint (tcgetattr (slave, &after), ==, 0);
+  g_assert_cmpuint (after.c_lflag, ==, before.c_lflag);
+  g_assert_cmpuint (after.c_iflag, ==, before.c_iflag);
+  g_assert_cmpuint (after.c_oflag, ==, before.c_oflag);
+  expect_read (master, "last words");
+}
+
+static void
+test_terminal_restored (void)
+{
+  if (g_test_subprocess ()) {
+    pid_t child = fork ();
+    if (child == 0) {
+      controlling_terminal ();
+      _exit (0);
+    }
+    int status;
+    g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+    g_assert_cmpint (status, ==, 0);
+    return;
+  }
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed ();
+}
+
 /* ---- Socket ---- */
 
 static void
@@ -487,5 +534,6 @@ main (int argc, char **argv)
   ADD ("/core/backend/char/socket-taken", test_socket_taken);
   ADD ("/core/backend/char/mux", test_mux);
 #undef ADD
+  g_test_add_func ("/core/backend/char/terminal-restored", test_terminal_restored);
   return g_test_run ();
 }
