@@ -66,8 +66,7 @@ choose (GRand *rng, unsigned form, DioRvJumpKind jump, int at, Choice *choice)
   choice->length = dio_rv_decode (choice->raw, &choice->insn);
   if (choice->insn.leaf != leaf_of[form] || dio_rv_alias (&choice->insn) != form)
     return false;
-  if ((info->operands & DIO_OPERAND_RD_X) && choice->insn.rd == 0 && info->kind == DIO_LEAF_PLAIN
-      && form != FORM_pause)
+  if ((info->operands & DIO_OPERAND_RD_X) && choice->insn.rd == 0 && info->kind == DIO_LEAF_PLAIN)
     return false; /* a no-operation */
   if (info->kind == DIO_LEAF_BRANCH || info->kind == DIO_LEAF_JUMP) {
     int offset = info->kind == DIO_LEAF_BRANCH ? choice->insn.imm : choice->insn.wide;
