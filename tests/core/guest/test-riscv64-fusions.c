@@ -70,8 +70,8 @@ choose (GRand *rng, unsigned form, DioRvJumpKind jump, int at, Choice *choice)
     return false; /* a no-operation */
   if (info->kind == DIO_LEAF_BRANCH || info->kind == DIO_LEAF_JUMP) {
     int offset = info->kind == DIO_LEAF_BRANCH ? choice->insn.imm : choice->insn.wide;
-    if (offset <= 0 && offset > -8)
-      return false; /* a loop of the pair itself */
+    if (offset < 8 && offset > -8)
+      return false; /* into the pair itself */
     bool inside = at + offset >= 0 && at + offset < (int) DIO_PAGE_SIZE;
     return jump == DIO_RV_JUMP_FAR    ? !inside
            : jump == DIO_RV_JUMP_BACK ? inside && offset <= 0
