@@ -91,7 +91,7 @@ test_alarm (Fixture *f, gconstpointer data)
 {
   wr (f, IRQ_ENABLED, 1);
   g_assert_cmphex (rd (f, IRQ_ENABLED), ==, 1);
-  uint64_t when = now (f) + 20 * MS;
+  uint64_t when = now (f) + 250 * MS;
   set_alarm (f, when);
   g_assert_cmphex (rd (f, ALARM_LOW), ==, when & 0xffffffff);
   g_assert_cmphex (rd (f, ALARM_HIGH), ==, when >> 32);
@@ -120,10 +120,10 @@ test_alarm_edges (Fixture *f, gconstpointer data)
   g_assert_true (dio_hw_bench_level (f->bench, 0));
   wr (f, CLEAR_INTERRUPT, 1);
   /* A cleared alarm does not. */
-  set_alarm (f, now (f) + 20 * MS);
+  set_alarm (f, now (f) + 250 * MS);
   wr (f, CLEAR_ALARM, 1);
   g_assert_cmpuint (rd (f, ALARM_STATUS), ==, 0);
-  g_usleep (40000);
+  g_usleep (300000);
   g_assert_false (dio_hw_bench_level (f->bench, 0));
   /* Setting the clock past the alarm fires it. */
   set_alarm (f, UINT64_C (0x7000000000000000));

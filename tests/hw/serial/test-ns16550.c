@@ -145,6 +145,16 @@ set_room (Fixture *f, size_t room)
   pthread_mutex_unlock (&f->fake.mutex);
 }
 
+/* So slow that no time-out comes in between. */
+static void
+set_slow_line (Fixture *f)
+{
+  wr (f, LCR, 0x83);
+  wr (f, DATA, 0xff);
+  wr (f, IER, 0x7f);
+  wr (f, LCR, 0x03);
+}
+
 static void
 test_reset_values (Fixture *f, gconstpointer data)
 {
@@ -276,10 +286,7 @@ test_fifo (Fixture *f, gconstpointer data)
     unsigned trigger;
   } levels[] = { { 0x01, 1 }, { 0x41, 4 }, { 0x81, 8 }, { 0xc1, 14 } };
 
-  wr (f, LCR, 0x83); /* a slow line, so that no time-out comes in between */
-  wr (f, DATA, 0xff);
-  wr (f, IER, 0x7f);
-  wr (f, LCR, 0x03);
+  set_slow_line (f);
   wr (f, IER, 0x01);
   for (unsigned i = 0; i < G_N_ELEMENTS (levels); i++) {
     wr (f, IIR, levels[i].fcr | 0x06);
@@ -418,6 +425,7 @@ test_modem_interrupt (Fixture *f, gconstpointer data)
 static void
 test_state (Fixture *f, gconstpointer data)
 {
+  set_slow_line (f);
   set_room (f, 0);
   wr (f, IIR, 0x81);
   wr (f, IER, 0x03);
