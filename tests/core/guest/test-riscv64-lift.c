@@ -3,6 +3,7 @@
  * blocks look exactly as expected. */
 #include <string.h>
 
+#include "core/guest/riscv64/riscv64-disasm.h"
 #include "core/guest/riscv64/riscv64-leaves.h"
 #include "core/guest/riscv64/riscv64-lift.h"
 
@@ -43,6 +44,41 @@ test_leaves (void)
       g_assert_cmpuint (dio_ir_block_op (block, 0)->leaf, ==, leaf);
     }
   }
+}
+
+/* A million words: what they decode to is what the tables say, and none is too long for the
+ * disassembler. */
+static void
+test_decode (void)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (4);
+  char text[DIO_RV_DISASM_SIZE];
+  unsigned known = 0;
+  for (unsigned round = 0; round < 1000000; round++) {
+    uint32_t word = g_rand_int (rng);
+    if (round % 4 == 0)
+      word = (word & ~UINT32_C (0x7f)) | dio_rv_leaf_info[1 + word % (DIO_RV_N_LEAVES - 1)].value;
+    DioInsn insn;
+    unsigned length = dio_rv_decode (word, &insn);
+    g_assert_cmpuint (length, ==, (word & 3) == 3 ? 4 : 2);
+    g_assert_cmpuint (insn.leaf, <, DIO_RV_N_LEAVES);
+    uint32_t bits = length == 2 ? word & 0xffff : word;
+    const DioLeafInfo *info = &dio_rv_leaf_info[insn.leaf];
+    if (insn.leaf == DIO_RV_LEAF_ILLEGAL) {
+      g_assert_cmphex ((uint32_t) insn.wide, ==, bits);
+    } else {
+      known++;
+      g_assert_cmphex (bits & info->mask, ==, info->value);
+      g_assert_cmpuint (length, ==, info->length);
+      g_assert_cmpuint (dio_rv_alias (&insn), <, DIO_RV_N_FORMS);
+    }
+    if (round % 16 == 0) {
+      g_assert_cmpuint (dio_rv_disassemble (word, round, text, sizeof text), ==, length);
+      g_assert_true (g_str_has_prefix (text, info->name));
+      g_assert_cmpuint (strlen (text), <, sizeof text - 1);
+    }
+  }
+  g_assert_cmpuint (known, >, 500000);
 }
 
 /* Anything at all lifts to something well-formed. */
@@ -155,6 +191,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/guest/riscv64/lift/leaves", test_leaves);
+  g_test_add_func ("/core/guest/riscv64/lift/decode", test_decode);
   g_test_add_func ("/core/guest/riscv64/lift/random", test_random);
   g_test_add_func ("/core/guest/riscv64/lift/text", test_text);
   return g_test_run ();
