@@ -175,7 +175,7 @@ table_pointer (DioRiscv64 *hart, DioGpa gpa)
   if (mixed || !(granted & DIO_TLB_READ))
     return NULL;
   DioPageInfo info = dio_space_lookup_page (hart->cpu.space, gpa);
-  return info.ram ? (uint64_t *) (info.ram->host + info.ram_offset) : NULL;
+  return info.ram ? (uint64_t *) (void *) (info.ram->host + info.ram_offset) : NULL;
 }
 
 /* Sets A (and D) in the PTE at @slot (of the table at @table_gpa), unless it is no longer @pte. */
