@@ -276,6 +276,11 @@ close_response_cb (AdwMessageDialog *dialog, const char *response, DioMachineWin
 {
   if (g_str_equal (response, "cancel"))
     return;
+  if (g_str_equal (response, "shut-down")) {
+    /* The window stays until the machine is off, and goes by itself if it was the last thing. */
+    gtk_widget_activate_action (GTK_WIDGET (self), "machine.power-button", NULL);
+    return;
+  }
   if (g_str_equal (response, "off"))
     dio_machine_item_force_off_async (self->item, NULL, NULL, NULL);
   self->close_confirmed = TRUE;
@@ -288,27 +293,29 @@ static gboolean
 dio_machine_window_close_request (GtkWindow *window)
 {
   DioMachineWindow *self = DIO_MACHINE_WINDOW (window);
+  gboolean kept = !dio_machine_item_is_ephemeral (self->item);
   DioCloseAction action;
 
   g_object_get (self->settings, "close-action", &action, NULL);
   if (!dio_machine_item_is_active (self->item) || self->close_confirmed
-      || action == DIO_CLOSE_KEEP_RUNNING)
+      || (kept && action == DIO_CLOSE_KEEP_RUNNING))
     return GTK_WINDOW_CLASS (dio_machine_window_parent_class)->close_request (window);
 
   g_autofree char *heading =
       g_strdup_printf (_ ("“%s” Is Running"), dio_machine_item_get_name (self->item));
-  GtkWidget *dialog = adw_message_dialog_new (
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (
       window, heading,
-      _ ("It can go on without a window; the library shows it. Forcing it off loses work that is "
-         "not saved in it."));
-  adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _ ("_Cancel"), "off",
-                                    _ ("_Force Off"), "keep", _ ("_Keep Running"), NULL);
-  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "off",
-                                              ADW_RESPONSE_DESTRUCTIVE);
-  adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "keep",
-                                              ADW_RESPONSE_SUGGESTED);
-  adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "keep");
-  adw_message_dialog_set_close_response (ADW_MESSAGE_DIALOG (dialog), "cancel");
+      kept ? _ ("It can go on without a window; the library shows it. Forcing it off loses work "
+                "that is not saved in it.")
+           : _ ("Shutting down presses its power button. Forcing it off loses work that is not "
+                "saved in it.")));
+  const char *last = kept ? "keep" : "shut-down";
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "off", _ ("_Force Off"), last,
+                                    kept ? _ ("_Keep Running") : _ ("_Shut Down"), NULL);
+  adw_message_dialog_set_response_appearance (dialog, "off", ADW_RESPONSE_DESTRUCTIVE);
+  adw_message_dialog_set_response_appearance (dialog, last, ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (dialog, last);
+  adw_message_dialog_set_close_response (dialog, "cancel");
   g_signal_connect_object (dialog, "response", G_CALLBACK (close_response_cb), self, 0);
   gtk_window_present (GTK_WINDOW (dialog));
   return GDK_EVENT_STOP;

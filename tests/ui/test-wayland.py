@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts the real application under a headless Wayland compositor (sway), as most people have
+Wayland: it shows a guest, takes keys, and says goodbye. Usage: test-wayland.py PROGRAM FOLDER"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from screen import Screen  # noqa: E402
+from ui_driver import Failure, wait_until  # noqa: E402
+
+SKIPPED = 77
+NOBODY = 65534
+
+
+class Sway:
+    def __init__(self, folder):
+        self.runtime = folder / "runtime"
+        self.runtime.mkdir(mode=0o700)
+        config = folder / "sway.config"
+        config.write_text("output HEADLESS-1 resolution 1280x900\nfocus_follows_mouse no\n"
+                          "default_border none\n")
+        self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime),
+                                WLR_BACKENDS="headless", WLR_LIBINPUT_NO_DEVICES="1",
+                                WLR_RENDERER="pixman", XDG_CONFIG_HOME=str(folder / "config"))
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "SWAYSOCK"):
+            self.environment.pop(name, None)
+        self.log = open(folder / "sway.log", "w", encoding="utf-8")
+        command = ["sway", "--unsupported-gpu", "-c", str(config)]
+        if os.geteuid() == 0:  # sway refuses to be root
+            folder.chmod(0o755)
+            os.chown(self.runtime, NOBODY, NOBODY)
+            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                       *command]
+        self.process = subprocess.Popen(command, env=self.environment, stdout=self.log,
+                                        stderr=self.log)
+        display = wait_until("the compositor", lambda: self._socket("wayland-"))
+        self.environment["WAYLAND_DISPLAY"] = str(display)
+        self.environment["SWAYSOCK"] = str(wait_until("its control socket",
+                                                      lambda: self._socket("sway-ipc")))
+        # The application has a runtime folder of its own.
+        own = folder / "own-runtime"
+        own.mkdir(mode=0o700)
+        self.environment["XDG_RUNTIME_DIR"] = str(own)
+
+    def _socket(self, prefix):
+        if self.process.poll() is not None:
+            print((self.runtime.parent / "sway.log").read_text())
+            raise Failure("sway ended")
+        found = [p for p in self.runtime.iterdir()
+                 if p.name.startswith(prefix) and p.suffix != ".lock"]
+        return found[0] if found else None
+
+    def run(self, *command):
+        return subprocess.run(command, env=self.environment, check=True, capture_output=True,
+                              timeout=30).stdout
+
+    def windows(self):
+        found = []
+
+        def visit(node):
+            if node.get("pid"):
+                found.append(node)
+            for child in node.get("nodes", []) + node.get("floating_nodes", []):
+                visit(child)
+
+        visit(json.loads(self.run("swaymsg", "-t", "get_tree")))
+        return found
+
+    def titles(self):
+        return [window["name"] for window in self.windows()]
+
+    def fullscreen(self):
+        return any(window["fullscreen_mode"] for window in self.windows())
+
+    def keys(self, *names):
+        for name in names:
+            modifiers, key = name.split("+")[:-1], name.split("+")[-1]
+            # A keyboard that exists only as long as wtype: time to get the focus with it.
+            command = ["wtype", "-s", "300"]
+            for modifier in modifiers:
+                command += ["-M", modifier]
+            command += ["-k", key]
+            for modifier in modifiers:
+                command += ["-m", modifier]
+            self.run(*command, "-s", "300")
+            time.sleep(0.2)
+
+    def screen(self, folder):
+        path = folder / "screen.ppm"
+        self.run("grim", "-t", "ppm", str(path))
+        return Screen.read_ppm(path)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        self.log.close()
+
+
+def main():
+    program, shots = sys.argv[1], pathlib.Path(sys.argv[2])
+    missing = [name for name in ("sway", "grim", "wtype") if not shutil.which(name)]
+    if missing:
+        print("skipped: not installed: " + ", ".join(missing))
+        return SKIPPED
+    shots.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="diorama-wayland-"))
+    sway = Sway(folder)
+    application = None
+    try:
+        environment = dict(sway.environment, GDK_BACKEND="wayland", GTK_A11Y="none",
+                           DIORAMA_LIBRARY=str(folder / "machines"), HOME=str(folder),
+                           G_DEBUG="fatal-criticals")
+        log = open(folder / "log", "w+", encoding="utf-8")
+        application = subprocess.Popen(
+            ["dbus-run-session", "--", program, "--run", "dummy:still"], env=environment,
+            stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        wait_until("the window", lambda: "Dummy" in sway.titles() or (
+            application.poll() is not None and [][0]))
+        time.sleep(5)  # the hint goes away
+        before = sway.screen(folder)
+        centre = before.pixel(before.width // 2, before.height // 2)
+        if len({before.pixel(x, before.height // 2) for x in range(0, before.width, 16)}) < 20:
+            raise Failure(f"the guest's picture is not there (centre {centre})")
+        sway.run("grim", str(shots / "wayland-1-guest.png"))
+
+        sway.keys("Down", "Return", "b")
+        bottom = range(before.height * 9 // 10, before.height)
+        after = wait_until("keys in the guest", lambda: changed(before, sway.screen(folder), bottom))
+        sway.run("grim", str(shots / "wayland-2-keys.png"))
+        del after
+
+        # Fullscreen and back by F11.
+        sway.keys("F11")
+        wait_until("fullscreen", sway.fullscreen)
+        time.sleep(0.5)
+        sway.run("grim", str(shots / "wayland-3-fullscreen.png"))
+        sway.keys("F11")
+        wait_until("the way back from fullscreen", lambda: not sway.fullscreen())
+
+        # The compositor asks the window to close: a question comes; shutting down, the default, ends it.
+        sway.run("swaymsg", '[title="Dummy"]', "kill")
+        wait_until("the question at closing", lambda: len(sway.titles()) == 2)
+        sway.run("grim", str(shots / "wayland-4-close.png"))
+        sway.keys("Return")
+        wait_until("the end of the application", lambda: application.poll() is not None)
+        log.flush()
+        text = (folder / "log").read_text(encoding="utf-8", errors="replace")
+        if "CRITICAL" in text:
+            raise Failure(text)
+        print("ok wayland")
+        return 0
+    except Exception:
+        print((folder / "log").read_text(encoding="utf-8", errors="replace"))
+        raise
+    finally:
+        if application and application.poll() is None:
+            os.killpg(application.pid, signal.SIGTERM)
+        sway.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def changed(one, other, rows):
+    return any(one.rgb[y * one.width * 3:(y + 1) * one.width * 3]
+               != other.rgb[y * one.width * 3:(y + 1) * one.width * 3] for y in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
