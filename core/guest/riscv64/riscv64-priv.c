@@ -201,14 +201,6 @@ dio_rv_sret (DioRiscv64 *hart)
   return DIO_RV_EXC_NONE;
 }
 
-DioRvExc
-dio_rv_wfi (DioRiscv64 *hart)
-{
-  if (hart->priv == DIO_RV_U || (hart->priv == DIO_RV_S && (hart->mstatus & RV_MSTATUS_TW)))
-    return DIO_RV_EXC_ILLEGAL;
-  return DIO_RV_EXC_NONE;
-}
-
 /* A hart that spins waits for another one, whose thread may be waiting for this one's processor.
  * Only a spin that lasts gives it away: to yield is expensive when the host is busy. */
 DioRvExc
@@ -217,4 +209,14 @@ dio_rv_pause (DioRiscv64 *hart)
   if (hart->cpu.machine->n_cpus > 1 && ++hart->pauses % RV_PAUSES_PER_YIELD == 0)
     sched_yield ();
   return DIO_RV_EXC_NONE;
+}
+
+DioRvExc
+dio_rv_wfi (DioRiscv64 *hart)
+{
+  if (hart->priv == DIO_RV_U || (hart->priv == DIO_RV_S && (hart->mstatus & RV_MSTATUS_TW)))
+    return DIO_RV_EXC_ILLEGAL;
+  /* With something pending that the guest does not take there is no wait, and its loop is a spin:
+   * OpenSBI's harts are so until they are started. */
+  return dio_rv_interrupt_pending (hart) ? dio_rv_pause (hart) : DIO_RV_EXC_NONE;
 }
