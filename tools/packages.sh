@@ -51,6 +51,7 @@ packages_test=(
   libgtk-4-bin
   lld
   llvm
+  openbox
   python3-gi
   python3-jsonschema
   qemu-user-static

@@ -25,7 +25,11 @@ struct _DioApplication {
   GHashTable *watched; /* DioMachineItem */
   gboolean held;       /* for active machines */
   gboolean quitting;   /* as soon as all are off */
+  guint patience;      /* source that ends the wait for guests that do not turn off, or 0 */
 };
+
+/* How long a guest may take to turn off before the person is asked again. */
+#define PATIENCE_SECONDS 20
 
 G_DEFINE_FINAL_TYPE (DioApplication, dio_application, ADW_TYPE_APPLICATION)
 
@@ -171,6 +175,22 @@ force_off (DioMachineItem *item)
   dio_machine_item_force_off_async (item, NULL, NULL, NULL);
 }
 
+static void ask_to_quit (DioApplication *self, GtkWindow *parent, gboolean background);
+
+/* Some guests do not listen to their power button: the person decides what becomes of them. */
+static gboolean
+patience_over_cb (gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+
+  self->patience = 0;
+  if (self->quitting && count_active (self) > 0) {
+    self->quitting = FALSE;
+    ask_to_quit (self, gtk_application_get_active_window (GTK_APPLICATION (self)), FALSE);
+  }
+  return G_SOURCE_REMOVE;
+}
+
 static void
 quit_response_cb (AdwMessageDialog *dialog, const char *response, DioApplication *self)
 {
@@ -183,9 +203,12 @@ quit_response_cb (AdwMessageDialog *dialog, const char *response, DioApplication
     return;
   }
   self->quitting = !g_str_equal (response, "cancel");
-  if (g_str_equal (response, "shut-down"))
+  g_clear_handle_id (&self->patience, g_source_remove);
+  if (g_str_equal (response, "shut-down")) {
     for_each_active (self, press_power_button);
-  else if (g_str_equal (response, "force"))
+    self->patience = g_timeout_add_seconds (PATIENCE_SECONDS, patience_over_cb, self);
+  }
+  if (g_str_equal (response, "force"))
     for_each_active (self, force_off);
   watch_activity_cb (self);
 }
@@ -410,6 +433,7 @@ dio_application_finalize (GObject *object)
 {
   DioApplication *self = DIO_APPLICATION (object);
 
+  g_clear_handle_id (&self->patience, g_source_remove);
   g_clear_object (&self->only);
   G_OBJECT_CLASS (dio_application_parent_class)->finalize (object);
 }
