@@ -44,6 +44,7 @@ packages_test=(
   fonts-noto-cjk
   gcc-riscv64-linux-gnu
   gir1.2-atspi-2.0
+  grim
   imagemagick
   libc6-dev-riscv64-cross
   libclang-rt-dev
