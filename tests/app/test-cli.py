@@ -168,10 +168,10 @@ class CliTest(unittest.TestCase):
         self.assertEqual((640, 480), struct.unpack(">II", head[16:24]))
         with open(serial, encoding="utf-8") as file:
             self.assertIn("dummy: started", file.read())
-        self.run_machine("dummy:off-after=50", "--stats", "/nonexistent/x", code=ERROR)
-        self.run_machine("dummy:off-after=50", "--screenshot-on-exit", "/nonexistent/x.png",
+        self.run_machine("dummy:off-after=50", "--stats", "/proc/nonexistent/x", code=ERROR)
+        self.run_machine("dummy:off-after=50", "--screenshot-on-exit", "/proc/nonexistent/x.png",
                          code=ERROR)
-        self.run_machine("", "--serial", "file:/nonexistent/x", code=ERROR)
+        self.run_machine("", "--serial", "file:/proc/nonexistent/x", code=ERROR)
 
     def test_serial_socket(self):
         path = self.path("tty")
@@ -232,7 +232,7 @@ class CliTest(unittest.TestCase):
         picture = self.path("x.png")
         self.cli("screenshot", identity, picture)
         self.assertTrue(os.path.getsize(picture) > 100)
-        self.cli("screenshot", identity, "/nonexistent/x.png", code=ERROR)
+        self.cli("screenshot", identity, "/proc/nonexistent/x.png", code=ERROR)
         self.cli("type", identity, "a\\n")
         self.assertIn("é", self.cli("type", identity, "é", code=ERROR).stderr)
         self.cli("key", identity, "down", "ctrl+c")
@@ -297,7 +297,7 @@ class CliTest(unittest.TestCase):
         self.assertEqual([], self.left())
 
     def test_bad_kernel(self):
-        self.bad("/nonexistent", "--kernel", "/nonexistent")
+        self.bad("/proc/nonexistent", "--kernel", "/proc/nonexistent")
         self.bad("folder", "--kernel", self.folder)
         self.bad("empty", "--kernel", self.write("empty", b""))
         self.bad("not a kernel", "--kernel", self.write("text", b"hello\n"))
@@ -306,9 +306,9 @@ class CliTest(unittest.TestCase):
         arm = bytearray(riscv_image(4096))
         arm[0x30:0x3c] = bytes(8) + b"ARMd"
         self.bad("arm64", "--kernel", self.write("arm", bytes(arm)))
-        self.bad("/nonexistent", "--kernel", self.kernel, "--initrd", "/nonexistent")
-        self.bad("/nonexistent", "--kernel", self.kernel, "--disk", "/nonexistent")
-        self.bad("/nonexistent", "--kernel", self.kernel, "--firmware", "/nonexistent")
+        self.bad("/proc/nonexistent", "--kernel", self.kernel, "--initrd", "/proc/nonexistent")
+        self.bad("/proc/nonexistent", "--kernel", self.kernel, "--disk", "/proc/nonexistent")
+        self.bad("/proc/nonexistent", "--kernel", self.kernel, "--firmware", "/proc/nonexistent")
         os.mkfifo(self.path("fifo"))
         self.bad("regular", "--kernel", self.path("fifo"))
 

@@ -179,13 +179,13 @@ test_validate (void)
     guint64 disk_size;
     int code;
   } cases[] = {
-    { "kernel", "/nonexistent", NULL, NULL, 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
+    { "kernel", "/proc/nonexistent", NULL, NULL, 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
     { "kernel", fixture.folder, NULL, NULL, 0, 1, 1, 0, DIO_ERROR_FORMAT },
     { "kernel", "/dev/zero", NULL, NULL, 0, 1, 1, 0, DIO_ERROR_FORMAT },
     { "kernel", empty, NULL, NULL, 0, 1, 1, 0, DIO_ERROR_FORMAT },
     { "kernel", text, NULL, NULL, 0, 1, 1, 0, DIO_ERROR_FORMAT },
     { "kernel", foreign, NULL, NULL, 0, 1, 1, 0, DIO_ERROR_WRONG_ARCH },
-    { "initrd", NULL, "/nonexistent", NULL, 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
+    { "initrd", NULL, "/proc/nonexistent", NULL, 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
     { "memory", NULL, NULL, NULL, 3 << 20, 1, 1, 0, DIO_ERROR_CONFIG },
     { "memory", NULL, NULL, NULL, G_GUINT64_CONSTANT (1) << 50, 1, 1, 0, DIO_ERROR_CONFIG },
     { "memory", NULL, NULL, NULL, (256 << 20) + 1, 1, 1, 0, DIO_ERROR_CONFIG },
@@ -193,7 +193,7 @@ test_validate (void)
     { "cpus", NULL, NULL, NULL, 0, 0, 1, 0, DIO_ERROR_CONFIG },
     { "arch", NULL, NULL, NULL, 0, 1, DIO_ARCH_PPC64, 0, DIO_ERROR_UNSUPPORTED },
     { "arch", NULL, NULL, NULL, 0, 1, DIO_ARCH_NONE, 0, DIO_ERROR_CONFIG },
-    { "disk", NULL, NULL, "/nonexistent", 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
+    { "disk", NULL, NULL, "/proc/nonexistent", 0, 1, 1, 0, DIO_ERROR_NOT_FOUND },
     { "disk", NULL, NULL, text, 0, 1, 1, 0, DIO_ERROR_FORMAT },
     { "disk-size", NULL, NULL, NULL, 0, 1, 1, 1, DIO_ERROR_CONFIG },
     { "disk-size", NULL, NULL, NULL, 0, 1, 1, G_MAXUINT64 - 511, DIO_ERROR_CONFIG },
