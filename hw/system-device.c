@@ -6,6 +6,7 @@
 #include <libfdt.h>
 
 #include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
 #include "core/vm/vm-machine.h"
 
 void
@@ -37,7 +38,8 @@ dio_system_device_map (DioSystemDevice *sys, unsigned region, DioGpa address, GE
 
   if (!dio_space_map_io (sys->dev.machine->space, address, &sys->regions[region])) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FAILED,
-                 "%s: something else is at address 0x%" PRIx64 " already", sys->dev.name, address);
+                 _ ("%s: something else is at address 0x%" PRIx64 " already"), sys->dev.name,
+                 address);
     return false;
   }
   sys->addresses[region] = address;

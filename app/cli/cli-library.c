@@ -75,23 +75,24 @@ command_create (Cli *cli, int argc, char **argv)
 
 /* list and show */
 
+/* The words of JSON; translated when printed for people. */
 static const char *
 state_name (DioItemState state)
 {
   switch (state) {
   case DIO_ITEM_OFF:
-    return "off";
+    return N_ ("off");
   case DIO_ITEM_STARTING:
-    return "starting";
+    return N_ ("starting");
   case DIO_ITEM_RUNNING:
   case DIO_ITEM_ELSEWHERE:
-    return "running";
+    return N_ ("running");
   case DIO_ITEM_PAUSED:
-    return "paused";
+    return N_ ("paused");
   case DIO_ITEM_STOPPING:
-    return "stopping";
+    return N_ ("stopping");
   case DIO_ITEM_BROKEN:
-    return "broken";
+    return N_ ("broken");
   }
   return "?";
 }
@@ -113,6 +114,13 @@ live_state (DioMachineItem *item, JsonObject *status)
   const char *state =
       status ? json_object_get_string_member_with_default (status, "state", NULL) : NULL;
   return state ? state : state_name (dio_machine_item_get_state (item));
+}
+
+static const char *
+live_state_text (DioMachineItem *item, JsonObject *status)
+{
+  const char *state = live_state (item, status);
+  return *state ? _ (state) : state;
 }
 
 static JsonObject *
@@ -167,7 +175,7 @@ print_table (DioLibrary *library)
     const DioMachineConfig *config = dio_machine_item_get_config (item);
     g_autofree char *memory = config ? dio_size_to_text (config->memory) : g_strdup ("-");
     print_padded (dio_machine_item_get_name (item), 28);
-    print_padded (live_state (item, status), 9);
+    print_padded (live_state_text (item, status), 9);
     print_padded (config ? dio_arch_to_string (config->arch) : "-", 8);
     print_padded (memory, 9);
     g_print (config ? "%u\n" : "-\n", config ? config->cpus : 0);
@@ -268,7 +276,7 @@ print_machine (DioMachineItem *item, const GPtrArray *events)
   const DioMachineConfig *config = dio_machine_item_get_config (item);
   print_fact (_ ("Name"), dio_machine_item_get_name (item));
   print_fact (_ ("Id"), dio_machine_item_get_id (item));
-  print_fact (_ ("State"), live_state (item, status));
+  print_fact (_ ("State"), live_state_text (item, status));
   print_fact (_ ("Folder"), dio_machine_item_get_path (item));
   print_fact (_ ("Error"), dio_machine_item_get_error (item));
   if (config) {

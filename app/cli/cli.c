@@ -19,11 +19,11 @@ group_title (gsize group)
 {
   switch (group) {
   case 0:
-    return _ ("Running");
+    return _ ("Running:");
   case 1:
-    return _ ("The library");
+    return _ ("The library:");
   default:
-    return _ ("A machine that runs, in a window or elsewhere");
+    return _ ("A machine that runs, in a window or elsewhere:");
   }
 }
 
@@ -45,7 +45,7 @@ print_help (void)
   g_print ("  diorama %s\n      %s\n\n", _ ("COMMAND [ARGUMENT…]"),
            _ ("Make, run and control machines without it"));
   for (gsize group = 0; group < G_N_ELEMENTS (groups); group++) {
-    g_print ("%s:\n", group_title (group));
+    g_print ("%s\n", group_title (group));
     for (const CliCommand *command = groups[group]; command->name; command++)
       g_print ("  %-12s %s\n", command->name, _ (command->summary));
     g_print ("\n");

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ read_who (int fd)
   for (char *p = clean; *p; p++)
     if (!g_ascii_isalnum (*p) && !strchr (" -._", *p))
       *p = '?';
-  return g_strdup_printf (_ ("%s, process %" G_GINT64_FORMAT), clean, pid);
+  return g_strdup_printf (_ ("%s, process %" PRId64), clean, pid);
 }
 
 static void

@@ -2,6 +2,7 @@
  * machine.json: reading, checking, writing. */
 #include "app/library/library-manifest.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ get_string (Parse *parse, JsonObject *object, const char *member_name, const cha
   }
   const char *value = json_node_get_string (node);
   if (strlen (value) > max_bytes) {
-    refuse (parse, key, _ ("longer than %" G_GSIZE_FORMAT " bytes"), max_bytes);
+    refuse (parse, key, _ ("longer than %zu bytes"), max_bytes);
     return NULL;
   }
   return g_strdup (value);
@@ -120,8 +121,7 @@ parse_memory (Parse *parse, JsonObject *root, DioMachineConfig *config)
     g_autofree char *limit = dio_size_to_text (DIO_MANIFEST_MAX_MEMORY);
     refuse (parse, "memory", _ ("%s is more than the maximum of %s"), size, limit);
   } else if (config->memory % DIO_PAGE_SIZE)
-    refuse (parse, "memory", _ ("%" G_GUINT64_FORMAT " is not a multiple of 4096 bytes"),
-            config->memory);
+    refuse (parse, "memory", _ ("%" PRIu64 " is not a multiple of 4096 bytes"), config->memory);
 }
 
 static void
@@ -131,8 +131,7 @@ parse_cpus (Parse *parse, JsonObject *root, DioMachineConfig *config)
   if (!get_whole (parse, root, "cpus", "cpus", TRUE, &cpus))
     return;
   if (cpus < 1 || cpus > DIO_MANIFEST_MAX_CPUS)
-    refuse (parse, "cpus", _ ("%" G_GUINT64_FORMAT " is not between 1 and %d"), cpus,
-            DIO_MANIFEST_MAX_CPUS);
+    refuse (parse, "cpus", _ ("%" PRIu64 " is not between 1 and %d"), cpus, DIO_MANIFEST_MAX_CPUS);
   config->cpus = cpus;
 }
 
@@ -227,11 +226,11 @@ parse_display (Parse *parse, JsonObject *root, DioMachineConfig *config)
   get_whole (parse, display, "width", "display.width", TRUE, &width);
   get_whole (parse, display, "height", "display.height", TRUE, &height);
   if (width < 320 || width > DIO_DISPLAY_MAX_SIZE)
-    refuse (parse, "display.width", _ ("%" G_GUINT64_FORMAT " is not between %d and %d"), width,
-            320, DIO_DISPLAY_MAX_SIZE);
+    refuse (parse, "display.width", _ ("%" PRIu64 " is not between %d and %d"), width, 320,
+            DIO_DISPLAY_MAX_SIZE);
   if (height < 200 || height > DIO_DISPLAY_MAX_SIZE)
-    refuse (parse, "display.height", _ ("%" G_GUINT64_FORMAT " is not between %d and %d"), height,
-            200, DIO_DISPLAY_MAX_SIZE);
+    refuse (parse, "display.height", _ ("%" PRIu64 " is not between %d and %d"), height, 200,
+            DIO_DISPLAY_MAX_SIZE);
   config->width = width;
   config->height = height;
 }
@@ -247,7 +246,7 @@ parse_version (Parse *parse, JsonObject *root)
   if (version == DIO_MANIFEST_VERSION)
     return TRUE;
   g_set_error (&parse->error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-               _ ("%s: version: %" G_GUINT64_FORMAT " is newer than this Diorama, which knows "
+               _ ("%s: version: %" PRIu64 " is newer than this Diorama, which knows "
                   "versions up to %d. Update Diorama to use this machine"),
                parse->file, version, DIO_MANIFEST_VERSION);
   return FALSE;

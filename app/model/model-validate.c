@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,8 +53,7 @@ check_limits (const DioMachineConfig *config, const DioBoardType *board, const c
   }
   if (config->memory % DIO_PAGE_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("Memory: %" G_GUINT64_FORMAT " is not a multiple of 4096 bytes"),
-                 config->memory);
+                 _ ("Memory: %" PRIu64 " is not a multiple of 4096 bytes"), config->memory);
     return FALSE;
   }
   *field = "cpus";

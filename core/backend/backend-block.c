@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -442,7 +443,7 @@ dio_block_create_raw (const char *path, uint64_t size, GError **error)
 {
   if (size == 0 || size % SECTOR_SIZE || size > MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("A disk of %" G_GUINT64_FORMAT " bytes is not possible; sizes are multiples of "
+                 _ ("A disk of %" PRIu64 " bytes is not possible; sizes are multiples of "
                     "512 bytes"),
                  size);
     return false;

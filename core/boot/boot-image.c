@@ -121,12 +121,25 @@ copy_text (char *to, size_t size, DioBootView view, uint64_t offset, size_t most
   g_strchomp (to);
 }
 
+/* Takes half a character off the end of text that was cut. */
+static void
+end_at_character (char *text)
+{
+  const char *end;
+  if (!g_utf8_validate (text, -1, &end))
+    text[end - text] = 0;
+}
+
 static void
 set_title (DioBootIdentity *identity, const char *what)
 {
   const char *arch = dio_arch_to_string (identity->arch);
-  g_snprintf (identity->title, sizeof identity->title, "%s%s%s", what, arch ? " for " : "",
-              arch ? arch : "");
+  if (arch)
+    /* Translators: a kind of file and an architecture, as in “Linux kernel for riscv64”. */
+    g_snprintf (identity->title, sizeof identity->title, _ ("%s for %s"), _ (what), arch);
+  else
+    g_strlcpy (identity->title, _ (what), sizeof identity->title);
+  end_at_character (identity->title);
 }
 
 /* Linux' own images; true if it is one. */
@@ -155,7 +168,7 @@ identify_linux (DioBootView view, DioBootIdentity *identity)
   } else {
     return false;
   }
-  set_title (identity, "Linux kernel");
+  set_title (identity, N_ ("Linux kernel"));
   return true;
 }
 
@@ -169,7 +182,7 @@ identify_program (DioBootView view, DioBootIdentity *identity)
     if (dio_boot_get (view, 5, 1) == 2)
       identity->machine = GUINT16_SWAP_LE_BE (identity->machine);
     identity->arch = identity->machine == EM_PPC64_ ? DIO_ARCH_PPC64 : arch_of_elf (view);
-    set_title (identity, "ELF program");
+    set_title (identity, N_ ("ELF program"));
     return true;
   }
   uint64_t pe = dio_boot_get (view, 0x3c, 4);
@@ -177,18 +190,18 @@ identify_program (DioBootView view, DioBootIdentity *identity)
     identity->kind = DIO_BOOT_EFI;
     identity->machine = (uint16_t) dio_boot_get (view, pe + 4, 2);
     identity->arch = arch_of_pe (identity->machine);
-    set_title (identity, "EFI program");
+    set_title (identity, N_ ("EFI program"));
     return true;
   }
   if (dio_boot_has (view, 0, "\xd0\x0d\xfe\xed", 4)) {
     identity->kind = DIO_BOOT_DEVICE_TREE;
-    set_title (identity, "device tree");
+    set_title (identity, N_ ("device tree"));
     return true;
   }
   if (dio_boot_has (view, 0, "070701", 6) || dio_boot_has (view, 0, "070702", 6)
       || dio_boot_has (view, 0, "070707", 6)) {
     identity->kind = DIO_BOOT_INITRD;
-    set_title (identity, "initial RAM disk");
+    set_title (identity, N_ ("initial RAM disk"));
     return true;
   }
   return false;
@@ -238,24 +251,24 @@ identify_disk (DioBootView view, DioBootIdentity *identity)
     DioBootKind kind;
     const char *title;
   } known[] = {
-    { 0, "QFI\xfb", 4, DIO_BOOT_FOREIGN_DISK, "qcow2 disk image" },
-    { 0, "KDMV", 4, DIO_BOOT_FOREIGN_DISK, "VMDK disk image" },
-    { 0, "vhdxfile", 8, DIO_BOOT_FOREIGN_DISK, "VHDX disk image" },
-    { 64, "\x7f\x10\xda\xbe", 4, DIO_BOOT_FOREIGN_DISK, "VDI disk image" },
-    { 512, "EFI PART", 8, DIO_BOOT_DISK, "disk with GPT partitions" },
-    { 4096, "EFI PART", 8, DIO_BOOT_DISK, "disk with GPT partitions" },
-    { 1024 + 56, "\x53\xef", 2, DIO_BOOT_DISK, "ext file system" },
-    { 0, "XFSB", 4, DIO_BOOT_DISK, "XFS file system" },
-    { 65536 + 64, "_BHRfS_M", 8, DIO_BOOT_DISK, "btrfs file system" },
-    { 0, "hsqs", 4, DIO_BOOT_DISK, "SquashFS file system" },
-    { 54, "FAT", 3, DIO_BOOT_DISK, "FAT file system" },
-    { 82, "FAT32", 5, DIO_BOOT_DISK, "FAT file system" },
+    { 0, "QFI\xfb", 4, DIO_BOOT_FOREIGN_DISK, N_ ("qcow2 disk image") },
+    { 0, "KDMV", 4, DIO_BOOT_FOREIGN_DISK, N_ ("VMDK disk image") },
+    { 0, "vhdxfile", 8, DIO_BOOT_FOREIGN_DISK, N_ ("VHDX disk image") },
+    { 64, "\x7f\x10\xda\xbe", 4, DIO_BOOT_FOREIGN_DISK, N_ ("VDI disk image") },
+    { 512, "EFI PART", 8, DIO_BOOT_DISK, N_ ("disk with GPT partitions") },
+    { 4096, "EFI PART", 8, DIO_BOOT_DISK, N_ ("disk with GPT partitions") },
+    { 1024 + 56, "\x53\xef", 2, DIO_BOOT_DISK, N_ ("ext file system") },
+    { 0, "XFSB", 4, DIO_BOOT_DISK, N_ ("XFS file system") },
+    { 65536 + 64, "_BHRfS_M", 8, DIO_BOOT_DISK, N_ ("btrfs file system") },
+    { 0, "hsqs", 4, DIO_BOOT_DISK, N_ ("SquashFS file system") },
+    { 54, "FAT", 3, DIO_BOOT_DISK, N_ ("FAT file system") },
+    { 82, "FAT32", 5, DIO_BOOT_DISK, N_ ("FAT file system") },
   };
   if (dio_boot_has (view, 32769, "CD001", 5)) {
     identity->kind = DIO_BOOT_ISO;
     copy_text (identity->version, sizeof identity->version, view, 32768 + 40, 32);
     identity->arch = arch_of_volume (identity->version);
-    set_title (identity, "ISO 9660 image");
+    set_title (identity, N_ ("ISO 9660 image"));
     return true;
   }
   for (size_t i = 0; i < G_N_ELEMENTS (known); i++)
@@ -266,7 +279,7 @@ identify_disk (DioBootView view, DioBootIdentity *identity)
     }
   if (has_partition_table (view)) {
     identity->kind = DIO_BOOT_DISK;
-    set_title (identity, "disk with MBR partitions");
+    set_title (identity, N_ ("disk with MBR partitions"));
     return true;
   }
   return false;
@@ -277,7 +290,7 @@ identify_plain (DioBootView view, DioBootIdentity *identity)
 {
   if (!identify_linux (view, identity) && !identify_program (view, identity)
       && !identify_disk (view, identity))
-    set_title (identity, "unknown data");
+    set_title (identity, N_ ("unknown data"));
 }
 
 static DioCompression
@@ -322,10 +335,11 @@ dio_boot_identify (const void *data, size_t length, uint64_t file_size, DioBootI
     inner.data = inside;
     identify_plain (inner, identity);
   } else {
-    set_title (identity, "unknown data");
+    set_title (identity, N_ ("unknown data"));
   }
-  g_autofree char *title = g_strdup_printf ("%s, %s", identity->title, compression_name);
+  g_autofree char *title = g_strdup_printf (_ ("%s, %s"), identity->title, compression_name);
   g_strlcpy (identity->title, title, sizeof identity->title);
+  end_at_character (identity->title);
 }
 
 bool

@@ -35,7 +35,7 @@ typedef struct {
   DioCompression compression; /* of the file itself */
   uint16_t machine;           /* the ELF or PE machine number, 0: none */
   char version[64];           /* kernel version or volume name, printable ASCII; may be "" */
-  char title[96];             /* for people, untranslated: "Linux kernel for riscv64, gzip" */
+  char title[96];             /* for people, translated: "Linux kernel for riscv64, gzip" */
 } DioBootIdentity;
 
 /* How much of a file dio_boot_identify() wants to see. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -339,7 +340,7 @@ load_elf (DioSpace *space, const File *file, DioGpa minimum, DioGpa limit, DioBo
     DioGpa start = segments[i].paddr + bias;
     if (!fits (start, segments[i].memsz, minimum, limit)) {
       g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
-                   _ ("%s “%s” wants to be at address 0x%" G_GINT64_MODIFIER "x, where the machine "
+                   _ ("%s “%s” wants to be at address 0x%" PRIx64 ", where the machine "
                       "has no memory for it"),
                    file->what, file->path, start);
       return false;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,7 +114,7 @@ dio_ram_new (uint64_t size, const char *name, GError **error)
 {
   if (size == 0 || size > MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("A machine cannot have %" G_GUINT64_FORMAT " bytes of memory"), size);
+                 _ ("A machine cannot have %" PRIu64 " bytes of memory"), size);
     return NULL;
   }
   size = (size + HUGE_PAGE_SIZE - 1) & ~(HUGE_PAGE_SIZE - 1);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
 
 static const DioTlbEntry empty_entry = {
   .read = DIO_TLB_INVALID,
@@ -46,7 +47,8 @@ dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error)
   *tlb = (DioTlb){ 0 };
   void *sets;
   if (posix_memalign (&sets, DIO_PAGE_SIZE, n_sets * sizeof (DioTlbSet)) != 0) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "No memory for the TLB of a virtual CPU");
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("This computer has not enough free memory for a CPU of the machine"));
     return false;
   }
   tlb->sets = sets;

@@ -3,6 +3,7 @@
 #include "core/vm/vm-device.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/base/base-error.h"
@@ -99,9 +100,8 @@ set_uint (DioDevice *dev, const DioProperty *property, const char *value, GError
 {
   uint64_t number;
   if (!parse_uint (value, &number) || number < property->minimum || number > property->maximum) {
-    g_autofree char *range =
-        g_strdup_printf (_ ("a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT),
-                         property->minimum, property->maximum);
+    g_autofree char *range = g_strdup_printf (_ ("a number from %" PRIu64 " to %" PRIu64),
+                                              property->minimum, property->maximum);
     return fail_value (dev, property, value, range, error);
   }
   *(uint64_t *) field_of (dev, property) = number;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
 
 DioPciBus *
 dio_pci_bus_new (DioSpace *space)
@@ -82,11 +83,11 @@ dio_pci_bus_plug (DioPciBus *bus, DioPciDevice *pci, int slot, GError **error)
   }
   if (slot >= DIO_PCI_SLOTS) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 "%s: the PCI bus has no free slot left; remove a device", pci->dev.name);
+                 _ ("%s: the PCI bus has no free slot left; remove a device"), pci->dev.name);
     return false;
   }
   if (bus->devices[slot]) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s: PCI slot %d is taken by %s",
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, _ ("%s: PCI slot %d is taken by %s"),
                  pci->dev.name, slot, bus->devices[slot]->dev.name);
     return false;
   }

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
 #include "core/fp/fp.h"
 #include "core/vm/vm-machine.h"
 
@@ -415,7 +416,7 @@ dio_rv_engine_init (DioRiscv64 *hart, GError **error)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (arena == MAP_FAILED) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
-                 "No memory for the instructions of virtual CPU %u (%zu MiB of address space)",
+                 _ ("No memory for the instructions of CPU %u (%zu MiB of address space)"),
                  hart->cpu.index, engine->arena_size >> 20);
     g_free (engine);
     return false;
