@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The program: the only file that sees every layer. */
-#include <libintl.h>
-#include <locale.h>
-
+#include "app/cli/cli-locale.h"
 #include "app/cli/cli.h"
-#include "config.h"
 #include "hw/hw.h"
 #include "ui/application/application.h"
 
 int
 main (int argc, char **argv)
 {
-  setlocale (LC_ALL, "");
-  /* From a build folder the translations are in its po/. */
-  const char *locale_dir = g_getenv ("DIORAMA_LOCALE_DIR");
-  bindtextdomain (GETTEXT_PACKAGE, locale_dir ? locale_dir : DIO_LOCALE_DIR);
-  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
-  textdomain (GETTEXT_PACKAGE);
+  dio_cli_locale_init ();
   DioPool *pool = dio_pool_new (0);
   DioMachineHost host = {
     .boards = dio_hw_boards,

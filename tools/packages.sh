@@ -52,6 +52,7 @@ packages_test=(
   libgtk-4-bin
   lld
   llvm
+  locales
   openbox
   python3-gi
   python3-jsonschema

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The `diorama` command with the dummy engine: tests of the command line and of the window drive
  * it without booting anything. */
-#include <libintl.h>
-#include <locale.h>
-
+#include "app/cli/cli-locale.h"
 #include "app/cli/cli.h"
-#include "config.h"
 #include "tests/support/dummy-machine.h"
 #include "ui/application/application.h"
 
 int
 main (int argc, char **argv)
 {
-  setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, DIO_LOCALE_DIR);
-  textdomain (GETTEXT_PACKAGE);
+  dio_cli_locale_init ();
   DioPool *pool = dio_pool_new (1);
   DioMachineHost host = {
     .boards = dio_dummy_boards,

@@ -2,22 +2,14 @@
  * The whole application in front of the dummy engine: what tests of the user interface drive when
  * no guest is to be booted. With a file name after --run it shows one machine without a library,
  * as `diorama run` does. */
-#include <libintl.h>
-#include <locale.h>
-
-#include "config.h"
+#include "app/cli/cli-locale.h"
 #include "tests/support/dummy-machine.h"
 #include "ui/application/application.h"
 
 int
 main (int argc, char **argv)
 {
-  const char *locale_dir = g_getenv ("DIORAMA_LOCALE_DIR");
-
-  setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, locale_dir ? locale_dir : DIO_LOCALE_DIR);
-  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
-  textdomain (GETTEXT_PACKAGE);
+  dio_cli_locale_init ();
   DioPool *pool = dio_pool_new (0);
   DioMachineHost host = { .boards = dio_dummy_boards, .devices = dio_dummy_devices, .pool = pool };
   int status;
