@@ -46,7 +46,7 @@ class LocaleTest(unittest.TestCase):
         path = os.path.join(CATALOGUES, "zh_CN/LC_MESSAGES/diorama.mo")
         with open(path, "rb") as file:
             catalogue = gettext.GNUTranslations(file)
-        self.assertEqual(catalogue.gettext("_New Machine"), "新建虚拟机(_N)")
+        self.assertEqual(catalogue.gettext("_Cancel"), "取消(_C)")
         self.assertEqual(catalogue.pgettext("shortcut window", "Fullscreen"), "全屏")
         self.assertEqual(
             catalogue.ngettext("%u Machine Is Running", "%u Machines Are Running", 2),
