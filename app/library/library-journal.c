@@ -17,6 +17,8 @@
 #define MAX_MESSAGE 4096
 
 /* "DIOJ": PRAGMA application_id. */
+#define FLUSH_POLL_US (G_USEC_PER_SEC / 5)
+
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS event ("
@@ -196,12 +198,13 @@ work_cb (gpointer data, gpointer user_data)
     break;
   case WORK_FLUSH:
     g_async_queue_push (work->flushed, GINT_TO_POINTER (1));
+    g_async_queue_unref (work->flushed);
     break;
   }
   work_free (work);
 }
 
-static void
+static GThreadPool *
 push (Work *work)
 {
   static gsize pool;
@@ -209,6 +212,7 @@ push (Work *work)
     /* One thread: first in, first out. */
     g_once_init_leave (&pool, (gsize) g_thread_pool_new (work_cb, NULL, 1, FALSE, NULL));
   g_thread_pool_push ((GThreadPool *) pool, work, NULL);
+  return (GThreadPool *) pool;
 }
 
 DioJournal *
@@ -263,9 +267,12 @@ dio_journal_flush (void)
   g_autoptr (GAsyncQueue) flushed = g_async_queue_new ();
   Work *work = g_new0 (Work, 1);
   work->kind = WORK_FLUSH;
-  work->flushed = flushed;
-  push (work);
-  g_async_queue_pop (flushed);
+  work->flushed = g_async_queue_ref (flushed);
+  GThreadPool *pool = push (work);
+  /* Without a thread (a host that has none left) nobody will ever answer. */
+  while (!g_async_queue_timeout_pop (flushed, FLUSH_POLL_US))
+    if (g_thread_pool_get_num_threads (pool) == 0)
+      return;
 }
 
 static void
