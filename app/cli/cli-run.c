@@ -106,6 +106,16 @@ state_cb (DioMachineItem *item, GParamSpec *pspec, gpointer data)
   }
 }
 
+/* What happens to a machine that goes on, as a disk without space. */
+static void
+error_cb (DioMachineItem *item, GParamSpec *pspec, gpointer data)
+{
+  DioItemState state = dio_machine_item_get_state (item);
+  const char *error = dio_machine_item_get_error (item);
+  if (error && (state == DIO_ITEM_RUNNING || state == DIO_ITEM_PAUSED))
+    cli_message ("%s", error);
+}
+
 static int
 code_of_reason (DioStopReason reason)
 {
@@ -289,6 +299,7 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   session.start_us = g_get_monotonic_time ();
   gulong stopped = g_signal_connect (item, "stopped", G_CALLBACK (stopped_cb), &session);
   gulong state = g_signal_connect (item, "notify::state", G_CALLBACK (state_cb), &session);
+  gulong error = g_signal_connect (item, "notify::error", G_CALLBACK (error_cb), &session);
   guint sigint = g_unix_signal_add (SIGINT, signal_cb, &session);
   guint sigterm = g_unix_signal_add (SIGTERM, signal_cb, &session);
   guint limit = options->time_limit
@@ -300,6 +311,7 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
     run_window (&session);
   g_signal_handler_disconnect (item, stopped);
   g_signal_handler_disconnect (item, state);
+  g_signal_handler_disconnect (item, error);
   g_source_remove (sigint);
   g_source_remove (sigterm);
   if (limit)

@@ -274,6 +274,7 @@ raw_free (DioBlock *block)
   close (raw->fd); /* and with it the locks */
   pthread_cond_destroy (&raw->idle);
   pthread_mutex_destroy (&raw->lock);
+  g_free (raw->block.path);
   g_free (raw);
 }
 
@@ -351,13 +352,14 @@ open_image (const char *path, bool readonly, uint64_t *file_size, GError **error
   struct stat status;
   int fd = open (path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
-    if (!readonly && (errno == EACCES || errno == EPERM || errno == EROFS))
-      dio_set_error_errno (error, errno,
-                           _ ("The disk “%s” could not be opened for writing; change its "
-                              "permissions or use it read-only"),
-                           path);
+    int reason = errno;
+    if (!readonly && (reason == EACCES || reason == EPERM || reason == EROFS))
+      g_set_error (error, DIO_ERROR, DIO_ERROR_IO,
+                   _ ("%s “%s” could not be opened for writing: %s. Change its permissions, or "
+                      "attach it read-only"),
+                   _ ("The disk"), path, g_strerror (reason));
     else
-      dio_set_error_errno (error, errno, _ ("The disk “%s” could not be opened"), path);
+      dio_set_error_errno (error, reason, _ ("%s “%s” could not be opened"), _ ("The disk"), path);
     return -1;
   }
   off_t end = lseek (fd, 0, SEEK_END);
@@ -397,6 +399,7 @@ dio_block_open_with (const char *path, const char *format, bool readonly, DioLoo
 
   Raw *raw = g_new0 (Raw, 1);
   raw->block.ops = &raw_ops;
+  raw->block.path = g_strdup (path);
   raw->block.size = (file_size + SECTOR_SIZE - 1) & ~(SECTOR_SIZE - 1);
   raw->block.readonly = readonly;
   raw->fd = fd;

@@ -43,6 +43,7 @@ struct DioBlock {
   const DioBlockOps *ops;
   uint64_t size; /* bytes, multiple of 512 */
   bool readonly;
+  char *path; /* for messages; may be NULL */
 };
 
 /* Opens an image. @format is "raw". Takes the locks that qemu-img respects (OFD byte locks

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/base-i18n.h"
+#include "core/vm/vm-machine.h"
 #include "hw/virtio/virtio-device.h"
 #include "hw/virtio/virtio.h"
 
@@ -45,6 +47,7 @@ enum {
 #define MAX_RANGES 16
 #define MAX_RANGE_SECTORS (1u << 22) /* of one discard or write-zeroes range: 2 GiB */
 #define RANGE_UNMAP 1
+#define REPORT_INTERVAL (60 * G_USEC_PER_SEC)
 
 G_STATIC_ASSERT ((uint64_t) MAX_SEGMENTS *MAX_SEGMENT_SIZE + 17 <= DIO_VIRTQ_MAX_BYTES);
 
@@ -87,7 +90,8 @@ typedef struct {
   bool readonly;
   DioBlock *block;
   unsigned in_flight;
-  pthread_cond_t idle; /* in_flight became 0 */
+  pthread_cond_t idle;   /* in_flight became 0 */
+  gint64 next_report_us; /* when the person may be told of an error again */
 } DioVirtioBlk;
 
 typedef struct {
@@ -114,6 +118,31 @@ complete (DioVirtioBlk *blk, DioVirtElement *element, uint8_t status)
   dio_virtio_queue_push (&blk->vdev, 0, element, element->in_size);
 }
 
+/* Tells the person why the guest gets an error, now and then: the guest decides how often. */
+static void
+report (DioVirtioBlk *blk, DioBlockOp op, int result)
+{
+  gint64 now = g_get_monotonic_time ();
+  const char *path = blk->block->path ? blk->block->path : blk->vdev.pci.dev.name;
+
+  if (now < blk->next_report_us)
+    return;
+  blk->next_report_us = now + REPORT_INTERVAL;
+  if (result == -ENOSPC || result == -EDQUOT)
+    dio_machine_report (blk->vdev.pci.dev.machine, false,
+                        _ ("There is no space left for the disk “%s”, and the guest system gets "
+                           "write errors. Free some space there, then restart the machine"),
+                        path);
+  else
+    dio_machine_report (blk->vdev.pci.dev.machine, false,
+                        op == DIO_BLOCK_READ
+                            ? _ ("The disk “%s” cannot be read, and the guest system gets errors: "
+                                 "%s. Check the host’s storage")
+                            : _ ("The disk “%s” cannot be written, and the guest system gets "
+                                 "errors: %s. Check the host’s storage"),
+                        path, g_strerror (-result));
+}
+
 static void
 finish (Request *request, int result)
 {
@@ -122,6 +151,8 @@ finish (Request *request, int result)
 
   if (result == -ENOTSUP && request->block.op == DIO_BLOCK_DISCARD)
     result = 0; /* only a hint */
+  if (result < 0)
+    report (blk, request->block.op, result);
   /* Nothing is written to a guest that asked for a reset: push() drops the element then. */
   if (vdev->resetting || vdev->queues[0].resetting)
     dio_virtio_queue_push (vdev, 0, request->element, 0);
