@@ -56,17 +56,21 @@ dio_control_path (const char *id, const char *kind, GError **error)
   g_autofree char *folder = g_build_filename (g_get_user_runtime_dir (), "diorama", NULL);
   struct stat st;
   if (g_mkdir_with_parents (folder, 0700) != 0 || lstat (folder, &st) != 0) {
-    dio_set_error_errno (error, errno, _ ("The folder “%s” cannot be made"), folder);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_IO,
+                 _ ("The folder “%s” cannot be made: %s. Set XDG_RUNTIME_DIR to a folder of yours"),
+                 folder, g_strerror (errno));
     return NULL;
   }
   if (!S_ISDIR (st.st_mode) || st.st_uid != geteuid ()) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_IO, _ ("“%s” is not a folder of this user"), folder);
+    int reason = errno;
+    g_set_error (error, DIO_ERROR, reason == ENOENT ? DIO_ERROR_NOT_FOUND : DIO_ERROR_IO,
+                 _ ("“%s” is not a folder of this user"), folder);
     return NULL;
   }
   g_autofree char *path = g_strdup_printf ("%s/%s.%s", folder, id, kind);
   if (strlen (path) >= sizeof ((struct sockaddr_un *) 0)->sun_path) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("“%s” is too long for the name of a socket; set XDG_RUNTIME_DIR to a shorter "
+                 _ ("“%s” is too long for the name of a socket. Set XDG_RUNTIME_DIR to a shorter "
                     "folder"),
                  path);
     return NULL;
@@ -376,7 +380,11 @@ dio_control_request (const char *id, JsonObject *request, unsigned timeout_ms, G
   struct sockaddr_un address;
   int fd = new_socket (path, &address);
   if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0) {
-    dio_set_error_errno (error, errno, _ ("The process that runs the machine cannot be reached"));
+    g_set_error (
+        error, DIO_ERROR, DIO_ERROR_IO,
+        _ ("The process that runs the machine cannot be reached at “%s”: %s. Use the machine "
+           "where it was started, or set XDG_RUNTIME_DIR as it is there"),
+        path, g_strerror (reason));
     if (fd >= 0)
       close (fd);
     return NULL;

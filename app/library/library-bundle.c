@@ -287,7 +287,8 @@ create_in (int library_fd, const char *library, const char *folder, DioManifest 
   g_autofree char *hidden =
       g_strdup_printf (".%s" DIO_BUNDLE_SUFFIX ".%08x" NEW_SUFFIX, folder, g_random_int ());
   if (mkdirat (library_fd, hidden, 0700) != 0) {
-    dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), name);
+    dio_set_error_errno (error, errno, _ ("“%s” cannot be made in the library folder “%s”"), name,
+                         library);
     return NULL;
   }
   g_autofree char *path = g_build_filename (library, hidden, NULL);
@@ -297,9 +298,13 @@ create_in (int library_fd, const char *library, const char *folder, DioManifest 
     /* Held while it is made: tells a crashed making from one in progress. */
     g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
     if (lock
-        && fill_bundle (path, fd, library, manifest, new_disk_size, cancellable, progress, error)
-        && fsync (fd) == 0) {
-      g_autoptr (DioLock) names = dio_bundle_lock_library (library, error);
+        && fill_bundle (path, fd, library, manifest, new_disk_size, cancellable, progress, error)) {
+      g_autoptr (DioLock) names = NULL;
+      if (fsync (fd) != 0)
+        dio_set_error_errno (error, errno, _ ("“%s” cannot be made in the library folder “%s”"),
+                             name, library);
+      else
+        names = dio_bundle_lock_library (library, error);
       if (names && require_free_name (library, name, error))
         final = rename_to_free (library_fd, hidden, library_fd, folder, error);
     }
@@ -307,8 +312,6 @@ create_in (int library_fd, const char *library, const char *folder, DioManifest 
   }
   if (!final) {
     dio_file_remove_tree (library_fd, hidden, NULL);
-    if (error && !*error)
-      dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), name);
     return NULL;
   }
   fsync (library_fd);

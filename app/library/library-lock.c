@@ -95,8 +95,10 @@ take (int dir_fd, const char *name, const char *what, gboolean wait, GError **er
   }
   if (errno == EAGAIN || errno == EACCES) {
     g_autofree char *who = read_who (fd);
-    g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is in use by another process (%s)"),
-                 what, who ? who : _ ("unknown"));
+    g_set_error (
+        error, DIO_ERROR, DIO_ERROR_BUSY,
+        _ ("“%s” is in use by another process (%s). Stop it there first, or with “diorama stop”"),
+        what, who ? who : _ ("unknown"));
   } else
     dio_set_error_errno (error, errno, _ ("“%s” cannot be locked"), what);
   close (fd);

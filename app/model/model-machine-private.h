@@ -73,7 +73,7 @@ DioMachineItem *dio_machine_item_new_bundle (const char *path, const DioMachineH
 void dio_machine_item_reload (DioMachineItem *self);
 
 /* model-remote.c: the control socket while active, and asking another process. */
-void dio_machine_remote_listen (DioMachineItem *self);
+void dio_machine_remote_listen (DioMachineItem *self, GError **error);
 void dio_machine_remote_command_async (DioMachineItem *self, const char *command,
                                        GAsyncReadyCallback callback, gpointer user_data);
 

@@ -299,7 +299,9 @@ run_over (DioMachineItem *self, GError *error)
   if (error || reason == DIO_STOP_ERROR || reason == DIO_STOP_CRASHED)
     set_error_text (self, sentence);
   set_string (self, &self->engine_note, PROP_ENGINE_NOTE, NULL);
-  set_state (self, DIO_ITEM_OFF);
+  /* Somebody else may have been faster. */
+  set_state (self,
+             error && self->path && is_locked_by_others (self) ? DIO_ITEM_ELSEWHERE : DIO_ITEM_OFF);
   g_clear_pointer (&input, dio_input_free);
   g_clear_pointer (&scanout_box, dio_scanout_box_unref);
   if (start_task && error)
@@ -329,8 +331,10 @@ journal_closed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 journal_close_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
 {
-  dio_journal_close (task_data);
-  dio_journal_flush ();
+  if (task_data) {
+    dio_journal_close (task_data);
+    dio_journal_flush ();
+  }
   g_task_return_boolean (task, TRUE);
 }
 
@@ -552,14 +556,26 @@ launched_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 
 /* The console socket; a machine runs without it too. */
 static DioChar *
-serial_socket (DioMachineItem *self)
+serial_socket (DioMachineItem *self, GError **error)
+{
+  g_autofree char *path = dio_control_path (self->id, "serial", error);
+  return path ? dio_char_socket_new (path, error) : NULL;
+}
+
+/* What other processes reach the machine by. It runs without that too: they are told why not. */
+static void
+listen_to_others (DioMachineItem *self)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *path = dio_control_path (self->id, "serial", &error);
-  DioChar *chr = path ? dio_char_socket_new (path, &error) : NULL;
-  if (!chr)
-    g_message ("“diorama console” will not work: %s", error->message);
-  return chr;
+  DioChar *console = serial_socket (self, &error);
+  if (self->serial && console)
+    self->serial = dio_char_mux_new (self->serial, console);
+  else if (console)
+    self->serial = console;
+  if (console)
+    dio_machine_remote_listen (self, &error);
+  if (error)
+    g_message (_ ("Other processes cannot control “%s”: %s"), self->name, error->message);
 }
 
 static void
@@ -574,14 +590,9 @@ launch (DioMachineItem *self)
   dio_machine_thumbnail_init (self);
   self->serial = g_steal_pointer (&self->next_serial);
   if (self->path) {
-    DioChar *console = serial_socket (self);
-    if (self->serial && console)
-      self->serial = dio_char_mux_new (self->serial, console);
-    else if (console)
-      self->serial = console;
+    listen_to_others (self);
     self->journal = dio_journal_open (self->path);
     journal (self, "starting", NULL, 1, NULL);
-    dio_machine_remote_listen (self);
   }
   DioMachineHost host = self->host;
   host.display = &self->counting.display;
@@ -625,10 +636,9 @@ refusal_to_start (DioMachineItem *self)
     return _ ("“%s” is running already");
   case DIO_ITEM_STOPPING:
     return _ ("“%s” is just stopping; start it again when it is off");
-  case DIO_ITEM_ELSEWHERE:
-    return _ ("“%s” is run by another process");
+  case DIO_ITEM_ELSEWHERE: /* taking the lock tells who has it, if it still has it */
   case DIO_ITEM_BROKEN:
-    return _ ("“%s” cannot be used: its machine.json is damaged");
+    break;
   }
   return NULL;
 }

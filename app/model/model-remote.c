@@ -127,12 +127,9 @@ handle_cb (DioControlCall *call, const char *command, JsonObject *request, gpoin
 }
 
 void
-dio_machine_remote_listen (DioMachineItem *self)
+dio_machine_remote_listen (DioMachineItem *self, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-  self->control = dio_control_new (self->id, handle_cb, self, &error);
-  if (!self->control)
-    g_message ("Other processes cannot control this machine: %s", error->message);
+  self->control = dio_control_new (self->id, handle_cb, self, error);
 }
 
 /* Asking another process. */

@@ -3,11 +3,9 @@
 #include "app/model/model-validate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
@@ -65,33 +63,10 @@ check_limits (const DioMachineConfig *config, const DioBoardType *board, const c
   return TRUE;
 }
 
-/* A readable regular file that is not empty. */
-static gboolean
-check_file (const char *path, GError **error)
-{
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat st;
-  if (fd < 0 || fstat (fd, &st) != 0) {
-    dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), path);
-    if (fd >= 0)
-      close (fd);
-    return FALSE;
-  }
-  close (fd);
-  if (S_ISREG (st.st_mode) && st.st_size > 0)
-    return TRUE;
-  g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
-               S_ISDIR (st.st_mode)   ? _ ("“%s” is a folder, not a file")
-               : S_ISREG (st.st_mode) ? _ ("“%s” is empty")
-                                      : _ ("“%s” is not a regular file"),
-               path);
-  return FALSE;
-}
-
 static gboolean
 check_kernel (const DioMachineConfig *config, GError **error)
 {
-  if (!check_file (config->kernel, error))
+  if (!dio_machine_check_file (_ ("The kernel"), config->kernel, DIO_FILE_READ, error))
     return FALSE;
   g_autoptr (DioImage) image = dio_image_probe_file (config->kernel, error);
   if (!image)
@@ -159,33 +134,34 @@ dio_validate_loads (const DioMachineConfig *config, const char **field, GError *
   return good;
 }
 
+/* @files: what stat() says of the disks before it, and then of this one. */
 static gboolean
-check_disk (const DioDiskConfig *disk, GError **error)
+check_disk (const GPtrArray *disks, guint index, struct stat *files, GError **error)
 {
-  int fd = open (disk->path, (disk->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
-  struct stat st;
-  if (fd < 0 || fstat (fd, &st) != 0) {
-    dio_set_error_errno (error, errno, _ ("The disk “%s” cannot be opened"), disk->path);
-    if (fd >= 0)
-      close (fd);
+  const DioDiskConfig *disk = g_ptr_array_index (disks, index);
+  struct stat *st = &files[index];
+  if (!dio_machine_check_disk (disk, error))
+    return FALSE;
+  if (stat (disk->path, st) != 0) {
+    dio_set_error_errno (error, errno, _ ("%s “%s” could not be opened"), _ ("The disk"),
+                         disk->path);
     return FALSE;
   }
-  close (fd);
-  if (!S_ISREG (st.st_mode) && !S_ISBLK (st.st_mode)) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("“%s” is not a disk image"), disk->path);
-    return FALSE;
-  }
-  if (g_strcmp0 (disk->format, "raw") != 0) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("“%s”: the disk format %s is not known; this version knows raw"), disk->path,
-                 disk->format);
-    return FALSE;
-  }
-  if (S_ISREG (st.st_mode) && (st.st_size == 0 || st.st_size % 512)) {
+  if (S_ISREG (st->st_mode) && st->st_size % 512) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
-                 _ ("“%s” is no raw disk image: its size is not a multiple of 512 bytes"),
+                 _ ("The disk “%s” is not a raw disk image: its size is not a multiple of 512 "
+                    "bytes; choose another file"),
                  disk->path);
     return FALSE;
+  }
+  for (guint i = 0; i < index; i++) {
+    const DioDiskConfig *other = g_ptr_array_index (disks, i);
+    if (files[i].st_dev == st->st_dev && files[i].st_ino == st->st_ino
+        && !(disk->readonly && other->readonly)) {
+      g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                   _ ("The disk “%s” is attached twice; attach it once"), disk->path);
+      return FALSE;
+    }
   }
   return TRUE;
 }
@@ -212,13 +188,15 @@ dio_validate_config (const DioMachineConfig *config, const DioMachineHost *host,
   if (!check_limits (config, board, field, error))
     return FALSE;
   *field = "firmware";
-  if (config->firmware && !check_file (config->firmware, error))
+  if (config->firmware
+      && !dio_machine_check_file (_ ("The firmware"), config->firmware, DIO_FILE_READ, error))
     return FALSE;
   *field = "kernel";
   if (config->kernel && !check_kernel (config, error))
     return FALSE;
   *field = "initrd";
-  if (config->initrd && !check_file (config->initrd, error))
+  if (config->initrd
+      && !dio_machine_check_file (_ ("The initial RAM disk"), config->initrd, DIO_FILE_READ, error))
     return FALSE;
   if (config->initrd && !config->kernel) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s",
@@ -237,8 +215,9 @@ dio_validate_config (const DioMachineConfig *config, const DioMachineHost *host,
                  DIO_MANIFEST_MAX_DISKS);
     return FALSE;
   }
+  struct stat files[DIO_MANIFEST_MAX_DISKS];
   for (guint i = 0; config->disks && i < config->disks->len; i++)
-    if (!check_disk (g_ptr_array_index (config->disks, i), error))
+    if (!check_disk (config->disks, i, files, error))
       return FALSE;
   return TRUE;
 }

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/base/base-i18n.h"
+
 G_DEFINE_QUARK (dio - error - quark, dio_error)
 
 static DioError
@@ -24,6 +26,29 @@ code_from_errno (int errnum)
   }
 }
 
+/* What a person can do about it; NULL where the reason says it. */
+static const char *
+way_out (int errnum)
+{
+  switch (errnum) {
+  case EACCES:
+  case EPERM:
+    return _ ("Check its permissions and its owner");
+  case EROFS:
+    return _ ("Choose a place that can be written");
+  case ENOSPC:
+  case EDQUOT:
+    return _ ("Free some space there");
+  case EAGAIN:
+  case EMFILE:
+  case ENFILE:
+  case ENOMEM:
+    return _ ("Close other programs and try again");
+  default:
+    return NULL;
+  }
+}
+
 void
 dio_set_error_errno (GError **error, int errnum, const char *format, ...)
 {
@@ -31,5 +56,7 @@ dio_set_error_errno (GError **error, int errnum, const char *format, ...)
   va_start (args, format);
   g_autofree char *what = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, DIO_ERROR, code_from_errno (errnum), "%s: %s", what, g_strerror (errnum));
+  const char *hint = way_out (errnum);
+  g_set_error (error, DIO_ERROR, code_from_errno (errnum), "%s: %s%s%s", what, g_strerror (errnum),
+               hint ? ". " : "", hint ? hint : "");
 }

@@ -27,8 +27,11 @@ dio_opensbi_find (GError **error)
   if (chosen && *chosen) {
     if (g_file_test (chosen, G_FILE_TEST_IS_REGULAR))
       return g_strdup (chosen);
-    g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND,
-                 _ ("The firmware “%s”, which DIORAMA_OPENSBI names, does not exist"), chosen);
+    g_set_error (
+        error, DIO_ERROR, DIO_ERROR_NOT_FOUND,
+        _ ("The firmware “%s”, which the environment variable DIORAMA_OPENSBI names, is not "
+           "a file; correct the variable or unset it"),
+        chosen);
     return NULL;
   }
   for (size_t i = 0; i < G_N_ELEMENTS (places); i++)

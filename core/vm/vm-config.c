@@ -166,28 +166,42 @@ check_engine (const DioMachineConfig *config, GError **error)
   return false;
 }
 
-/* @what: "The kernel", ... Opens without blocking: somebody may have named a FIFO. */
 static bool
-check_file (const char *what, const char *path, bool writable, bool disk, GError **error)
+fail_open (const char *what, const char *path, bool writable, GError **error)
 {
+  int reason = errno;
+  if (reason == ENOENT)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND,
+                 _ ("%s “%s” does not exist; put it back, or choose another file"), what, path);
+  else if (reason == EISDIR)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is a folder, not a file"), what,
+                 path);
+  else if (writable && (reason == EACCES || reason == EPERM || reason == EROFS))
+    g_set_error (
+        error, DIO_ERROR, DIO_ERROR_IO,
+        _ ("%s “%s” could not be opened for writing: %s. Change its permissions, or attach "
+           "it read-only"),
+        what, path, g_strerror (reason));
+  else
+    dio_set_error_errno (error, reason, _ ("%s “%s” could not be opened"), what, path);
+  return false;
+}
+
+bool
+dio_machine_check_file (const char *what, const char *path, DioFileUse use, GError **error)
+{
+  bool writable = use == DIO_FILE_DISK;
+  bool disk = use != DIO_FILE_READ;
   struct stat status;
+  /* Without blocking: somebody may have named a FIFO. */
   int fd = open (path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    if (errno == ENOENT)
-      g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("%s “%s” does not exist"), what, path);
-    else if (errno == EISDIR)
-      g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is a folder, not a file"), what,
-                   path);
-    else
-      dio_set_error_errno (error, errno, _ ("%s “%s” could not be opened"), what, path);
-    return false;
-  }
+  if (fd < 0)
+    return fail_open (what, path, writable, error);
   bool known = fstat (fd, &status) == 0;
   close (fd);
   if (known && S_ISDIR (status.st_mode)) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is a folder, not a file"), what,
-                 path);
-    return false;
+    errno = EISDIR;
+    return fail_open (what, path, writable, error);
   }
   if (!known || (!S_ISREG (status.st_mode) && !(disk && S_ISBLK (status.st_mode)))) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is not a regular file"), what,
@@ -195,39 +209,46 @@ check_file (const char *what, const char *path, bool writable, bool disk, GError
     return false;
   }
   if (S_ISREG (status.st_mode) && status.st_size == 0) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is empty"), what, path);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s “%s” is empty; choose another file"),
+                 what, path);
     return false;
   }
   return true;
 }
 
+bool
+dio_machine_check_disk (const DioDiskConfig *disk, GError **error)
+{
+  if (g_strcmp0 (disk->format, "raw") != 0) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” only"),
+                 disk->path, disk->format ? disk->format : "");
+    return false;
+  }
+  return dio_machine_check_file (_ ("The disk"), disk->path,
+                                 disk->readonly ? DIO_FILE_DISK_READONLY : DIO_FILE_DISK, error);
+}
+
 static bool
 check_files (const DioMachineConfig *config, GError **error)
 {
-  if (config->firmware && !check_file (_ ("The firmware"), config->firmware, false, false, error))
+  if (config->firmware
+      && !dio_machine_check_file (_ ("The firmware"), config->firmware, DIO_FILE_READ, error))
     return false;
-  if (config->kernel && !check_file (_ ("The kernel"), config->kernel, false, false, error))
+  if (config->kernel
+      && !dio_machine_check_file (_ ("The kernel"), config->kernel, DIO_FILE_READ, error))
     return false;
   if (config->initrd
-      && !check_file (_ ("The initial RAM disk"), config->initrd, false, false, error))
+      && !dio_machine_check_file (_ ("The initial RAM disk"), config->initrd, DIO_FILE_READ, error))
     return false;
   if (config->initrd && !config->kernel) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
                  _ ("The initial RAM disk “%s” needs a kernel beside it"), config->initrd);
     return false;
   }
-  for (guint i = 0; config->disks && i < config->disks->len; i++) {
-    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
-    if (g_strcmp0 (disk->format, "raw") != 0) {
-      g_set_error (
-          error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-          _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” only"),
-          disk->path, disk->format ? disk->format : "");
+  for (guint i = 0; config->disks && i < config->disks->len; i++)
+    if (!dio_machine_check_disk (g_ptr_array_index (config->disks, i), error))
       return false;
-    }
-    if (!check_file (_ ("The disk"), disk->path, !disk->readonly, true, error))
-      return false;
-  }
   return true;
 }
 

@@ -59,6 +59,20 @@ void dio_machine_config_add_disk (DioMachineConfig *config, const char *path, co
                                   bool readonly);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioMachineConfig, dio_machine_config_free)
 
+/* What a file of the host is needed for. */
+typedef enum {
+  DIO_FILE_READ,          /* to be read: a regular file */
+  DIO_FILE_DISK,          /* to be read and written: a block device will do */
+  DIO_FILE_DISK_READONLY, /* only to be read: the same */
+} DioFileUse;
+
+/* False and a sentence when the file @path cannot be used so or is empty; @what names its role, as
+ * "The kernel" (translated). Any thread. */
+bool dio_machine_check_file (const char *what, const char *path, DioFileUse use, GError **error);
+
+/* The same for a disk, and for its format. */
+bool dio_machine_check_disk (const DioDiskConfig *disk, GError **error);
+
 typedef enum {
   DIO_MACHINE_CREATED,
   DIO_MACHINE_RUNNING,

@@ -37,9 +37,10 @@ init_toolkit (void)
   choose_renderer ();
   if (gtk_init_check ())
     return TRUE;
-  g_printerr ("%s\n%s\n", _ ("diorama: There is no display to show windows on."),
-              _ ("Start it from a desktop session, or use “diorama run --headless” and “diorama "
-                 "start NAME --headless”, which need none."));
+  g_printerr ("diorama: %s\n",
+              _ ("There is no display to show windows on. Start Diorama from a desktop session, or "
+                 "use “diorama run --headless” and “diorama start NAME --headless”, which need "
+                 "none"));
   return FALSE;
 }
 
