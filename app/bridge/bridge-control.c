@@ -62,9 +62,7 @@ dio_control_path (const char *id, const char *kind, GError **error)
     return NULL;
   }
   if (!S_ISDIR (st.st_mode) || st.st_uid != geteuid ()) {
-    int reason = errno;
-    g_set_error (error, DIO_ERROR, reason == ENOENT ? DIO_ERROR_NOT_FOUND : DIO_ERROR_IO,
-                 _ ("“%s” is not a folder of this user"), folder);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_IO, _ ("“%s” is not a folder of this user"), folder);
     return NULL;
   }
   g_autofree char *path = g_strdup_printf ("%s/%s.%s", folder, id, kind);
@@ -380,8 +378,9 @@ dio_control_request (const char *id, JsonObject *request, unsigned timeout_ms, G
   struct sockaddr_un address;
   int fd = new_socket (path, &address);
   if (fd < 0 || connect (fd, (struct sockaddr *) &address, sizeof address) != 0) {
+    int reason = errno;
     g_set_error (
-        error, DIO_ERROR, DIO_ERROR_IO,
+        error, DIO_ERROR, reason == ENOENT ? DIO_ERROR_NOT_FOUND : DIO_ERROR_IO,
         _ ("The process that runs the machine cannot be reached at “%s”: %s. Use the machine "
            "where it was started, or set XDG_RUNTIME_DIR as it is there"),
         path, g_strerror (reason));
