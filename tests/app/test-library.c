@@ -135,6 +135,7 @@ test_names (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (DioMachineItem) one = fixture_create (&fixture, "One", NULL);
   g_autoptr (DioMachineItem) two = fixture_create (&fixture, "Two", NULL);
+  g_assert_nonnull (one);
   const char *field = NULL;
   g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "ONE", NULL);
   g_assert_false (dio_library_validate (fixture.library, config, 0, &field, &error));
@@ -428,6 +429,7 @@ test_killed_while_creating (void)
       g_assert_no_error (error);
       g_autoptr (DioMachineConfig) config = dio_bundle_prepare (paths[0], manifest, &error);
       g_assert_no_error (error);
+      g_assert_nonnull (config);
       fixture_remove (paths[0]);
       whole++;
     }
