@@ -24,6 +24,6 @@ typedef enum {
 GQuark dio_error_quark (void);
 
 /* Sets @error from an errno value: "MESSAGE: strerror", and the way out where the errno value alone
- * tells one ("Free some space there"). DIO_ERROR_NO_SPACE for ENOSPC/EDQUOT, DIO_ERROR_NOT_FOUND for
- * ENOENT, DIO_ERROR_EXISTS for EEXIST, DIO_ERROR_MEMORY for ENOMEM, DIO_ERROR_IO otherwise. */
+ * tells one ("Free some space there"). DIO_ERROR_NO_SPACE for ENOSPC/EDQUOT, DIO_ERROR_NOT_FOUND
+ * for ENOENT, DIO_ERROR_EXISTS for EEXIST, DIO_ERROR_MEMORY for ENOMEM, DIO_ERROR_IO otherwise. */
 void dio_set_error_errno (GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF (3, 4);
