@@ -29,7 +29,7 @@ def llvm(words):
         subprocess.run(["llvm-mc", "--triple=riscv64", ATTRIBUTES, "--filetype=obj",
                         f"{folder}/a.s", "-o", f"{folder}/a.o"], check=True)
         out = subprocess.run(["llvm-objdump", "-d", "-M", "no-aliases", "--no-show-raw-insn",
-                              ATTRIBUTES, f"{folder}/a.o"], capture_output=True, text=True,
+                              "--no-print-imm-hex", ATTRIBUTES, f"{folder}/a.o"], capture_output=True, text=True,
                              check=True).stdout
     found = re.findall(r"^\s*([0-9a-f]+):\s+(.*)$", out, re.M)
     return {int(address, 16): text for address, text in found}
