@@ -37,6 +37,8 @@ typedef enum {
   DIO_IR_IMM_FP,
   DIO_IR_IMM_SYSTEM,
   DIO_IR_IMM_ORDER,
+  DIO_IR_IMM_DISPLACEMENT,
+  DIO_IR_IMM_SHIFT,
 } DioIrImmediate;
 
 enum {
@@ -88,11 +90,21 @@ dio_ir_block_op (const DioIrBlock *block, uint32_t index)
 uint32_t dio_ir_block_append (DioIrBlock *block, DioIrOpcode opcode, int64_t immediate, uint32_t a,
                               uint32_t b, uint32_t c, uint32_t d);
 
-/* The block as text, one operation a line: "%3 = add %1, %2". */
+/* For each operation of @block, how often others use its value; UINT8_MAX stands for that or more.
+ * @uses has room for all. */
+void dio_ir_block_count_uses (const DioIrBlock *block, uint8_t *uses);
+
+/* The block as text, one operation a line: "%3 = add %1, %2". NOPs are left out. */
 char *dio_ir_block_to_text (const DioIrBlock *block);
+
+/* The inverse: a block whose text is @text again, with NOPs where it skips names of values. What
+ * the text does not tell (the leaf of an instruction) is 0. The block may still be one that the
+ * verifier refuses. NULL and @error, with the line, when a line is not an operation. */
+DioIrBlock *dio_ir_block_parse (const char *text, GError **error);
 
 /* Checks what every pass may rely on: arguments are earlier values of the right type; nothing
  * follows an end, and the last operation is one; register numbers exist; and within an instruction
  * nothing that may fault comes after an effect, so that a fault finds the state before the
- * instruction. At most one effect on memory per instruction. False and @error otherwise. */
+ * instruction. At most one effect on memory per instruction. A NOP may be anywhere inside an
+ * instruction. False and @error otherwise. */
 bool dio_ir_block_verify (const DioIrBlock *block, GError **error);

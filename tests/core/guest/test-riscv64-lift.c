@@ -124,7 +124,7 @@ test_text (void)
                 "  %1 = get x11\n"
                 "  %2 = const 0\n"
                 "  %3 = add %1, %2\n"
-                "  %4 = load.u64 %3\n"
+                "  %4 = load.u64 0, %3\n"
                 "  set x10, %4\n"
                 "insn +4 add\n"
                 "  %7 = get x10\n"
@@ -136,7 +136,7 @@ test_text (void)
                 "  %13 = const 8\n"
                 "  %14 = add %12, %13\n"
                 "  %15 = get x10\n"
-                "  store.64 %14, %15\n"
+                "  store.64 0, %14, %15\n"
                 "insn +12 bne\n"
                 "  %18 = get x11\n"
                 "  %19 = get x10\n"
@@ -162,7 +162,7 @@ test_text (void)
                 "  %1 = get x11\n"
                 "  %2 = const 0\n"
                 "  %3 = add %1, %2\n"
-                "  %4 = load.u64 %3\n"
+                "  %4 = load.u64 0, %3\n"
                 "  exit +4\n");
   const uint32_t fp[] = { 0x02c5f553 }; /* fadd.d fa0, fa1, fa2 */
   assert_lifts (fp, 1,

@@ -82,8 +82,80 @@ test_immediates (void)
   g_array_index (block->ops, DioIrOp, 1).immediate = 32;
   assert_refused (block, "impossible immediate");
   g_array_index (block->ops, DioIrOp, 1).immediate = 5;
+  g_assert_true (dio_ir_block_verify (block, NULL));
   g_array_index (block->ops, DioIrOp, 1).opcode = DIO_IR_N_OPS;
   assert_refused (block, "no such operation");
+}
+
+/* Immediates of which only some are possible, by operation. */
+static void
+assert_immediate (DioIrOpcode opcode, int64_t immediate, bool possible)
+{
+  g_autoptr (DioIrBlock) block = dio_ir_block_new ();
+  dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_GET_X, 5, 0, 0, 0, 0);
+  dio_ir_block_append (block, opcode, immediate, 1, 1, 0, 0);
+  dio_ir_block_append (block, DIO_IR_EXIT, 4, 0, 0, 0, 0);
+  if (possible)
+    g_assert_true (dio_ir_block_verify (block, NULL));
+  else
+    assert_refused (block, "impossible immediate");
+}
+
+static void
+test_ranges (void)
+{
+  assert_immediate (DIO_IR_ADD_SHL, 0, false);
+  assert_immediate (DIO_IR_ADD_SHL, 1, true);
+  assert_immediate (DIO_IR_ADD_SHL, 3, true);
+  assert_immediate (DIO_IR_ADD_SHL, 4, false);
+  assert_immediate (DIO_IR_LOAD_U8, INT32_MAX, true);
+  assert_immediate (DIO_IR_LOAD_U8, INT64_C (0x80000000), false);
+  assert_immediate (DIO_IR_STORE_64, INT32_MIN, true);
+  assert_immediate (DIO_IR_STORE_64, INT64_C (-0x80000001), false);
+  assert_immediate (DIO_IR_GET_F, 0, true);
+  assert_immediate (DIO_IR_GET_F, 32, false);
+  assert_immediate (DIO_IR_SET_X, 0, false);
+  assert_immediate (DIO_IR_CONST, INT64_MIN, true);
+}
+
+static void
+test_nops (void)
+{
+  g_autoptr (DioIrBlock) block = good_block ();
+  g_array_index (block->ops, DioIrOp, 5).opcode = DIO_IR_NOP;
+  g_assert_true (dio_ir_block_verify (block, NULL));
+  g_array_index (block->ops, DioIrOp, 2).opcode = DIO_IR_NOP;
+  assert_refused (block, "wrong type");
+  g_array_index (block->ops, DioIrOp, 0).opcode = DIO_IR_NOP;
+  assert_refused (block, "belongs to no instruction");
+}
+
+static void
+test_uses (void)
+{
+  g_autoptr (DioIrBlock) block = dio_ir_block_new ();
+  uint8_t uses[200];
+  dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+  uint32_t x = dio_ir_block_append (block, DIO_IR_GET_X, 5, 7, 7, 7, 7);
+  uint32_t sum = dio_ir_block_append (block, DIO_IR_ADD, 0, x, x, x, x);
+  dio_ir_block_append (block, DIO_IR_SET_X, 1, sum, x, x, x);
+  memset (uses, 0xee, sizeof uses);
+  dio_ir_block_count_uses (block, uses);
+  g_assert_cmpuint (uses[0], ==, 0);
+  g_assert_cmpuint (uses[x], ==, 2);
+  g_assert_cmpuint (uses[sum], ==, 1);
+  g_assert_cmpuint (uses[3], ==, 0);
+  g_assert_cmpuint (uses[4], ==, 0xee);
+  /* 2 + 2 * 126 is 254, then there are no more numbers. */
+  for (unsigned i = 0; i < 126; i++)
+    dio_ir_block_append (block, DIO_IR_ADD, 0, x, x, 0, 0);
+  dio_ir_block_count_uses (block, uses);
+  g_assert_cmpuint (uses[x], ==, 254);
+  for (unsigned i = 0; i < 3; i++)
+    dio_ir_block_append (block, DIO_IR_ADD, 0, x, x, 0, 0);
+  dio_ir_block_count_uses (block, uses);
+  g_assert_cmpuint (uses[x], ==, UINT8_MAX);
 }
 
 static void
@@ -109,6 +181,9 @@ main (int argc, char **argv)
   g_test_add_func ("/core/ir/block/end", test_end);
   g_test_add_func ("/core/ir/block/arguments", test_arguments);
   g_test_add_func ("/core/ir/block/immediates", test_immediates);
+  g_test_add_func ("/core/ir/block/ranges", test_ranges);
+  g_test_add_func ("/core/ir/block/nops", test_nops);
+  g_test_add_func ("/core/ir/block/uses", test_uses);
   g_test_add_func ("/core/ir/block/faults", test_faults);
   return g_test_run ();
 }
