@@ -7,6 +7,7 @@
  * software TLB or give up, and with interp-memory-slow.h, where they do everything. */
 #pragma once
 
+#include "core/fp/fp-types.h"
 #include "core/guest/guest-sem.h"
 #include "core/mem/mem-tlb.h"
 
@@ -85,6 +86,11 @@ SELECT (Val c, Val a, Val b)
 {
   return c ? a : b;
 }
+
+/* Single precision in a register of 64 bits: boxed in a NaN, and a number that is not boxed reads
+ * as the canonical NaN. */
+INTERP_UNARY (BOX, a | UINT64_C (0xffffffff00000000))
+INTERP_UNARY (UNBOX, DIO_LIKELY (a >> 32 == 0xffffffff) ? (uint32_t) a : DIO_FP32_NAN)
 
 /* Guest memory as the host sees it. RISC guests order weakly and every other guest orders
  * through FENCE-like words of its own, so plain accesses are relaxed atomics: single-copy atomic

@@ -58,6 +58,7 @@ void
 dio_ir_block_clear (DioIrBlock *block)
 {
   g_array_set_size (block->ops, 0);
+  block->pc_zeros = 0;
 }
 
 uint32_t

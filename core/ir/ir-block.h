@@ -73,6 +73,8 @@ typedef struct {
 
 typedef struct {
   GArray *ops; /* of DioIrOp */
+  unsigned
+      pc_zeros; /* this many low bits of the block's address are 0, for the guest aligns code */
 } DioIrBlock;
 
 DioIrBlock *dio_ir_block_new (void);

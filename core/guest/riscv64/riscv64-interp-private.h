@@ -71,8 +71,8 @@ DIO_RV_HAS_SLOW_end (illegal)
   do {                                                                                             \
     c->hart->f[r] = (v);                                                                           \
   } while (0)
-#define GET_F32(r) interp_unbox (c->hart->f[r])
-#define SET_F32(r, v) SET_F (r, (v) | UINT64_C (0xffffffff00000000))
+#define GET_F32(r) UNBOX (c->hart->f[r])
+#define SET_F32(r, v) SET_F (r, BOX (v))
 
 #define JUMP_REGISTER(v)                                                                           \
   do {                                                                                             \
@@ -87,13 +87,7 @@ DIO_RV_HAS_SLOW_end (illegal)
     (Val) rounding_;                                                                               \
   })
 
-    static DIO_ALWAYS_INLINE uint64_t interp_unbox (uint64_t f)
-{
-  return DIO_LIKELY (f >> 32 == 0xffffffff) ? (uint32_t) f : DIO_FP32_NAN;
-}
-
-static DIO_ALWAYS_INLINE uint64_t
-interp_load_reserved (Context *c, void *host, unsigned size)
+    static DIO_ALWAYS_INLINE uint64_t interp_load_reserved (Context *c, void *host, unsigned size)
 {
   uint64_t value = size == 4 ? __atomic_load_n ((uint32_t *) host, __ATOMIC_SEQ_CST)
                              : __atomic_load_n ((uint64_t *) host, __ATOMIC_SEQ_CST);

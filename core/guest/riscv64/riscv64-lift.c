@@ -77,6 +77,7 @@ dio_rv_lift (DioIrBlock *block, const uint8_t *code, size_t length, unsigned max
   DioIrContext context = { .block = block };
   DioSemEnd end = DIO_SEM_NEXT;
   size_t at = 0;
+  block->pc_zeros = 1;
   for (unsigned n = 0; n < max && (end == DIO_SEM_NEXT || end == DIO_SEM_BRANCH); n++) {
     if (length - at < 2)
       break;

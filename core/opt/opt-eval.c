@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Evaluation of operations on constants: the words of the interpreter, by operation. */
+#include "core/opt/opt-eval.h"
+
+#include "core/fp/fp.h"
+#include "core/interp/interp-sem.h"
+
+#define UNARY(name)                                                                                \
+  case DIO_IR_##name:                                                                              \
+    *result = name (a);                                                                            \
+    return true;
+#define BINARY(name)                                                                               \
+  case DIO_IR_##name:                                                                              \
+    *result = name (a, b);                                                                         \
+    return true;
+
+static bool
+evaluate_fp (int64_t function, uint64_t a, uint64_t *result)
+{
+  switch (function) {
+  case DIO_IR_FP_class32:
+    *result = dio_fp_class32 ((uint32_t) a);
+    return true;
+  case DIO_IR_FP_class64:
+    *result = dio_fp_class64 (a);
+    return true;
+  default:
+    return false;
+  }
+}
+
+bool
+dio_opt_evaluate (const DioIrOp *op, uint64_t a, uint64_t b, uint64_t c, uint64_t *result)
+{
+  switch (op->opcode) {
+  case DIO_IR_CONST:
+    *result = CONST (op->immediate);
+    return true;
+  case DIO_IR_ADD_SHL:
+    *result = ADD (a, SHL (b, CONST (op->immediate)));
+    return true;
+  case DIO_IR_WIDEN:
+    *result = a;
+    return true;
+  case DIO_IR_SELECT:
+    *result = SELECT (a, b, c);
+    return true;
+  case DIO_IR_FP_PURE1:
+    return evaluate_fp (op->immediate, a, result);
+    BINARY (ADD)
+    BINARY (SUB)
+    BINARY (MUL)
+    BINARY (MULH)
+    BINARY (MULHU)
+    BINARY (MULHSU)
+    BINARY (DIV)
+    BINARY (DIVU)
+    BINARY (REM)
+    BINARY (REMU)
+    BINARY (AND)
+    BINARY (OR)
+    BINARY (XOR)
+    UNARY (NOT)
+    UNARY (NEG)
+    BINARY (SHL)
+    BINARY (SHR)
+    BINARY (SAR)
+    BINARY (ROTL)
+    BINARY (ROTR)
+    BINARY (ROTL32)
+    BINARY (ROTR32)
+    UNARY (CLZ)
+    UNARY (CTZ)
+    UNARY (CPOP)
+    UNARY (BSWAP)
+    UNARY (ORC_B)
+    UNARY (SEXT8)
+    UNARY (SEXT16)
+    UNARY (SEXT32)
+    UNARY (ZEXT8)
+    UNARY (ZEXT16)
+    UNARY (ZEXT32)
+    BINARY (EQ)
+    BINARY (NE)
+    BINARY (LT)
+    BINARY (GE)
+    BINARY (LTU)
+    BINARY (GEU)
+    UNARY (UNBOX)
+    UNARY (BOX)
+  default:
+    return false;
+  }
+}
