@@ -154,8 +154,10 @@ static DIO_NOINLINE void
 note_page (DioRam *ram, uint64_t page, uint8_t flags)
 {
   atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_SLOW_WRITE);
-  if (flags & DIO_PAGE_CODE)
+  if (flags & DIO_PAGE_CODE) {
     atomic_fetch_add (&ram->page_write_gen[page], 1);
+    atomic_fetch_add (&ram->code_writes, 1);
+  }
 }
 
 void

@@ -25,6 +25,7 @@ typedef struct DioRam {
   bool huge;                        /* transparent huge pages were granted */
   _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
   _Atomic uint32_t *page_write_gen; /* one per page: bumped by a noted write to a CODE page */
+  _Atomic uint64_t code_writes;     /* how often a generation was bumped, of any page */
   uint8_t *reserved;                /* the mapping with its guard regions */
 } DioRam;
 

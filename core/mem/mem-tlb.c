@@ -64,6 +64,8 @@ dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error)
 void
 dio_tlb_clear (DioTlb *tlb)
 {
+  for (unsigned s = 0; s < tlb->n_sets; s++)
+    g_free (tlb->sets[s].jumps);
   free (tlb->sets);
   *tlb = (DioTlb){ 0 };
 }
@@ -165,9 +167,68 @@ dio_tlb_recall (DioTlbSet *set, DioGva va, unsigned permissions)
   return false;
 }
 
+/* ---- Jump tables ---- */
+
+static void
+flush_jumps (DioTlbJumpTable *jumps)
+{
+  for (unsigned i = 0; i < DIO_TLB_JUMPS; i++)
+    jumps->entries[i].target = DIO_TLB_NO_JUMP;
+  jumps->used = jumps->local = false;
+  for (unsigned i = 0; i < G_N_ELEMENTS (jumps->pages); i++)
+    jumps->pages[i] = 0;
+}
+
+void
+dio_tlb_add_jumps (DioTlb *tlb, unsigned set)
+{
+  DioTlbSet *of = &tlb->sets[set];
+  of->jumps = g_new (DioTlbJumpTable, 1);
+  flush_jumps (of->jumps);
+  if (tlb->code_set == of)
+    tlb->jumps = of->jumps->entries;
+}
+
+void
+dio_tlb_fill_jump (DioTlb *tlb, DioGva va, const void *code)
+{
+  DioTlbJumpTable *jumps = tlb->code_set->jumps;
+  if (!jumps)
+    return;
+  jumps->entries[dio_tlb_jump_index (va)] = (DioTlbJump){ .target = va, .code = code };
+  jumps->used = true;
+  jumps->local |= is_local (tlb->code_set, dio_tlb_index (va));
+  unsigned bit = (va >> DIO_PAGE_SHIFT) & 255;
+  jumps->pages[bit / 64] |= UINT64_C (1) << (bit % 64);
+}
+
+void
+dio_tlb_flush_jumps (DioTlb *tlb)
+{
+  for (unsigned s = 0; s < tlb->n_sets; s++)
+    if (tlb->sets[s].jumps && tlb->sets[s].jumps->used)
+      flush_jumps (tlb->sets[s].jumps);
+}
+
+/* Only a few addresses of a page are in the table, but they may be anywhere in it. */
+static void
+flush_jumps_of_page (DioTlbJumpTable *jumps, DioGva page)
+{
+  unsigned bit = (page >> DIO_PAGE_SHIFT) & 255;
+  if (!(jumps->pages[bit / 64] >> (bit % 64) & 1))
+    return;
+  for (unsigned i = 0; i < DIO_TLB_JUMPS; i++)
+    if ((jumps->entries[i].target & ~DIO_PAGE_MASK) == page)
+      jumps->entries[i].target = DIO_TLB_NO_JUMP;
+}
+
+/* ---- Flushes ---- */
+
 void
 dio_tlb_flush_set (DioTlbSet *set)
 {
+  if (set->jumps && set->jumps->used)
+    flush_jumps (set->jumps);
   for (uint64_t used = set->used; used; used &= used - 1) {
     unsigned group = __builtin_ctzll (used);
     DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
@@ -202,6 +263,8 @@ dio_tlb_flush_page (DioTlbSet *set, DioGva va)
     }
   DioGva page = va & ~DIO_PAGE_MASK;
   DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
+  if (set->jumps)
+    flush_jumps_of_page (set->jumps, page);
   if (entry_is_of (entry, page))
     *entry = empty_entry;
   if (set->victims_used)
@@ -213,6 +276,8 @@ dio_tlb_flush_page (DioTlbSet *set, DioGva va)
 void
 dio_tlb_flush_local (DioTlbSet *set)
 {
+  if (set->jumps && set->jumps->local)
+    flush_jumps (set->jumps);
   for (unsigned word = 0; word < G_N_ELEMENTS (set->local); word++) {
     for (uint64_t bits = set->local[word]; bits; bits &= bits - 1)
       set->entries[word * 64 + __builtin_ctzll (bits)] = empty_entry;

@@ -18,6 +18,9 @@
  * little-used set costs little, and which big pages it holds slices of, so that flushing any
  * address of a big page takes all of its slices.
  *
+ * A set may also have a jump table: guest-virtual address -> compiled code. What is in it holds as
+ * long as the translations of the set do, so whatever flushes those flushes it.
+ *
  * I/O pages, read-only pages (for writes) and pages with DIO_PAGE_SLOW_WRITE flags (for writes) are
  * never entered: those accesses always take the slow path. Owned by the vCPU thread; others ask
  * through request flags. */
@@ -40,10 +43,27 @@ typedef struct {
   uintptr_t addend; /* host address = guest-virtual address + addend */
 } DioTlbEntry;
 
+#define DIO_TLB_JUMP_BITS 11
+#define DIO_TLB_JUMPS (1u << DIO_TLB_JUMP_BITS)
+#define DIO_TLB_NO_JUMP UINT64_MAX
+
+typedef struct {
+  uint64_t target; /* guest-virtual address, or DIO_TLB_NO_JUMP */
+  const void *code;
+} DioTlbJump;
+
+typedef struct {
+  DioTlbJump entries[DIO_TLB_JUMPS];
+  bool used;         /* some entry may be valid */
+  bool local;        /* some entry belongs to one address space only */
+  uint64_t pages[4]; /* bit (page number mod 256): some entry may be in such a page */
+} DioTlbJumpTable;
+
 typedef struct {
   DioTlbEntry entries[DIO_TLB_ENTRIES];
   DioTlbEntry victims[DIO_TLB_VICTIMS];
-  uint64_t used; /* bit g: some entry of group g may be valid */
+  DioTlbJumpTable *jumps; /* or NULL */
+  uint64_t used;          /* bit g: some entry of group g may be valid */
   /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these). Victims
    * of such entries are marked too. */
   uint64_t local[DIO_TLB_ENTRIES / 64];
@@ -59,6 +79,7 @@ typedef struct {
 typedef struct {
   DioTlbEntry *data; /* the entries in force for loads and stores: data_set->entries */
   DioTlbEntry *code; /* the entries in force for fetches: code_set->entries */
+  DioTlbJump *jumps; /* the jump table in force: that of code_set, or NULL */
   DioTlbSet *data_set;
   DioTlbSet *code_set;
   DioTlbSet *sets;
@@ -123,6 +144,7 @@ dio_tlb_select (DioTlb *tlb, unsigned data_set, unsigned code_set)
   tlb->code_set = &tlb->sets[code_set];
   tlb->data = tlb->data_set->entries;
   tlb->code = tlb->code_set->entries;
+  tlb->jumps = tlb->code_set->jumps ? tlb->code_set->jumps->entries : NULL;
 }
 
 /* Enters the page of @va at host address @host (of the start of the page) with @permissions
@@ -140,6 +162,17 @@ void dio_tlb_flush_all (DioTlb *tlb);
 void dio_tlb_flush_page (DioTlbSet *set, DioGva va);
 /* What was entered with DIO_TLB_LOCAL. */
 void dio_tlb_flush_local (DioTlbSet *set);
+/* Gives set @set a jump table, an empty one. */
+void dio_tlb_add_jumps (DioTlb *tlb, unsigned set);
+static inline unsigned
+dio_tlb_jump_index (DioGva va)
+{
+  return (unsigned) ((va ^ va >> DIO_TLB_JUMP_BITS) >> 1) & (DIO_TLB_JUMPS - 1);
+}
+/* Enters code for @va, whose page is in the code set in force, into the jump table in force. */
+void dio_tlb_fill_jump (DioTlb *tlb, DioGva va, const void *code);
+void dio_tlb_flush_jumps (DioTlb *tlb);
+
 /* Drops the write tags of all entries of all sets that point to the 4 KiB of host memory at @host,
  * or of all entries with NULL. With @note the pages that lost one are noted as written in that RAM
  * (dio_ram_note_write()): until now the vCPU may have written them unseen. */

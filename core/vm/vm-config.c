@@ -156,6 +156,9 @@ check_engine (const DioMachineConfig *config, GError **error)
   case DIO_ENGINE_INTERPRETER:
     return true;
   case DIO_ENGINE_COMPILER:
+#if defined(__x86_64__)
+    return true;
+#endif
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
                  _ ("This version of Diorama has no compiling engine yet; choose the engine "
                     "“interpreter” or “auto”"));

@@ -129,6 +129,7 @@ struct DioMachine {
   DioLoop *loop; /* devices */
   DioCpu **cpus;
   unsigned n_cpus;
+  struct DioJit *jit; /* compiled code, made by the CPU type; or NULL */
   GPtrArray *devices; /* of DioDevice*, in order of attachment */
   struct DioMachinePrivate *priv;
 };

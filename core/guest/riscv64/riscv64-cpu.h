@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/base-loop.h"
+#include "core/jit/jit.h"
 #include "core/mem/mem-tlb.h"
 #include "core/vm/vm-cpu.h"
 
@@ -62,7 +63,13 @@ typedef struct DioRiscv64 {
   uint8_t fetch_partial; /* see dio_rv_fetch_page() */
   uint64_t reservation;  /* physical address of LR, or UINT64_MAX */
   uint64_t reservation_value;
-  struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine */
+  struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine, in force */
+  int32_t sample;                  /* jumps until the interpreter looks where it is */
+  DioJitVcpu jit;                  /* for compiled code */
+
+  struct DioRiscv64Engine *decoder; /* the engine with the decoded pages */
+  struct DioRiscv64Engine *stepper; /* one that runs a single instruction, or NULL */
+  struct DioOptContext *optimiser;
 
   /* Pending fault detail, set by whoever returns an exception. */
   uint64_t exc_tval;

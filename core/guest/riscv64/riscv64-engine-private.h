@@ -116,6 +116,7 @@ typedef struct DioRiscv64Engine {
   uint32_t *buckets;
   uint32_t n_buckets;
   DioRvLoose loose[DIO_RV_LOOSE];
+  bool step; /* leave after one instruction */
 } DioRiscv64Engine;
 
 /* How an instruction that jumps is handled: its target is in the page, ahead or behind (behind
@@ -137,16 +138,25 @@ void dio_rv_interp_fuse (DioRvSlot *first, DioRvForm first_form, const DioRvSlot
 
 /* riscv64-engine.c: from now on every page is validated again before it is entered. */
 void dio_rv_engine_forget (DioRiscv64Engine *engine);
+/* Marks a page of RAM as code; the generation from which its bytes may be read. */
+uint32_t dio_rv_engine_watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset);
+/* The slots of the decoded page at @host, or NULL. */
+DioRvSlot *dio_rv_engine_slots (DioRiscv64Engine *engine, const uint8_t *host);
+/* Runs the one instruction at hart->pc; false when the engine must be left then (DIO_EXIT_HALT).
+ * cpu.stats.instructions is exact before and after. */
+bool dio_rv_engine_step (DioRiscv64 *hart);
 
 /* riscv64-engine.c: handlers that are no instructions. hart->pc and count (retired) are right on
  * entry of those marked *, and ip, tlb, bias mean nothing. */
 DioRvSlot *dio_rv_op_decode (DIO_RV_HANDLER_ARGS);
 DioRvSlot *dio_rv_op_page_end (DIO_RV_HANDLER_ARGS);
 DioRvSlot *dio_rv_op_straddle (DIO_RV_HANDLER_ARGS);
-DioRvSlot *dio_rv_op_poll (DIO_RV_HANDLER_ARGS);  /* ip is next; somebody kicked */
-DioRvSlot *dio_rv_op_end (DIO_RV_HANDLER_ARGS);   /* acts on engine->end */
-DioRvSlot *dio_rv_op_go (DIO_RV_HANDLER_ARGS);    /* * */
-DioRvSlot *dio_rv_op_enter (DIO_RV_HANDLER_ARGS); /* * */
+DioRvSlot *dio_rv_op_poll (DIO_RV_HANDLER_ARGS);     /* ip is next; somebody kicked */
+DioRvSlot *dio_rv_op_end (DIO_RV_HANDLER_ARGS);      /* acts on engine->end */
+DioRvSlot *dio_rv_op_compiled (DIO_RV_HANDLER_ARGS); /* ip has compiled code */
+DioRvSlot *dio_rv_op_sample (DIO_RV_HANDLER_ARGS);   /* ip is next; is it hot? */
+DioRvSlot *dio_rv_op_go (DIO_RV_HANDLER_ARGS);       /* * */
+DioRvSlot *dio_rv_op_enter (DIO_RV_HANDLER_ARGS);    /* * */
 
 static DIO_ALWAYS_INLINE uint64_t
 dio_rv_slot_pc (const DioRvSlot *ip, uint64_t bias)
@@ -168,6 +178,8 @@ dio_rv_slot_pc (const DioRvSlot *ip, uint64_t bias)
       bias = page_ - ((uintptr_t) jump_->slots >> 3);                                              \
       ip = (DioRvSlot *) ((uintptr_t) jump_->slots + ((target_ & DIO_PAGE_MASK) << 3));            \
       count += ip->insn.run;                                                                       \
+      if (DIO_UNLIKELY (--hart->sample == 0))                                                      \
+        DIO_RV_TAIL (dio_rv_op_sample);                                                            \
       DIO_RV_DISPATCH ();                                                                          \
     }                                                                                              \
   } while (0)

@@ -22,6 +22,7 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/fp/fp.h"
+#include "core/guest/riscv64/riscv64-jit.h"
 #include "core/vm/vm-machine.h"
 
 /* Slots per page in the arena: with the one that leads to the next page, and padded to whole cache
@@ -108,9 +109,8 @@ take_page (DioRiscv64Engine *engine)
   }
 }
 
-/* Marks a page of RAM as code and returns the generation from which its bytes may be read. */
-static uint32_t
-watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
+uint32_t
+dio_rv_engine_watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
 {
   uint64_t number = ram_offset >> DIO_PAGE_SHIFT;
   uint32_t generation = atomic_load (&ram->page_write_gen[number]);
@@ -118,6 +118,13 @@ watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
   if (!(before & DIO_PAGE_CODE))
     dio_rv_code_page_set (hart, ram, ram_offset);
   return generation;
+}
+
+DioRvSlot *
+dio_rv_engine_slots (DioRiscv64Engine *engine, const uint8_t *host)
+{
+  uint32_t page = find_page (engine, (uintptr_t) host);
+  return page != NONE ? page_slots (engine, page) : NULL;
 }
 
 /* The slots of the page at @host, decoded from what it holds now. */
@@ -130,7 +137,7 @@ valid_slots (DioRiscv64 *hart, uint32_t page)
   uint32_t now = atomic_load (&info->ram->page_write_gen[info->ram_offset >> DIO_PAGE_SHIFT]);
   info->used = true;
   if (DIO_UNLIKELY (now != info->write_gen)) {
-    info->write_gen = watch_page (hart, info->ram, info->ram_offset);
+    info->write_gen = dio_rv_engine_watch_page (hart, info->ram, info->ram_offset);
     clear_slots (slots);
     hart->cpu.stats.decoded_pages++;
   }
@@ -147,7 +154,7 @@ new_slots (DioRiscv64 *hart, uintptr_t host, DioRam *ram, uint64_t ram_offset)
     .host = host,
     .ram = ram,
     .ram_offset = ram_offset,
-    .write_gen = watch_page (hart, ram, ram_offset),
+    .write_gen = dio_rv_engine_watch_page (hart, ram, ram_offset),
     .next = *bucket,
     .used = true,
   };
@@ -301,6 +308,8 @@ dio_rv_op_enter (DIO_RV_HANDLER_ARGS)
 {
   DioRiscv64Engine *engine = hart->engine;
   hart->cpu.stats.instructions = count;
+  if (DIO_UNLIKELY (engine->step))
+    return NULL;
   for (;;) {
     if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed)) {
       engine->exit = DIO_EXIT_KICK;
@@ -402,6 +411,111 @@ dio_rv_op_end (DIO_RV_HANDLER_ARGS)
   DIO_RV_TAIL (dio_rv_op_enter);
 }
 
+/* ---- To and from compiled code ---- */
+
+/* Where the instruction of slot @ip of a decoded page is in RAM. */
+static uint64_t
+slot_address (DioRiscv64Engine *engine, const DioRvSlot *ip)
+{
+  size_t number = (size_t) (ip - engine->arena);
+  return engine->pages[number / PAGE_STRIDE].ram_offset + 2 * (number % PAGE_STRIDE);
+}
+
+static bool
+is_in_page (DioRiscv64Engine *engine, const DioRvSlot *ip)
+{
+  return ip >= engine->arena && ip < engine->arena + (size_t) engine->n_pages * PAGE_STRIDE
+         && (size_t) (ip - engine->arena) % PAGE_STRIDE < DIO_RV_PAGE_SLOTS;
+}
+
+/* What was compiled for the slot has gone: it is an instruction like others again. */
+static DIO_NOINLINE void
+restore_slot (DioRiscv64 *hart, DioRvSlot *ip)
+{
+  size_t number = (size_t) (ip - hart->engine->arena);
+  ip->handler = dio_rv_op_decode;
+  decode_run (hart->engine, (uint32_t) (number / PAGE_STRIDE), (unsigned) (number % PAGE_STRIDE));
+}
+
+DioRvSlot *
+dio_rv_op_compiled (DIO_RV_HANDLER_ARGS)
+{
+  hart->pc = dio_rv_slot_pc (ip, bias);
+  hart->cpu.stats.instructions = count - ip->insn.run;
+  hart->engine->exit = DIO_EXIT_KICK;
+  if (DIO_UNLIKELY (!dio_rv_jit_enter (hart, slot_address (hart->engine, ip)))) {
+    uint16_t run = ip->insn.run;
+    restore_slot (hart, ip);
+    count = count - run + ip->insn.run;
+    DIO_RV_DISPATCH ();
+  }
+  if (DIO_UNLIKELY (hart->engine->exit == DIO_EXIT_HALT))
+    return NULL;
+  count = hart->cpu.stats.instructions;
+  DIO_RV_TAIL (dio_rv_op_enter);
+}
+
+static DIO_NOINLINE void
+sample (DioRiscv64 *hart, DioRvSlot *ip, uint64_t bias)
+{
+  hart->sample = hart->stepper ? DIO_RV_SAMPLE_PERIOD : INT32_MAX;
+  /* Code that was never decoded was never run: too early. */
+  if (!hart->stepper || !is_in_page (hart->engine, ip) || ip->handler == dio_rv_op_decode
+      || ip->handler == dio_rv_op_compiled)
+    return;
+  if (dio_rv_jit_sample (hart, slot_address (hart->engine, ip), dio_rv_slot_pc (ip, bias)))
+    ip->handler = dio_rv_op_compiled;
+}
+
+DioRvSlot *
+dio_rv_op_sample (DIO_RV_HANDLER_ARGS)
+{
+  sample (hart, ip, bias);
+  DIO_RV_DISPATCH ();
+}
+
+bool
+dio_rv_engine_step (DioRiscv64 *hart)
+{
+  DioRiscv64Engine *engine = hart->stepper;
+  hart->engine = engine;
+  engine->exit = DIO_EXIT_KICK;
+  DioRvSlot *ip = load_loose (hart);
+  if (ip) {
+    uint64_t count = hart->cpu.stats.instructions + ip->insn.run;
+    ip = ip->handler (ip, hart, count, hart->tlb.data, engine->bias);
+#if !DIO_RV_TAIL_CALLS
+    while (ip)
+      ip = ip->handler (ip, hart, engine->count, engine->tlb, engine->bias);
+#endif
+  } else {
+    take (hart, engine->cause);
+  }
+  hart->engine = hart->decoder;
+  hart->engine->exit = engine->exit;
+  return engine->exit != DIO_EXIT_HALT;
+}
+
+static bool
+compiles (const DioRiscv64 *hart)
+{
+#if defined(__x86_64__)
+  const DioMachineConfig *config = hart->cpu.machine->config;
+  return config && config->engine != DIO_ENGINE_INTERPRETER;
+#else
+  return false;
+#endif
+}
+
+static bool
+init_compiler (DioRiscv64 *hart, GError **error)
+{
+  hart->stepper = g_new0 (DioRiscv64Engine, 1);
+  hart->stepper->step = true;
+  dio_rv_engine_forget (hart->stepper);
+  return dio_rv_jit_init (hart, error);
+}
+
 /* ---- Life and run ---- */
 
 bool
@@ -428,8 +542,12 @@ dio_rv_engine_init (DioRiscv64 *hart, GError **error)
   engine->buckets = g_new (uint32_t, engine->n_buckets);
   memset (engine->buckets, 0xff, engine->n_buckets * sizeof *engine->buckets);
   dio_rv_engine_forget (engine);
-  hart->engine = engine;
-  return true;
+  hart->engine = hart->decoder = engine;
+  hart->sample = INT32_MAX;
+  if (!compiles (hart))
+    return true;
+  hart->sample = DIO_RV_SAMPLE_PERIOD;
+  return init_compiler (hart, error);
 }
 
 void
@@ -438,6 +556,8 @@ dio_rv_engine_free (DioRiscv64 *hart)
   DioRiscv64Engine *engine = g_steal_pointer (&hart->engine);
   if (!engine)
     return;
+  dio_rv_jit_free (hart);
+  g_clear_pointer (&hart->stepper, g_free);
   munmap (engine->arena, engine->arena_size);
   g_free (engine->pages);
   g_free (engine->buckets);

@@ -3,6 +3,7 @@
  * Here handlers are small and call a function per leaf, which may do anything. */
 #include "core/guest/riscv64/riscv64-interp-private.h"
 
+#include "core/guest/riscv64/riscv64-jit.h"
 #include "core/interp/interp-memory-slow.h"
 #include "core/vm/vm-machine.h"
 
@@ -109,7 +110,8 @@ static DioRvExc
 dio_rv_fence_i (DioRiscv64 *hart)
 {
   dio_rv_service_requests (hart);
-  dio_rv_engine_forget (hart->engine);
+  dio_rv_engine_forget (hart->decoder);
+  dio_rv_jit_barrier (hart);
   return DIO_RV_EXC_NONE;
 }
 

@@ -103,6 +103,8 @@
       if ((jump) == DIO_RV_JUMP_BACK                                                               \
           && DIO_UNLIKELY (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed)))        \
         DIO_RV_TAIL (dio_rv_op_poll);                                                              \
+      if ((jump) == DIO_RV_JUMP_BACK && DIO_UNLIKELY (--hart->sample == 0))                        \
+        DIO_RV_TAIL (dio_rv_op_sample);                                                            \
       DIO_RV_DISPATCH ();                                                                          \
     }                                                                                              \
     if ((end) == DIO_SEM_TARGET) {                                                                 \

@@ -3,6 +3,7 @@
  * atomics and fetches, devices, misalignment, and the cache-block operations. */
 #include <string.h>
 
+#include "core/fp/fp.h"
 #include "core/guest/riscv64/riscv64-priv.h"
 
 /* ---- Loads and stores ---- */
@@ -89,8 +90,12 @@ load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
   }
   before_io (hart);
   hart->cpu.stats.mmio_reads++;
-  if (dio_space_read (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-      == DIO_ACCESS_OK)
+  /* The device may use the host's FPU, which is the guest's while compiled code runs. */
+  uint64_t fp = dio_fp_host_enter ();
+  bool done = dio_space_read (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+              == DIO_ACCESS_OK;
+  dio_fp_host_leave (fp);
+  if (done)
     return DIO_RV_EXC_NONE;
   hart->exc_tval = va;
   return DIO_RV_EXC_LOAD_ACCESS;
@@ -149,8 +154,11 @@ store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
   }
   before_io (hart);
   hart->cpu.stats.mmio_writes++;
-  if (dio_space_write (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-      == DIO_ACCESS_OK)
+  uint64_t fp = dio_fp_host_enter ();
+  bool done = dio_space_write (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+              == DIO_ACCESS_OK;
+  dio_fp_host_leave (fp);
+  if (done)
     return DIO_RV_EXC_NONE;
   hart->exc_tval = va;
   return DIO_RV_EXC_STORE_ACCESS;

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * riscv64 on the compiler: which code is compiled, the way into it, and what it calls.
+ *
+ * The interpreter runs everything at first. Where it jumps often (it looks every 16 jumps) and
+ * where compiled code leaves to, heat is counted; hot places are compiled with what can be reached
+ * from them. The slot of a compiled entry in a decoded page has the handler dio_rv_op_compiled, so
+ * the interpreter finds compiled code without looking for it.
+ *
+ * Instructions that have no compiled form (system instructions, those that cross into the next
+ * page) are run one at a time by the interpreter, from compiled code. */
+#include "core/guest/riscv64/riscv64-jit.h"
+
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/fp/fp.h"
+#include "core/guest/riscv64/riscv64-priv.h"
+#include "core/guest/riscv64/riscv64-region.h"
+#include "core/interp/interp-sem.h"
+#include "core/jit/jit.h"
+#include "core/opt/opt.h"
+#include "core/vm/vm-machine.h"
+
+/* Heat at which a place is compiled: a sample of the interpreter is SAMPLE_PERIOD, an exit of
+ * compiled code 4. */
+#define HOT 32
+#define EXIT_HEAT 4
+#define CACHE_SIZE ((size_t) 128 << 20)
+
+/* ---- Time, instructions, floating point ---- */
+
+static uint64_t
+retired (const DioRiscv64 *hart)
+{
+  return hart->jit.base - (uint64_t) hart->jit.budget;
+}
+
+static void
+set_budget (DioRiscv64 *hart, uint64_t instructions)
+{
+  hart->jit.base = instructions + DIO_JIT_BUDGET;
+  hart->jit.budget = DIO_JIT_BUDGET;
+}
+
+/* MXCSR: invalid, denormal, division by zero, overflow, underflow, precision. */
+static void
+collect_exceptions (DioRiscv64 *hart)
+{
+  uint32_t host = hart->jit.mxcsr;
+  if (DIO_LIKELY (!(host & 0x3d)))
+    return;
+  hart->fflags |= (uint8_t) ((host & 1 ? DIO_FP_NV : 0) | (host & 4 ? DIO_FP_DZ : 0)
+                             | (host & 8 ? DIO_FP_OF : 0) | (host & 16 ? DIO_FP_UF : 0)
+                             | (host & 32 ? DIO_FP_NX : 0));
+}
+
+static void
+refresh_fp (DioRiscv64 *hart)
+{
+  hart->jit.mxcsr = 0x1f80;
+  hart->jit.fp_block = hart->fp_slow || hart->frm != DIO_FP_RNE;
+}
+
+/* ---- Compiling ---- */
+
+/* A decoded slot was at least on the way of something that was run. */
+static bool
+slot_was_run (void *data, unsigned offset)
+{
+  const DioRvSlot *slots = data;
+  return !slots || slots[offset / 2].handler != dio_rv_op_decode;
+}
+
+static void
+mark_entries (const DioJitRegion *region, DioRvSlot *slots)
+{
+  for (unsigned i = 0; i < region->n_blocks && slots; i++)
+    if (region->blocks[i].entry && slots[region->blocks[i].offset / 2].handler != dio_rv_op_decode)
+      slots[region->blocks[i].offset / 2].handler = dio_rv_op_compiled;
+}
+
+static void
+compile (DioRiscv64 *hart, DioJitEntry *entry)
+{
+  DioJit *jit = hart->cpu.machine->jit;
+  DioRam *ram = hart->cpu.machine->ram;
+  if (!dio_jit_begin (jit, entry))
+    return;
+  uint64_t page = entry->address & ~(uint64_t) DIO_PAGE_MASK;
+  uint32_t generation = dio_rv_engine_watch_page (hart, ram, page);
+  DioRvSlot *slots = dio_rv_engine_slots (hart->decoder, ram->host + page);
+  DioJitRegion *region = g_new (DioJitRegion, 1);
+  region->page = page;
+  dio_rv_region_build (region, ram->host + page, entry->address & DIO_PAGE_MASK, slot_was_run,
+                       slots);
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    dio_opt_block (hart->optimiser, region->blocks[i].ir);
+  if (dio_jit_finish (jit, entry, region, generation))
+    mark_entries (region, slots);
+  dio_rv_region_clear (region);
+  g_free (region);
+}
+
+/* The code of @entry, compiled now if it has become hot by @heat more. */
+static const uint8_t *
+code_of (DioRiscv64 *hart, DioJitEntry *entry, unsigned heat)
+{
+  DioJit *jit = hart->cpu.machine->jit;
+  const uint8_t *code = dio_jit_entry_far (jit, entry);
+  if (DIO_LIKELY (code) || !heat)
+    return code;
+  if (atomic_fetch_add_explicit (&entry->heat, heat, memory_order_relaxed) + heat < HOT)
+    return NULL;
+  compile (hart, entry);
+  return dio_jit_entry_far (jit, entry);
+}
+
+bool
+dio_rv_jit_sample (DioRiscv64 *hart, uint64_t address, uint64_t pc)
+{
+  (void) pc;
+  DioJitEntry *entry = dio_jit_entry (hart->cpu.machine->jit, address);
+  return entry && code_of (hart, entry, DIO_RV_SAMPLE_PERIOD);
+}
+
+/* ---- Functions that compiled code calls ---- */
+
+static const uint8_t *
+lookup (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  DioRam *ram = hart->cpu.machine->ram;
+  uint64_t pc = hart->pc;
+  const uint8_t *host = dio_tlb_hit_execute (&hart->tlb, pc);
+  if (!host && dio_tlb_recall (hart->tlb.code_set, pc, DIO_TLB_EXECUTE))
+    host = dio_tlb_hit_execute (&hart->tlb, pc);
+  if (!host) {
+    DioRam *of;
+    uint64_t offset;
+    if (dio_rv_fetch_page (hart, pc, &host, &of, &offset) != DIO_RV_EXC_NONE || hart->fetch_partial)
+      return NULL;
+    host += pc & DIO_PAGE_MASK;
+  }
+  if (host < ram->host || host >= ram->host + ram->size)
+    return NULL;
+  DioJitEntry *entry = dio_jit_entry (hart->cpu.machine->jit, (uint64_t) (host - ram->host));
+  const uint8_t *code = entry ? code_of (hart, entry, EXIT_HEAT) : NULL;
+  if (code)
+    dio_tlb_fill_jump (&hart->tlb, pc, code);
+  return code;
+}
+
+static const uint8_t *
+interpret (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  collect_exceptions (hart);
+  uint64_t before = retired (hart);
+  hart->cpu.stats.instructions = before;
+  bool go_on = dio_rv_engine_step (hart);
+  hart->jit.budget -= (int64_t) (hart->cpu.stats.instructions - before);
+  refresh_fp (hart);
+  return go_on ? lookup (vcpu) : NULL;
+}
+
+static const uint8_t *
+poll (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
+    return NULL;
+  set_budget (hart, retired (hart));
+  hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
+  dio_rv_jit_synchronise (hart);
+  return lookup (vcpu);
+}
+
+static const uint8_t *
+fault (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  dio_rv_take_exception (hart, hart->decoder->cause, hart->pc, hart->exc_tval);
+  return lookup (vcpu);
+}
+
+static bool
+check (DioRiscv64 *hart, DioRvExc cause)
+{
+  hart->decoder->cause = cause;
+  return cause == DIO_RV_EXC_NONE;
+}
+
+#define LOAD_FUNCTION(kind)                                                                        \
+  static bool load_##kind (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)              \
+  {                                                                                                \
+    (void) value;                                                                                  \
+    uint64_t loaded = 0;                                                                           \
+    DioRvExc cause = dio_rv_load_slow (vcpu, va, INTERP_SIZE_##kind, &loaded);                     \
+    *result = INTERP_WIDEN_##kind (loaded);                                                        \
+    return check (vcpu, cause);                                                                    \
+  }
+LOAD_FUNCTION (s8)
+LOAD_FUNCTION (u8)
+LOAD_FUNCTION (s16)
+LOAD_FUNCTION (u16)
+LOAD_FUNCTION (s32)
+LOAD_FUNCTION (u32)
+LOAD_FUNCTION (u64)
+
+#define STORE_FUNCTION(bits)                                                                       \
+  static bool store_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)             \
+  {                                                                                                \
+    (void) result;                                                                                 \
+    return check (vcpu, dio_rv_store_slow (vcpu, va, (bits) / 8, value));                          \
+  }
+STORE_FUNCTION (8)
+STORE_FUNCTION (16)
+STORE_FUNCTION (32)
+STORE_FUNCTION (64)
+
+static void *
+atomic_pointer (DioRiscv64 *hart, uint64_t va, unsigned size, DioRvAccess access)
+{
+  void *host = NULL;
+  DioGpa gpa;
+  return check (hart, dio_rv_atomic_pointer (hart, va, size, access, &host, &gpa)) ? host : NULL;
+}
+
+/* As interp_atomic_done() of the interpreter. */
+static void
+atomic_done (DioRiscv64 *hart, const void *host, unsigned size)
+{
+  DioRam *ram = hart->cpu.machine->ram;
+  uint64_t offset = (uintptr_t) host - (uintptr_t) ram->host;
+  if (offset < ram->size)
+    dio_ram_note_write (ram, offset, size);
+}
+
+#define AMO_FUNCTION(op, bits)                                                                     \
+  static bool amo_##op##_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)        \
+  {                                                                                                \
+    void *host = atomic_pointer (vcpu, va, (bits) / 8, DIO_RV_STORE);                              \
+    if (!host)                                                                                     \
+      return false;                                                                                \
+    *result = interp_amo_##op##_##bits (host, value);                                              \
+    atomic_done (vcpu, host, (bits) / 8);                                                          \
+    return true;                                                                                   \
+  }
+#define AMO_FUNCTIONS(bits)                                                                        \
+  AMO_FUNCTION (swap, bits)                                                                        \
+  AMO_FUNCTION (add, bits)                                                                         \
+  AMO_FUNCTION (xor, bits)                                                                         \
+  AMO_FUNCTION (and, bits)                                                                         \
+  AMO_FUNCTION (or, bits)                                                                          \
+  AMO_FUNCTION (min, bits)                                                                         \
+  AMO_FUNCTION (max, bits)                                                                         \
+  AMO_FUNCTION (minu, bits)                                                                        \
+  AMO_FUNCTION (maxu, bits)
+AMO_FUNCTIONS (32)
+AMO_FUNCTIONS (64)
+
+#define RESERVED_FUNCTIONS(bits, SIGNED)                                                           \
+  static bool reserve_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)           \
+  {                                                                                                \
+    DioRiscv64 *hart = vcpu;                                                                       \
+    void *host = atomic_pointer (hart, va, (bits) / 8, DIO_RV_LOAD);                               \
+    if (!host)                                                                                     \
+      return false;                                                                                \
+    value = __atomic_load_n ((uint##bits##_t *) host, __ATOMIC_SEQ_CST);                           \
+    hart->reservation = (uintptr_t) host;                                                          \
+    hart->reservation_value = value;                                                               \
+    *result = SIGNED (value);                                                                      \
+    return true;                                                                                   \
+  }                                                                                                \
+  static bool conditional_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)       \
+  {                                                                                                \
+    DioRiscv64 *hart = vcpu;                                                                       \
+    void *host = atomic_pointer (hart, va, (bits) / 8, DIO_RV_STORE);                              \
+    if (!host)                                                                                     \
+      return false;                                                                                \
+    bool held = hart->reservation == (uintptr_t) host;                                             \
+    hart->reservation = UINT64_MAX;                                                                \
+    *result = !(held && interp_host_replace (host, (bits) / 8, hart->reservation_value, value));   \
+    atomic_done (hart, host, (bits) / 8);                                                          \
+    return true;                                                                                   \
+  }
+#define AS_IS(v) (v)
+RESERVED_FUNCTIONS (32, SEXT32)
+RESERVED_FUNCTIONS (64, AS_IS)
+
+#define AMO_ENTRIES(bits)                                                                          \
+  [DIO_IR_AMO_swap_##bits] = amo_swap_##bits, [DIO_IR_AMO_add_##bits] = amo_add_##bits,            \
+  [DIO_IR_AMO_xor_##bits] = amo_xor_##bits, [DIO_IR_AMO_and_##bits] = amo_and_##bits,              \
+  [DIO_IR_AMO_or_##bits] = amo_or_##bits, [DIO_IR_AMO_min_##bits] = amo_min_##bits,                \
+  [DIO_IR_AMO_max_##bits] = amo_max_##bits, [DIO_IR_AMO_minu_##bits] = amo_minu_##bits,            \
+  [DIO_IR_AMO_maxu_##bits] = amo_maxu_##bits
+
+static const DioJitGuest guest = {
+  .base = offsetof (DioRiscv64, x) + 16 * sizeof (uint64_t),
+  .x = offsetof (DioRiscv64, x),
+  .f = offsetof (DioRiscv64, f),
+  .pc = offsetof (DioRiscv64, pc),
+  .jit = offsetof (DioRiscv64, jit),
+  .tlb_data = offsetof (DioRiscv64, tlb.data),
+  .tlb_jumps = offsetof (DioRiscv64, tlb.jumps),
+  .requests = offsetof (DioRiscv64, requests),
+  .reservation = offsetof (DioRiscv64, reservation),
+  .reservation_value = offsetof (DioRiscv64, reservation_value),
+  .fflags = offsetof (DioRiscv64, fflags),
+  .lookup = lookup,
+  .interpret = interpret,
+  .poll = poll,
+  .fault = fault,
+  .access = {
+    [DIO_IR_LOAD_S8] = load_s8,
+    [DIO_IR_LOAD_U8] = load_u8,
+    [DIO_IR_LOAD_S16] = load_s16,
+    [DIO_IR_LOAD_U16] = load_u16,
+    [DIO_IR_LOAD_S32] = load_s32,
+    [DIO_IR_LOAD_U32] = load_u32,
+    [DIO_IR_LOAD_U64] = load_u64,
+    [DIO_IR_STORE_8] = store_8,
+    [DIO_IR_STORE_16] = store_16,
+    [DIO_IR_STORE_32] = store_32,
+    [DIO_IR_STORE_64] = store_64,
+    [DIO_IR_LOAD_RESERVED_32] = reserve_32,
+    [DIO_IR_LOAD_RESERVED_64] = reserve_64,
+    [DIO_IR_STORE_CONDITIONAL_32] = conditional_32,
+    [DIO_IR_STORE_CONDITIONAL_64] = conditional_64,
+    AMO_ENTRIES (32),
+    AMO_ENTRIES (64),
+  },
+};
+
+/* ---- In and out ---- */
+
+bool
+dio_rv_jit_enter (DioRiscv64 *hart, uint64_t address)
+{
+  DioJit *jit = hart->cpu.machine->jit;
+  dio_rv_jit_synchronise (hart);
+  DioJitEntry *entry = dio_jit_entry (jit, address);
+  const uint8_t *code = entry ? code_of (hart, entry, 0) : NULL;
+  if (!code)
+    return false;
+  set_budget (hart, hart->cpu.stats.instructions);
+  refresh_fp (hart);
+  dio_jit_run (jit, hart, code);
+  collect_exceptions (hart);
+  hart->cpu.stats.instructions = retired (hart);
+  dio_jit_outside (jit, hart->cpu.index);
+  return true;
+}
+
+void
+dio_rv_jit_synchronise (DioRiscv64 *hart)
+{
+  if (dio_jit_synchronise (hart->cpu.machine->jit, hart->cpu.index))
+    dio_tlb_flush_jumps (&hart->tlb);
+}
+
+void
+dio_rv_jit_barrier (DioRiscv64 *hart)
+{
+  if (hart->cpu.machine->jit)
+    dio_rv_jit_synchronise (hart);
+}
+
+bool
+dio_rv_jit_init (DioRiscv64 *hart, GError **error)
+{
+  DioMachine *machine = hart->cpu.machine;
+  if (!machine->jit)
+    machine->jit = dio_jit_new (&guest, machine->ram, machine->config ? machine->config->cpus : 1,
+                                CACHE_SIZE, error);
+  if (!machine->jit)
+    return false;
+  hart->optimiser = dio_opt_context_new ();
+  dio_tlb_add_jumps (&hart->tlb, RV_SET_MACHINE);
+  dio_tlb_add_jumps (&hart->tlb, RV_SET_SUPERVISOR);
+  for (unsigned i = 0; i < RV_SLOTS; i++)
+    dio_tlb_add_jumps (&hart->tlb, RV_SET_SLOTS + 2 * i);
+  return true;
+}
+
+void
+dio_rv_jit_free (DioRiscv64 *hart)
+{
+  g_clear_pointer (&hart->optimiser, dio_opt_context_free);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Finding the blocks of a region. First the places where blocks begin, by following direct jumps;
+ * then each block up to the next such place or the end of its run. */
+#include "core/guest/riscv64/riscv64-region.h"
+
+#include <string.h>
+
+#include "core/guest/riscv64/riscv64-leaves.h"
+#include "core/guest/riscv64/riscv64-lift.h"
+
+#define PAGE ((unsigned) DIO_PAGE_SIZE)
+#define SLOTS (PAGE / 2)
+
+enum {
+  LEADER = 1, /* a block begins here */
+  ENTRY = 2,  /* and may be entered from outside */
+};
+
+typedef struct {
+  DioJitRegion *region;
+  const uint8_t *page;
+  DioRvWasRun was_run;
+  void *data;
+  uint8_t marks[SLOTS + 1];
+  uint16_t queue[DIO_JIT_MAX_BLOCKS];
+  unsigned n_leaders, n_insns;
+} Finder;
+
+typedef struct {
+  DioInsn insn;
+  unsigned length; /* 0: it does not end in the page */
+  uint8_t kind;
+} Decoded;
+
+static Decoded
+decode (const Finder *f, unsigned offset)
+{
+  Decoded d = { .length = 0, .kind = DIO_LEAF_SYSTEM };
+  uint32_t raw = f->page[offset] | (uint32_t) f->page[offset + 1] << 8;
+  if ((raw & 3) == 3) {
+    if (offset + 4 > PAGE)
+      return d;
+    raw |= (uint32_t) f->page[offset + 2] << 16 | (uint32_t) f->page[offset + 3] << 24;
+  }
+  d.length = dio_rv_decode (raw, &d.insn);
+  d.kind = dio_rv_leaf_info[d.insn.leaf].kind;
+  return d;
+}
+
+static void
+add_leader (Finder *f, int offset, unsigned marks)
+{
+  if (offset < 0 || offset >= (int) PAGE)
+    return;
+  uint8_t *mark = &f->marks[offset / 2];
+  if (*mark & LEADER) {
+    *mark |= (uint8_t) marks;
+    return;
+  }
+  if (f->n_leaders == DIO_JIT_MAX_BLOCKS
+      || (f->n_leaders && !f->was_run (f->data, (unsigned) offset)))
+    return;
+  *mark |= (uint8_t) (LEADER | marks);
+  f->queue[f->n_leaders++] = (uint16_t) offset;
+}
+
+/* x1 and x5 are what calls put the way back into (UnprivSpec 2.5.1). */
+static bool
+is_call (const DioInsn *insn)
+{
+  return insn->rd == 1 || insn->rd == 5;
+}
+
+/* What follows instruction @d at @offset, which ends a block. */
+static void
+follow (Finder *f, const Decoded *d, unsigned offset)
+{
+  int next = (int) (offset + d->length);
+  switch (d->kind) {
+  case DIO_LEAF_BRANCH:
+    add_leader (f, next, 0);
+    add_leader (f, (int) offset + d->insn.imm, 0);
+    break;
+  case DIO_LEAF_JUMP:
+    if (is_call (&d->insn))
+      add_leader (f, next, ENTRY);
+    else
+      add_leader (f, (int) offset + d->insn.wide, 0);
+    break;
+  case DIO_LEAF_JUMP_REGISTER:
+    if (is_call (&d->insn))
+      add_leader (f, next, ENTRY);
+    break;
+  default:
+    if (d->length)
+      add_leader (f, next, ENTRY);
+    break;
+  }
+}
+
+static bool
+ends_block (uint8_t kind)
+{
+  switch (kind) {
+  case DIO_LEAF_BRANCH:
+  case DIO_LEAF_JUMP:
+  case DIO_LEAF_JUMP_REGISTER:
+  case DIO_LEAF_SYSTEM:
+  case DIO_LEAF_END:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void
+find_leaders (Finder *f, unsigned start)
+{
+  add_leader (f, (int) start, ENTRY);
+  for (unsigned i = 0; i < f->n_leaders; i++) {
+    for (unsigned at = f->queue[i]; at < PAGE && f->n_insns < DIO_JIT_MAX_INSNS;) {
+      if (at != f->queue[i] && (f->marks[at / 2] & LEADER))
+        break;
+      Decoded d = decode (f, at);
+      f->n_insns++;
+      if (ends_block (d.kind)) {
+        follow (f, &d, at);
+        break;
+      }
+      at += d.length;
+    }
+  }
+}
+
+/* ---- Blocks ---- */
+
+static unsigned
+block_at (const DioJitRegion *region, int64_t offset)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    if (region->blocks[i].offset == offset)
+      return i;
+  return DIO_JIT_NO_BLOCK;
+}
+
+static void
+make_block (Finder *f, DioJitBlock *block, unsigned start)
+{
+  *block = (DioJitBlock){ .offset = (uint16_t) start,
+                          .taken = DIO_JIT_NO_BLOCK,
+                          .next = DIO_JIT_NO_BLOCK,
+                          .entry = f->marks[start / 2] & ENTRY };
+  unsigned at = start;
+  while (at < PAGE && block->n_insns < DIO_JIT_MAX_INSNS) {
+    if (at != start && (f->marks[at / 2] & LEADER))
+      break;
+    Decoded d = decode (f, at);
+    if (d.kind == DIO_LEAF_SYSTEM || d.kind == DIO_LEAF_END) {
+      block->end = DIO_JIT_END_INTERPRET;
+      break;
+    }
+    block->n_insns++;
+    at += d.length;
+    if (ends_block (d.kind))
+      break;
+  }
+  block->bytes = (uint16_t) (at - start);
+  block->ir = dio_ir_block_new ();
+  dio_rv_lift (block->ir, f->page + start, block->bytes, block->n_insns);
+}
+
+static void
+connect (DioJitRegion *region, DioJitBlock *block)
+{
+  uint32_t n = block->ir->ops->len;
+  const DioIrOp *last = dio_ir_block_op (block->ir, n - 1);
+  if (block->end == DIO_JIT_END_INTERPRET || last->opcode != DIO_IR_EXIT)
+    return;
+  block->next = (uint8_t) block_at (region, block->offset + last->immediate);
+  for (uint32_t i = n - 1; i-- > 0;) {
+    const DioIrOp *op = dio_ir_block_op (block->ir, i);
+    if (op->opcode == DIO_IR_BRANCH)
+      block->taken = (uint8_t) block_at (region, block->offset + op->immediate);
+    if (op->opcode != DIO_IR_NOP)
+      break;
+  }
+}
+
+static int
+by_offset (const void *a, const void *b)
+{
+  return *(const uint16_t *) a - *(const uint16_t *) b;
+}
+
+void
+dio_rv_region_build (DioJitRegion *region, const uint8_t *page, unsigned start, DioRvWasRun was_run,
+                     void *data)
+{
+  Finder f = { .region = region, .page = page, .was_run = was_run, .data = data };
+  find_leaders (&f, start);
+  qsort (f.queue, f.n_leaders, sizeof f.queue[0], by_offset);
+  region->n_blocks = 0;
+  for (unsigned i = 0; i < f.n_leaders; i++)
+    make_block (&f, &region->blocks[region->n_blocks++], f.queue[i]);
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    connect (region, &region->blocks[i]);
+  /* The poll at a loop goes on at its head. */
+  for (unsigned i = 0; i < region->n_blocks; i++) {
+    const DioJitBlock *block = &region->blocks[i];
+    if (block->taken <= i)
+      region->blocks[block->taken].entry = true;
+    if (block->next <= i)
+      region->blocks[block->next].entry = true;
+  }
+}
+
+void
+dio_rv_region_clear (DioJitRegion *region)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    g_clear_pointer (&region->blocks[i].ir, dio_ir_block_free);
+  region->n_blocks = 0;
+}

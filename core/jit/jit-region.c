@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Facts about a region, by data flow over its blocks. */
+#include "core/jit/jit-region.h"
+
+#include <string.h>
+
+/* A use in a loop counts as this many outside of it. */
+#define LOOP_WEIGHT_SHIFT 3
+#define MAX_DEPTH 4
+/* A variable used less than this is not worth the load on entry and the store on exit. */
+#define MIN_WEIGHT 3
+
+static void
+scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
+{
+  uint32_t weight = 1u << (LOOP_WEIGHT_SHIFT * MIN (block->depth, MAX_DEPTH));
+  for (uint32_t i = 0; i < block->ir->ops->len; i++) {
+    const DioIrOp *op = dio_ir_block_op (block->ir, i);
+    int var = dio_jit_var (op);
+    if (op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
+      region->has_fp = true;
+    if (var < 0)
+      continue;
+    uint64_t bit = UINT64_C (1) << var;
+    weights[var] += weight;
+    if (dio_jit_is_set (op))
+      block->defined |= bit;
+    else if (!(block->defined & bit))
+      block->used |= bit;
+  }
+}
+
+/* Blocks are in the order of their addresses: an edge to an equal or lower one closes a loop, which
+ * is taken to be all that lies between. */
+static void
+note_loop (DioJitRegion *region, unsigned from, unsigned to)
+{
+  if (to == DIO_JIT_NO_BLOCK || to > from)
+    return;
+  region->blocks[to].loop_head = true;
+  for (unsigned i = to; i <= from; i++)
+    region->blocks[i].depth++;
+}
+
+static void
+find_loops (DioJitRegion *region)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++) {
+    note_loop (region, i, region->blocks[i].taken);
+    note_loop (region, i, region->blocks[i].next);
+  }
+}
+
+/* Gives the registers of @pool to the variables [first, first + 32) that are used most. */
+static void
+pin (DioJitRegion *region, unsigned first, const uint8_t *pool, unsigned n_pool, uint32_t *weights)
+{
+  for (unsigned k = 0; k < n_pool; k++) {
+    unsigned best = first;
+    for (unsigned var = first; var < first + 32; var++)
+      if (weights[var] > weights[best])
+        best = var;
+    if (weights[best] < MIN_WEIGHT)
+      return;
+    weights[best] = 0;
+    region->pinned |= UINT64_C (1) << best;
+    region->host[best] = (int8_t) pool[k];
+  }
+}
+
+static bool
+flow (uint64_t *set, uint64_t more)
+{
+  uint64_t before = *set;
+  *set |= more;
+  return *set != before;
+}
+
+/* Forwards: what a block or one before it has written is dirty on the edges out of it. */
+static void
+find_dirty (DioJitRegion *region)
+{
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = 0; i < region->n_blocks; i++) {
+      DioJitBlock *block = &region->blocks[i];
+      uint64_t out = (block->dirty | block->defined) & region->pinned;
+      if (block->taken != DIO_JIT_NO_BLOCK)
+        changed |= flow (&region->blocks[block->taken].dirty, out);
+      if (block->next != DIO_JIT_NO_BLOCK)
+        changed |= flow (&region->blocks[block->next].dirty, out);
+    }
+  }
+}
+
+/* Backwards: what is read before it is written; and what is dirty, as any fault or exit stores it.
+ */
+static void
+find_needed (DioJitRegion *region)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    region->blocks[i].needed = (region->blocks[i].used | region->blocks[i].dirty) & region->pinned;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = region->n_blocks; i-- > 0;) {
+      DioJitBlock *block = &region->blocks[i];
+      uint64_t out = 0;
+      if (block->taken != DIO_JIT_NO_BLOCK)
+        out |= region->blocks[block->taken].needed;
+      if (block->next != DIO_JIT_NO_BLOCK)
+        out |= region->blocks[block->next].needed;
+      changed |= flow (&block->needed, out & ~block->defined);
+    }
+  }
+}
+
+void
+dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
+                        const uint8_t *pool_f, unsigned n_pool_f)
+{
+  uint32_t weights[DIO_JIT_N_VARS] = { 0 };
+  region->pinned = 0;
+  region->has_fp = false;
+  region->n_insns = 0;
+  memset (region->host, -1, sizeof region->host);
+  find_loops (region);
+  for (unsigned i = 0; i < region->n_blocks; i++) {
+    scan_block (region, &region->blocks[i], weights);
+    region->n_insns += region->blocks[i].n_insns;
+  }
+  pin (region, 0, pool_x, n_pool_x, weights);
+  pin (region, DIO_JIT_F, pool_f, n_pool_f, weights);
+  find_dirty (region);
+  find_needed (region);
+}

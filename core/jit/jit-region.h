@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A region: what is compiled as a whole. A small graph of guest basic blocks within one physical
+ * page, with one or more entries, and the facts about it that code generation needs: which guest
+ * registers live in host registers for all of it, which may differ from their copy in the state of
+ * the vCPU, and which must be loaded on entry.
+ *
+ * Guest registers are variables, numbered over both files: x0..x31 are 0..31, f0..f31 are 32..63.
+ * Sets of them are words of 64 bits. */
+#pragma once
+
+#include "core/ir/ir-block.h"
+
+#define DIO_JIT_MAX_BLOCKS 64
+#define DIO_JIT_MAX_INSNS 512
+#define DIO_JIT_NO_BLOCK 0xff
+
+#define DIO_JIT_F 32 /* the first variable of the floating-point file */
+#define DIO_JIT_N_VARS 64
+
+/* Why a block ends where it does. */
+typedef enum {
+  DIO_JIT_END_JUMP,      /* as its IR says: branch, exit, jump */
+  DIO_JIT_END_INTERPRET, /* the instruction at its end is done by the interpreter, which goes on
+                            from there */
+} DioJitBlockEnd;
+
+typedef struct {
+  uint16_t offset; /* of its first byte in the page */
+  uint16_t bytes;
+  uint16_t n_insns;
+  uint8_t end;    /* DioJitBlockEnd */
+  uint8_t taken;  /* block that the branch leads to when taken, or DIO_JIT_NO_BLOCK */
+  uint8_t next;   /* block that follows otherwise, or DIO_JIT_NO_BLOCK */
+  bool entry;     /* may be entered from outside */
+  bool loop_head; /* some edge leads back to it */
+  uint8_t depth;  /* of loops around it, estimated */
+  DioIrBlock *ir; /* ends with EXIT, or BRANCH and EXIT, or JUMP; PCs are relative to the block */
+
+  uint64_t used;    /* read before written in the block */
+  uint64_t defined; /* written in the block */
+  uint64_t dirty;   /* on entry: may differ from the vCPU's copy */
+  uint64_t needed;  /* on entry: must be in their host registers */
+} DioJitBlock;
+
+typedef struct {
+  uint64_t page; /* address in RAM of the page's first byte */
+  unsigned n_blocks;
+  DioJitBlock blocks[DIO_JIT_MAX_BLOCKS]; /* by offset */
+  unsigned n_insns;
+  uint64_t pinned;             /* variables that have a host register */
+  int8_t host[DIO_JIT_N_VARS]; /* which (general or vector register of the host), or -1 */
+  bool has_fp;                 /* some operation needs the host's FPU in guest mode */
+} DioJitRegion;
+
+/* Computes everything but offsets, edges, entries and IR, which are given. @pool_x and @pool_f list
+ * host registers to give to variables of the two files, best first. */
+void dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
+                             const uint8_t *pool_f, unsigned n_pool_f);
+
+/* The variable that @op reads or writes as GET or SET, or -1. */
+static inline int
+dio_jit_var (const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_GET_X:
+  case DIO_IR_SET_X:
+    return (int) op->immediate;
+  case DIO_IR_GET_F:
+  case DIO_IR_SET_F:
+    return DIO_JIT_F + (int) op->immediate;
+  default:
+    return -1;
+  }
+}
+
+static inline bool
+dio_jit_is_set (const DioIrOp *op)
+{
+  return op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F;
+}

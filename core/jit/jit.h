@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The compiler of a machine: compiled regions by physical address, shared by all of its vCPUs.
+ *
+ * An entry (DioJitEntry) is a place of guest code, named by its address in RAM, at which compiled
+ * code may be entered. Entries never move and are never freed while the machine lives; compiled
+ * code jumps through them, so giving an entry other code, or none, takes one store and patches no
+ * code. Jumps to other virtual pages go through the jump table of the translation regime in force
+ * (core/mem/mem-tlb.h), which says where the code of a virtual address is.
+ *
+ * Compiled code does not depend on where its page is mapped. DioJitVcpu.page is the virtual address
+ * of the page that runs, and every PC is relative to it.
+ *
+ * A unit is what was compiled at once: a region's code, with all that is needed to find the state
+ * of the guest at an access that faults. A unit goes when its page was written (from the guest's
+ * next instruction barrier on) or with the segment of code memory it is in, when that is the oldest
+ * and room is wanted; the memory is used again when every vCPU has been seen outside of it. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/jit/jit-region.h"
+#include "core/mem/mem-ram.h"
+#include "core/mem/mem-tlb.h"
+
+typedef struct DioJit DioJit;
+typedef struct DioJitUnit DioJitUnit;
+
+typedef struct DioJitEntry {
+  /* Where code goes that is in the same page; never NULL: the way out when nothing is compiled.
+   * Others enter DIO_JIT_FAR_BYTES earlier, with the virtual address in the first scratch register,
+   * which sets DioJitVcpu.page. */
+  _Atomic (const uint8_t *) code;
+  uint64_t address;                    /* in RAM */
+  _Atomic (struct DioJitEntry *) next; /* in its bucket */
+  DioJitUnit *unit;                    /* under the lock */
+  _Atomic uint32_t heat;
+  bool compiling; /* under the lock: somebody is at it, or it is not worth trying */
+} DioJitEntry;
+
+/* What compiled code keeps of a vCPU, a part of the guest's CPU structure. */
+typedef struct {
+  uint64_t page;    /* virtual address of the page that runs */
+  int64_t budget;   /* instructions left until the next poll; in a register while code runs */
+  uint64_t base;    /* retired instructions = base - budget */
+  uint64_t frame;   /* stack pointer of compiled code */
+  uint32_t mxcsr;   /* the host's FPU in guest mode */
+  uint8_t fp_block; /* not 0: FP instructions go the slow way */
+  uint8_t pad[3];
+  uint64_t scratch[4];
+} DioJitVcpu;
+
+#define DIO_JIT_BUDGET 16384
+#define DIO_JIT_FAR_BYTES 14
+
+/* How compiled code sees a guest: where things are in its CPU structure (bytes from the start), and
+ * functions it calls. `vcpu` is that structure. Functions that return code say where to go on: the
+ * far way into an entry, or NULL to leave compiled code. */
+typedef struct {
+  int32_t base; /* what the state register points at: the middle of the integer registers */
+  int32_t x, f, pc, jit, tlb_data, tlb_jumps, requests, reservation, reservation_value, fflags;
+  /* At pc, by the code TLB. */
+  const uint8_t *(*lookup) (void *vcpu);
+  /* Runs the one instruction at pc by the interpreter, then as lookup. */
+  const uint8_t *(*interpret) (void *vcpu);
+  /* The budget is used up or somebody kicked: refills it, or NULL. pc is exact. */
+  const uint8_t *(*poll) (void *vcpu);
+  /* Takes the exception that an access below has left, at pc, then as lookup. */
+  const uint8_t *(*fault) (void *vcpu);
+  /* Any memory operation of the IR, in full; false: an exception, to be taken by fault(). */
+  bool (*access[DIO_IR_N_OPS]) (void *vcpu, uint64_t va, uint64_t value, uint64_t *result);
+} DioJitGuest;
+
+/* Access sites of a unit: what a fault there finds. */
+typedef struct {
+  uint32_t at;      /* of the return address in the unit's code */
+  uint16_t offset;  /* of the instruction in the page */
+  uint16_t retired; /* instructions of the block before it, which the budget does not know of yet */
+  uint64_t dirty;   /* variables whose host register is newer than the CPU structure */
+} DioJitSite;
+
+struct DioJitUnit {
+  const uint8_t *code; /* executable address */
+  uint32_t size;
+  uint32_t segment;
+  uint64_t page;
+  uint16_t n_insns, n_blocks, n_sites, n_entries;
+  DioJitSite *sites;     /* by `at` */
+  DioJitEntry **entries; /* that lead into it */
+  DioJitUnit *page_next; /* of the same page */
+  int8_t host[DIO_JIT_N_VARS];
+};
+
+/* Counters; written under the lock or by one thread, read by anyone. */
+typedef struct {
+  uint64_t units, insns, code_bytes; /* compiled so far */
+  uint64_t live_units, live_bytes;
+  uint64_t compile_ns;
+  uint64_t invalidated_units, evicted_segments;
+  uint64_t lookups, lookup_misses, interpreted, polls, faults, slow_accesses;
+} DioJitStats;
+
+/* A compiler for a machine with @ram. NULL: this host has none, or no memory for it. */
+DioJit *dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cache_size,
+                     GError **error);
+void dio_jit_free (DioJit *jit);
+void dio_jit_get_stats (DioJit *jit, DioJitStats *stats);
+
+/* The entry at @address in RAM, made if it is not there; NULL when there are too many. Any thread,
+ * without a lock. */
+DioJitEntry *dio_jit_entry (DioJit *jit, uint64_t address);
+/* Its code for who comes from another page, or NULL. */
+const uint8_t *dio_jit_entry_far (const DioJit *jit, const DioJitEntry *entry);
+
+/* Compiling. begin: true when nobody has compiled @entry nor is at it. The page must be watched for
+ * writes with @generation read before its bytes. finish() takes the region's code generation and
+ * publishes it; abandon() gives up, for good if it made no sense. */
+bool dio_jit_begin (DioJit *jit, DioJitEntry *entry);
+bool dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t generation);
+void dio_jit_abandon (DioJit *jit, DioJitEntry *entry);
+
+/* Throws out units of pages that were written since they were compiled. Cheap when no page of code
+ * was written. Returns true when the caller must empty its jump tables: compiled code that they
+ * lead to has gone since this vCPU asked last. vCPU thread, outside of compiled code. */
+bool dio_jit_synchronise (DioJit *jit, unsigned vcpu);
+
+/* Enters compiled code, pc in the CPU structure; returns when a function of the guest has said to
+ * leave. Before, dio_jit_synchronise() must have been asked; after, dio_jit_outside() says that the
+ * vCPU has nothing of the compiled code in hand. */
+void dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code);
+void dio_jit_outside (DioJit *jit, unsigned vcpu);
+
+/* From the thunks: brings the CPU structure up to date at the access that returns to @at. @saved:
+ * the host's general registers, then its vector registers, low halves, by number. */
+void dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *saved);

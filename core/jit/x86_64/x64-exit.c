@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Code for the ends of blocks, for ways into and out of regions, and what is put behind the rest.
+ *
+ * Instructions are counted once a block, at its end, by taking them from the budget; where the way
+ * may be a loop (an edge back, or out of the region) the sign of what is left sends it to the poll,
+ * which finds the guest at an instruction with all of the CPU structure up to date. */
+#include "core/jit/x86_64/x64-gen.h"
+
+DioX64Cold *
+dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind)
+{
+  DioX64Cold cold = { .kind = kind,
+                      .label = DIO_X64_LABEL_INIT,
+                      .back = DIO_X64_LABEL_INIT,
+                      .dirty = g->dirty,
+                      .offset = g->offset,
+                      .retired = g->retired,
+                      .value = -1,
+                      .result = -1 };
+  g_array_append_val (g->colds, cold);
+  return &g_array_index (g->colds, DioX64Cold, g->colds->len - 1);
+}
+
+void
+dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty)
+{
+  for (; dirty; dirty &= dirty - 1) {
+    unsigned var = (unsigned) __builtin_ctzll (dirty);
+    if (var < DIO_JIT_F)
+      dio_x64_mov_mr (&g->a, 8, dio_x64_var_mem (g, var), (DioX64Reg) g->region->host[var]);
+    else
+      dio_x64_movs_mx (&g->a, 8, dio_x64_var_mem (g, var), (DioX64Xmm) g->region->host[var]);
+  }
+}
+
+/* ---- Out of the region ---- */
+
+/* To the virtual address in rax, by the jump table: one entry of 16 bytes for each address, chosen
+ * by bits of its place in the page and of the page. */
+static void
+jump_by_table (DioX64Gen *g)
+{
+  DioX64Asm *a = &g->a;
+  dio_x64_mov_rr (a, 4, DIO_X64_RCX, DIO_X64_RAX);
+  dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RCX, DIO_TLB_JUMP_BITS);
+  dio_x64_alu_rr (a, DIO_X64_XOR, 4, DIO_X64_RCX, DIO_X64_RAX);
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, (DIO_TLB_JUMPS - 1) << 1);
+  dio_x64_mov_rm (a, 8, DIO_X64_RDX, dio_x64_state (g, g->guest->tlb_jumps));
+  dio_x64_alu_mr (a, DIO_X64_CMP, 8, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 3, 0),
+                  DIO_X64_RAX);
+  dio_x64_jcc_abs (a, DIO_X64_CC_NE, g->jit->stubs.jump);
+  dio_x64_jmp_m (a, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 3, 8));
+}
+
+/* To @target, bytes from the start of the page. The flags are those of what is left of the budget.
+ */
+static void
+leave_to (DioX64Gen *g, int64_t target, uint64_t dirty)
+{
+  DioX64Asm *a = &g->a;
+  dio_x64_store_dirty (g, dirty);
+  if (target < 0 || target >= (int64_t) DIO_PAGE_SIZE) {
+    dio_x64_mov_rm (a, 8, DIO_X64_RAX, X64_VCPU (g, page));
+    dio_x64_lea (a, 8, DIO_X64_RAX, dio_x64_mem (DIO_X64_RAX, (int32_t) target));
+    dio_x64_jcc_abs (a, DIO_X64_CC_S, g->jit->stubs.poll_far);
+    jump_by_table (g);
+    return;
+  }
+  dio_x64_mov_ri (a, DIO_X64_RAX, (uint64_t) target);
+  dio_x64_jcc_abs (a, DIO_X64_CC_S, g->jit->stubs.poll_near);
+  DioJitEntry *entry = dio_jit_entry (g->jit, g->region->page + (uint64_t) target);
+  if (entry)
+    dio_x64_jmp_m (a, dio_x64_mem_abs (&entry->code));
+  else
+    dio_x64_jmp_abs (a, g->jit->stubs.miss);
+}
+
+void
+dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
+  leave_to (g, cold->constant, cold->dirty);
+}
+
+/* ---- Ends of blocks ---- */
+
+static void
+count (DioX64Gen *g)
+{
+  if (g->block->n_insns)
+    dio_x64_alu_ri (&g->a, DIO_X64_SUB, 8, X64_BUDGET, g->block->n_insns);
+  else
+    dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
+}
+
+static bool
+is_back (const DioX64Gen *g, unsigned to)
+{
+  return to != DIO_JIT_NO_BLOCK && to <= g->index;
+}
+
+/* Goes out at @offset when the budget is used up, with @give_back instructions not done yet. */
+static void
+poll (DioX64Gen *g, unsigned offset, unsigned give_back)
+{
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_POLL);
+  cold->offset = (uint16_t) offset;
+  cold->constant = give_back;
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_S, &cold->label);
+}
+
+/* The edge to block @to, or to @target if that is DIO_JIT_NO_BLOCK. */
+static void
+go (DioX64Gen *g, unsigned to, int64_t target, bool flags)
+{
+  if (to == DIO_JIT_NO_BLOCK) {
+    if (!flags)
+      dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
+    leave_to (g, target, g->dirty);
+  } else if (to != g->index + 1) {
+    dio_x64_jmp_label (&g->a, &g->blocks[to]);
+  }
+}
+
+static void
+exit_block (DioX64Gen *g, const DioIrOp *op)
+{
+  int64_t target = g->block->offset + op->immediate;
+  /* Behind a branch that was not taken, whose block has been counted. */
+  if (g->counted) {
+    go (g, g->block->next, target, false);
+    return;
+  }
+  count (g);
+  if (g->block->end == DIO_JIT_END_INTERPRET) {
+    dio_x64_store_dirty (g, g->dirty);
+    dio_x64_mov_ri (&g->a, DIO_X64_RAX, (uint64_t) target);
+    dio_x64_jmp_abs (&g->a, g->jit->stubs.interpret);
+    return;
+  }
+  if (is_back (g, g->block->next))
+    poll (g, (unsigned) target, 0);
+  go (g, g->block->next, target, true);
+}
+
+/* The poll comes before the comparison, at the branch itself: so a loop has one jump more and not
+ * two. */
+static void
+branch (DioX64Gen *g, const DioIrOp *op)
+{
+  count (g);
+  g->counted = true;
+  if (is_back (g, g->block->taken) || is_back (g, g->block->next))
+    poll (g, g->offset, 1);
+  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
+  if (g->block->taken != DIO_JIT_NO_BLOCK) {
+    dio_x64_jcc_label (&g->a, cc, &g->blocks[g->block->taken]);
+    return;
+  }
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_EXIT);
+  cold->constant = g->block->offset + op->immediate;
+  dio_x64_jcc_label (&g->a, cc, &cold->label);
+}
+
+static void
+jump (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Reg target = dio_x64_gpr_of (g, op->arguments[0]);
+  count (g);
+  dio_x64_store_dirty (g, g->dirty);
+  if (target != DIO_X64_RAX)
+    dio_x64_mov_rr (&g->a, 8, DIO_X64_RAX, target);
+  dio_x64_jcc_abs (&g->a, DIO_X64_CC_S, g->jit->stubs.poll_far);
+  jump_by_table (g);
+}
+
+static void
+trap_if (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
+  dio_x64_jcc_label (&g->a, cc, &cold->label);
+}
+
+bool
+dio_x64_gen_exit (DioX64Gen *g, const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_EXIT:
+    exit_block (g, op);
+    return true;
+  case DIO_IR_BRANCH:
+    branch (g, op);
+    return true;
+  case DIO_IR_JUMP:
+    jump (g, op);
+    return true;
+  case DIO_IR_TRAP_IF:
+  case DIO_IR_ILLEGAL_IF:
+    trap_if (g, op);
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* ---- Behind the rest ---- */
+
+static void
+cold_interpret (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  dio_x64_store_dirty (g, cold->dirty);
+  if (cold->retired)
+    dio_x64_alu_ri (&g->a, DIO_X64_SUB, 8, X64_BUDGET, cold->retired);
+  dio_x64_mov_ri (&g->a, DIO_X64_RAX, cold->offset);
+  dio_x64_jmp_abs (&g->a, g->jit->stubs.interpret);
+}
+
+static void
+cold_poll (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  if (cold->constant)
+    dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, X64_BUDGET, (int32_t) cold->constant);
+  dio_x64_store_dirty (g, cold->dirty);
+  dio_x64_mov_ri (&g->a, DIO_X64_RAX, cold->offset);
+  dio_x64_jmp_abs (&g->a, g->jit->stubs.poll_near);
+}
+
+static void
+cold_nan (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  dio_x64_movs_xm (&g->a, 8, (DioX64Xmm) cold->result,
+                   dio_x64_mem_abs (cold->single ? g->jit->stubs.nan32 : g->jit->stubs.nan64));
+  dio_x64_jmp_label (&g->a, &cold->back);
+}
+
+void
+dio_x64_gen_colds (DioX64Gen *g)
+{
+  for (unsigned i = 0; i < g->colds->len; i++) {
+    DioX64Cold *cold = &g_array_index (g->colds, DioX64Cold, i);
+    switch (cold->kind) {
+    case X64_COLD_ACCESS:
+      dio_x64_cold_access (g, cold);
+      break;
+    case X64_COLD_INTERPRET:
+      cold_interpret (g, cold);
+      break;
+    case X64_COLD_NAN:
+      cold_nan (g, cold);
+      break;
+    case X64_COLD_FP:
+      dio_x64_cold_fp (g, cold);
+      break;
+    case X64_COLD_POLL:
+      cold_poll (g, cold);
+      break;
+    default:
+      dio_x64_cold_exit (g, cold);
+      break;
+    }
+  }
+}
+
+/* ---- Into the region ---- */
+
+/* Always DIO_JIT_FAR_BYTES: the page that runs is that of the address in rax. */
+static void
+far_entry (DioX64Gen *g, unsigned offset)
+{
+  dio_x64_put_bytes (&g->a, 0x808d48, 3); /* lea rax, [rax - offset] */
+  dio_x64_put_bytes (&g->a, (uint32_t) - (int32_t) offset, 4);
+  dio_x64_put_bytes (&g->a, 0x858948, 3); /* mov [rbp + page], rax */
+  dio_x64_put_bytes (&g->a, (uint32_t) X64_VCPU (g, page).disp, 4);
+}
+
+static void
+load_needed (DioX64Gen *g, uint64_t needed)
+{
+  for (; needed; needed &= needed - 1) {
+    unsigned var = (unsigned) __builtin_ctzll (needed);
+    if (var < DIO_JIT_F)
+      dio_x64_mov_rm (&g->a, 8, (DioX64Reg) g->region->host[var], dio_x64_var_mem (g, var));
+    else
+      dio_x64_movs_xm (&g->a, 8, (DioX64Xmm) g->region->host[var], dio_x64_var_mem (g, var));
+  }
+}
+
+void
+dio_x64_gen_entries (DioX64Gen *g)
+{
+  for (unsigned i = 0; i < g->region->n_blocks; i++) {
+    const DioJitBlock *block = &g->region->blocks[i];
+    if (!block->entry)
+      continue;
+    far_entry (g, block->offset);
+    g->code->entries[i] = (uint32_t) dio_x64_size (&g->a);
+    load_needed (g, block->needed);
+    dio_x64_jmp_label (&g->a, &g->blocks[i]);
+  }
+}

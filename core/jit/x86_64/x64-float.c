@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Code for floating point: on the host's FPU where that has the guest's results and flags, by the
+ * functions of core/fp elsewhere.
+ *
+ * While compiled code runs MXCSR is the guest's: rounding to nearest, nothing trapped, exceptions
+ * collected in its sticky bits, which the way out of compiled code hands to the guest's own. SSE
+ * detects tininess after rounding, as RISC-V does, and the exceptions of both correspond one to
+ * one. What differs is which NaN comes out: RISC-V has one. So every result is compared with
+ * itself.
+ *
+ * Regions are made for the guest's rounding mode being to nearest; in any other mode, and while FP
+ * is off or not yet marked as used, DioJitVcpu.fp_block sends FP instructions to the interpreter.
+ */
+#include "core/jit/x86_64/x64-gen.h"
+
+/* DioFpMode: IEEE directions, RISC-V's numbers. */
+#define ROUND_NEAREST 0
+#define ROUND_TO_ZERO 1
+
+/* The rounding of @op, or -1: only the function can do it. */
+static int
+rounding_of (const DioX64Gen *g, const DioIrOp *op)
+{
+  const DioIrOp *from = &g->ops[op->arguments[0]];
+  if (from->opcode == DIO_IR_FP_ROUNDING)
+    return ROUND_NEAREST;
+  return from->opcode == DIO_IR_CONST ? (int) from->immediate : -1;
+}
+
+/* ---- By function ---- */
+
+static void
+add_argument (DioX64Gen *g, DioX64Cold *cold, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  bool xmm = v->where == X64_XMM || (v->where == X64_VAR && v->reg >= DIO_JIT_F);
+  unsigned i = (unsigned) cold->n_args++;
+  cold->args[i] =
+      (int8_t) (xmm ? (int) dio_x64_xmm_of (g, value) : (int) dio_x64_gpr_of (g, value));
+  cold->arg_xmm |= (uint8_t) (xmm << i);
+  cold->arg_single |= (uint8_t) ((xmm && v->where == X64_XMM && v->single) << i);
+}
+
+/* A cold path that does @op by its function, with the operands from @first on. */
+static DioX64Cold
+function_cold (DioX64Gen *g, const DioIrOp *op, unsigned first)
+{
+  DioX64Cold cold = { .kind = X64_COLD_FP,
+                      .opcode = (uint16_t) op->immediate,
+                      .result = -1,
+                      .label = DIO_X64_LABEL_INIT,
+                      .back = DIO_X64_LABEL_INIT };
+  if (first) {
+    int rounding = rounding_of (g, op);
+    cold.rounding = (int8_t) rounding;
+    if (rounding < 0)
+      g->failed = true;
+  }
+  for (unsigned i = first; i < dio_ir_op_info[op->opcode].n_arguments; i++)
+    add_argument (g, &cold, op->arguments[i]);
+  return cold;
+}
+
+static void
+result_to_xmm (DioX64Cold *cold, DioX64Xmm dst, bool single)
+{
+  cold->result = (int8_t) dst;
+  cold->result_xmm = true;
+  cold->single = single;
+}
+
+void
+dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold)
+{
+  DioX64Asm *a = &g->a;
+  dio_x64_bind (a, &cold->label);
+  for (int i = 0; i < cold->n_args; i++) {
+    DioX64Mem mem = dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 8 * (size_t) i);
+    if (!(cold->arg_xmm >> i & 1)) {
+      dio_x64_mov_mr (a, 8, mem, (DioX64Reg) cold->args[i]);
+    } else if (cold->arg_single >> i & 1) {
+      dio_x64_movq_rx (a, 4, DIO_X64_RCX, (DioX64Xmm) cold->args[i]);
+      dio_x64_mov_mr (a, 8, mem, DIO_X64_RCX);
+    } else {
+      dio_x64_movs_mx (a, 8, mem, (DioX64Xmm) cold->args[i]);
+    }
+  }
+  dio_x64_mov_mi (a, 8, dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 24), cold->rounding);
+  dio_x64_call_abs (a, g->jit->stubs.fp[cold->opcode]);
+  if (cold->result >= 0 && cold->result_xmm)
+    dio_x64_movq_xr (a, 8, (DioX64Xmm) cold->result, DIO_X64_RCX);
+  else if (cold->result >= 0)
+    dio_x64_mov_rr (a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
+  dio_x64_jmp_label (a, &cold->back);
+}
+
+static bool
+gives_float (int64_t name)
+{
+  return name < DIO_IR_FP_eq32 || (name >= DIO_IR_FP_i32_to_f32 && name <= DIO_IR_FP_roundx64);
+}
+
+static bool
+gives_single (int64_t name)
+{
+  switch (name) {
+  case DIO_IR_FP_min32:
+  case DIO_IR_FP_max32:
+  case DIO_IR_FP_minm32:
+  case DIO_IR_FP_maxm32:
+  case DIO_IR_FP_f64_to_f32:
+  case DIO_IR_FP_round32:
+  case DIO_IR_FP_roundx32:
+    return true;
+  default:
+    return name <= DIO_IR_FP_fma32
+           || (name >= DIO_IR_FP_i32_to_f32 && name <= DIO_IR_FP_u64_to_f32);
+  }
+}
+
+/* Always by the function. */
+static void
+by_function (DioX64Gen *g, const DioIrOp *op, unsigned first)
+{
+  DioX64Cold cold = function_cold (g, op, first);
+  bool xmm = gives_float (op->immediate);
+  bool wanted = g->values[g->at].last != 0;
+  if (xmm)
+    result_to_xmm (&cold, dio_x64_result_xmm (g), gives_single (op->immediate));
+  else
+    cold.result = wanted ? (int8_t) dio_x64_result_gpr (g, UINT32_MAX) : -1;
+  dio_x64_jmp_label (&g->a, &cold.label);
+  dio_x64_bind (&g->a, &cold.back);
+  if (xmm)
+    dio_x64_define_xmm (g, (DioX64Xmm) cold.result, cold.single);
+  else if (wanted)
+    dio_x64_define_gpr (g, (DioX64Reg) cold.result);
+  g_array_append_val (g->colds, cold);
+}
+
+/* ---- Arithmetic ---- */
+
+static void
+canonical (DioX64Gen *g, DioX64Xmm dst, unsigned w)
+{
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_NAN);
+  cold->result = (int8_t) dst;
+  cold->single = w == 4;
+  dio_x64_ucomis (&g->a, w, dst, dst);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &cold->label);
+  dio_x64_bind (&g->a, &cold->back);
+}
+
+static void
+arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, unsigned w)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  if (g->cpu.avx) {
+    dio_x64_vfp_xxx (a, kind, w, dst, x, y);
+  } else if (dst == y && dst != x) {
+    dio_x64_movaps_xx (a, DIO_X64_XMM0, x);
+    dio_x64_fp_xx (a, kind, w, DIO_X64_XMM0, y);
+    dio_x64_movaps_xx (a, dst, DIO_X64_XMM0);
+  } else {
+    if (dst != x)
+      dio_x64_movaps_xx (a, dst, x);
+    dio_x64_fp_xx (a, kind, w, dst, y);
+  }
+  canonical (g, dst, w);
+  dio_x64_define_xmm (g, dst, w == 4);
+}
+
+static void
+square_root (DioX64Gen *g, const DioIrOp *op, unsigned w)
+{
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  if (g->cpu.avx)
+    dio_x64_vfp_xxx (&g->a, DIO_X64_FP_SQRT, w, dst, x, x);
+  else
+    dio_x64_fp_xx (&g->a, DIO_X64_FP_SQRT, w, dst, x);
+  canonical (g, dst, w);
+  dio_x64_define_xmm (g, dst, w == 4);
+}
+
+/* A NaN goes to the function: whether infinity times zero plus a quiet NaN is invalid is a matter
+ * of the architecture. */
+static void
+fused (DioX64Gen *g, const DioIrOp *op, unsigned w)
+{
+  if (!g->cpu.fma || rounding_of (g, op) != ROUND_NEAREST) {
+    by_function (g, op, 1);
+    return;
+  }
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
+  DioX64Xmm z = dio_x64_xmm_of (g, op->arguments[3]);
+  DioX64Cold cold = function_cold (g, op, 1);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  result_to_xmm (&cold, dst, w == 4);
+  dio_x64_movaps_xx (&g->a, DIO_X64_XMM0, x);
+  dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, w, DIO_X64_XMM0, y, z);
+  dio_x64_ucomis (&g->a, w, DIO_X64_XMM0, DIO_X64_XMM0);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &cold.label);
+  dio_x64_movaps_xx (&g->a, dst, DIO_X64_XMM0);
+  dio_x64_bind (&g->a, &cold.back);
+  dio_x64_define_xmm (g, dst, w == 4);
+  g_array_append_val (g->colds, cold);
+}
+
+/* ---- Conversions ---- */
+
+static void
+from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bool is_signed)
+{
+  DioX64Reg x = dio_x64_gpr_of (g, op->arguments[1]);
+  if (!is_signed && w_int == 8) {
+    DioX64Cold cold = function_cold (g, op, 1);
+    DioX64Xmm dst = dio_x64_result_xmm (g);
+    result_to_xmm (&cold, dst, w_fp == 4);
+    dio_x64_test_rr (&g->a, 8, x, x);
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_S, &cold.label);
+    dio_x64_pxor_xx (&g->a, dst, dst);
+    dio_x64_cvtsi2s (&g->a, w_fp, 8, dst, x);
+    dio_x64_bind (&g->a, &cold.back);
+    dio_x64_define_xmm (g, dst, w_fp == 4);
+    g_array_append_val (g->colds, cold);
+    return;
+  }
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  if (!is_signed) {
+    dio_x64_mov_rr (&g->a, 4, DIO_X64_RCX, x);
+    x = DIO_X64_RCX;
+    w_int = 8;
+  }
+  dio_x64_pxor_xx (&g->a, dst, dst); /* the conversion would wait for what was there */
+  dio_x64_cvtsi2s (&g->a, w_fp, w_int, dst, x);
+  dio_x64_define_xmm (g, dst, w_fp == 4);
+}
+
+/* What does not fit comes out as the most negative number, with the flag set that RISC-V wants too:
+ * the function then gives the right value, and decides about that number itself. */
+static void
+to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
+{
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Cold cold = function_cold (g, op, 1);
+  DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
+  cold.result = (int8_t) dst;
+  if (rounding_of (g, op) == ROUND_TO_ZERO)
+    dio_x64_cvtts2si (&g->a, w_fp, w_int, dst, x);
+  else
+    dio_x64_cvts2si (&g->a, w_fp, w_int, dst, x);
+  dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
+  if (w_int == 4)
+    dio_x64_movsx_rr (&g->a, 4, dst, dst);
+  dio_x64_bind (&g->a, &cold.back);
+  if (g->values[g->at].last)
+    dio_x64_define_gpr (g, dst);
+  g_array_append_val (g->colds, cold);
+}
+
+static void
+between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
+{
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, dst, x);
+  canonical (g, dst, to_single ? 4 : 8);
+  dio_x64_define_xmm (g, dst, to_single);
+}
+
+/* ---- By name ---- */
+
+static bool
+call1 (DioX64Gen *g, const DioIrOp *op)
+{
+  int rounding = rounding_of (g, op);
+  bool is_nearest = rounding == ROUND_NEAREST;
+  bool is_integer_mode = is_nearest || rounding == ROUND_TO_ZERO;
+  switch (op->immediate) {
+  case DIO_IR_FP_i32_to_f64: /* always exact */
+    from_integer (g, op, 8, 4, true);
+    return true;
+  case DIO_IR_FP_u32_to_f64:
+    from_integer (g, op, 8, 4, false);
+    return true;
+  case DIO_IR_FP_f32_to_f64:
+    between_formats (g, op, false);
+    return true;
+  case DIO_IR_FP_f32_to_i32:
+    if (is_integer_mode)
+      to_integer (g, op, 4, 4);
+    return is_integer_mode;
+  case DIO_IR_FP_f32_to_i64:
+    if (is_integer_mode)
+      to_integer (g, op, 4, 8);
+    return is_integer_mode;
+  case DIO_IR_FP_f64_to_i32:
+    if (is_integer_mode)
+      to_integer (g, op, 8, 4);
+    return is_integer_mode;
+  case DIO_IR_FP_f64_to_i64:
+    if (is_integer_mode)
+      to_integer (g, op, 8, 8);
+    return is_integer_mode;
+  default:
+    break;
+  }
+  if (!is_nearest)
+    return false;
+  switch (op->immediate) {
+  case DIO_IR_FP_sqrt32:
+    square_root (g, op, 4);
+    return true;
+  case DIO_IR_FP_sqrt64:
+    square_root (g, op, 8);
+    return true;
+  case DIO_IR_FP_i32_to_f32:
+    from_integer (g, op, 4, 4, true);
+    return true;
+  case DIO_IR_FP_u32_to_f32:
+    from_integer (g, op, 4, 4, false);
+    return true;
+  case DIO_IR_FP_i64_to_f32:
+    from_integer (g, op, 4, 8, true);
+    return true;
+  case DIO_IR_FP_u64_to_f32:
+    from_integer (g, op, 4, 8, false);
+    return true;
+  case DIO_IR_FP_i64_to_f64:
+    from_integer (g, op, 8, 8, true);
+    return true;
+  case DIO_IR_FP_u64_to_f64:
+    from_integer (g, op, 8, 8, false);
+    return true;
+  case DIO_IR_FP_f64_to_f32:
+    between_formats (g, op, true);
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool
+call2 (DioX64Gen *g, const DioIrOp *op)
+{
+  static const struct {
+    uint8_t name, kind, w;
+  } table[] = {
+    { DIO_IR_FP_add32, DIO_X64_FP_ADD, 4 }, { DIO_IR_FP_sub32, DIO_X64_FP_SUB, 4 },
+    { DIO_IR_FP_mul32, DIO_X64_FP_MUL, 4 }, { DIO_IR_FP_div32, DIO_X64_FP_DIV, 4 },
+    { DIO_IR_FP_add64, DIO_X64_FP_ADD, 8 }, { DIO_IR_FP_sub64, DIO_X64_FP_SUB, 8 },
+    { DIO_IR_FP_mul64, DIO_X64_FP_MUL, 8 }, { DIO_IR_FP_div64, DIO_X64_FP_DIV, 8 },
+  };
+  if (rounding_of (g, op) != ROUND_NEAREST)
+    return false;
+  for (unsigned i = 0; i < G_N_ELEMENTS (table); i++)
+    if (table[i].name == op->immediate) {
+      arithmetic (g, op, (DioX64Fp) table[i].kind, table[i].w);
+      return true;
+    }
+  return false;
+}
+
+/* ---- Comparisons ---- */
+
+/* x < y is y above x: an unordered pair counts as below. Quiet ones raise for signalling NaNs only.
+ */
+static bool
+compare (DioX64Gen *g, const DioIrOp *op)
+{
+  static const struct {
+    uint8_t name, w, cc;
+    bool quiet;
+  } table[] = {
+    { DIO_IR_FP_eq32, 4, DIO_X64_CC_E, true },   { DIO_IR_FP_lt32, 4, DIO_X64_CC_A, false },
+    { DIO_IR_FP_le32, 4, DIO_X64_CC_AE, false }, { DIO_IR_FP_ltq32, 4, DIO_X64_CC_A, true },
+    { DIO_IR_FP_leq32, 4, DIO_X64_CC_AE, true }, { DIO_IR_FP_eq64, 8, DIO_X64_CC_E, true },
+    { DIO_IR_FP_lt64, 8, DIO_X64_CC_A, false },  { DIO_IR_FP_le64, 8, DIO_X64_CC_AE, false },
+    { DIO_IR_FP_ltq64, 8, DIO_X64_CC_A, true },  { DIO_IR_FP_leq64, 8, DIO_X64_CC_AE, true },
+  };
+  unsigned i = 0;
+  while (i < G_N_ELEMENTS (table) && table[i].name != op->immediate)
+    i++;
+  if (i == G_N_ELEMENTS (table))
+    return false;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[1]);
+  bool equal = table[i].cc == DIO_X64_CC_E;
+  (table[i].quiet ? dio_x64_ucomis : dio_x64_comis) (&g->a, table[i].w, equal ? x : y,
+                                                     equal ? y : x);
+  if (!g->values[g->at].last)
+    return true;
+  dio_x64_setcc (&g->a, (DioX64Cc) table[i].cc, DIO_X64_RCX);
+  if (equal) {
+    dio_x64_setcc (&g->a, DIO_X64_CC_NP, DIO_X64_RDX);
+    dio_x64_alu_rr (&g->a, DIO_X64_AND, 4, DIO_X64_RCX, DIO_X64_RDX);
+  }
+  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  dio_x64_movzx_rr (&g->a, 1, dst, DIO_X64_RCX);
+  dio_x64_define_gpr (g, dst);
+  return true;
+}
+
+/* ---- NaN boxing ---- */
+
+/* Ones above the single, or it reads as the canonical NaN. */
+static void
+unbox (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_NAN);
+  cold->result = (int8_t) dst;
+  cold->single = true;
+  dio_x64_movq_rx (&g->a, 8, DIO_X64_RCX, x);
+  if (dst != x)
+    dio_x64_movaps_xx (&g->a, dst, x);
+  dio_x64_shift_ri (&g->a, DIO_X64_SAR, 8, DIO_X64_RCX, 32);
+  dio_x64_alu_ri (&g->a, DIO_X64_CMP, 4, DIO_X64_RCX, -1);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+  dio_x64_bind (&g->a, &cold->back);
+  dio_x64_define_xmm (g, dst, true);
+}
+
+static void
+box (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  if (dst != x)
+    dio_x64_movaps_xx (&g->a, dst, x);
+  dio_x64_sse_op_xm (&g->a, DIO_X64_66, DIO_X64_0F, 0xeb /* por */, dst,
+                     dio_x64_mem_abs (g->jit->stubs.box));
+  dio_x64_define_xmm (g, dst, false);
+}
+
+/* ---- All ---- */
+
+bool
+dio_x64_gen_float (DioX64Gen *g, const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_FP_REQUIRE: {
+    DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
+    dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+    return true;
+  }
+  case DIO_IR_FP_ROUNDING: /* lazy: to nearest, as FP_REQUIRE has made sure */
+    return true;
+  case DIO_IR_UNBOX:
+    unbox (g, op);
+    return true;
+  case DIO_IR_BOX:
+    box (g, op);
+    return true;
+  case DIO_IR_FP_CALL1:
+    if (!call1 (g, op))
+      by_function (g, op, 1);
+    return true;
+  case DIO_IR_FP_CALL2:
+    if (!call2 (g, op))
+      by_function (g, op, 1);
+    return true;
+  case DIO_IR_FP_CALL3:
+    fused (g, op, op->immediate == DIO_IR_FP_fma32 ? 4 : 8);
+    return true;
+  case DIO_IR_FP_TEST1:
+    by_function (g, op, 0);
+    return true;
+  case DIO_IR_FP_TEST2:
+    if (!compare (g, op))
+      by_function (g, op, 0);
+    return true;
+  case DIO_IR_FP_PURE1:
+    by_function (g, op, 0);
+    return true;
+  default:
+    return false;
+  }
+}

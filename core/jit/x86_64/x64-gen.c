@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The x86-64 code generator: from a region to code. See x64-gen.h. */
+#include "core/jit/x86_64/x64-gen.h"
+
+#define LOOP_ALIGNMENT 16
+
+/* rax and r11 are always left for values. */
+static const uint8_t pool_x[] = {
+  DIO_X64_RBX, DIO_X64_R12, DIO_X64_R13, DIO_X64_RSI,
+  DIO_X64_RDI, DIO_X64_R8,  DIO_X64_R9,  DIO_X64_R10,
+};
+/* xmm0 and 1 are scratch, 2 and 3 for values. */
+static const uint8_t pool_f[] = { 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+void
+dio_jit_host_pools (const uint8_t **x, unsigned *n_x, const uint8_t **f, unsigned *n_f)
+{
+  *x = pool_x;
+  *n_x = G_N_ELEMENTS (pool_x);
+  *f = pool_f;
+  *n_f = G_N_ELEMENTS (pool_f);
+}
+
+/* Values that nobody uses are not made, unless that does something else too. */
+static bool
+is_needed (const DioX64Gen *g, const DioIrOp *op)
+{
+  const DioIrOpInfo *info = &dio_ir_op_info[op->opcode];
+  return g->values[g->at].last || (info->effects & ~DIO_IR_READ);
+}
+
+static void
+generate_op (DioX64Gen *g, const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_INSN:
+    g->offset = (uint16_t) (g->block->offset + op->immediate);
+    g->retired = (uint16_t) (g->retired + 1);
+    return;
+  case DIO_IR_NOP:
+    return;
+  case DIO_IR_GET_X:
+  case DIO_IR_GET_F:
+    if (g->values[g->at].last)
+      dio_x64_name_var (g, (unsigned) dio_jit_var (op));
+    return;
+  case DIO_IR_SET_X:
+  case DIO_IR_SET_F:
+    dio_x64_set_var (g, (unsigned) dio_jit_var (op), op->arguments[0]);
+    break;
+  default:
+    if (g->values[g->at].where == X64_LAZY || !is_needed (g, op))
+      return;
+    if (!dio_x64_gen_integer (g, op) && !dio_x64_gen_memory (g, op) && !dio_x64_gen_float (g, op)
+        && !dio_x64_gen_exit (g, op))
+      g->failed = true;
+    break;
+  }
+  dio_x64_end_op (g);
+}
+
+static void
+generate_block (DioX64Gen *g, unsigned index)
+{
+  g->index = index;
+  g->block = &g->region->blocks[index];
+  if (g->block->loop_head)
+    dio_x64_nop (&g->a, -(uintptr_t) (g->a.at + g->a.exec_delta) & (LOOP_ALIGNMENT - 1));
+  dio_x64_bind (&g->a, &g->blocks[index]);
+  g->ops = (const DioIrOp *) (const void *) g->block->ir->ops->data;
+  g->n_ops = g->block->ir->ops->len;
+  g->offset = g->block->offset;
+  g->retired = (uint16_t) -1;
+  dio_x64_start_block (g);
+  for (g->at = 0; g->at < g->n_ops && !g->failed && !g->a.overflow; g->at++)
+    generate_op (g, &g->ops[g->at]);
+}
+
+bool
+dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_t size,
+                       const uint8_t *exec, DioJitCode *code)
+{
+  DioX64Gen g = { .jit = jit,
+                  .guest = jit->guest,
+                  .cpu = *(const DioX64Features *) jit->backend,
+                  .region = region,
+                  .code = code,
+                  .colds = g_array_sized_new (FALSE, FALSE, sizeof (DioX64Cold), 64) };
+  dio_x64_init (&g.a, buffer, size);
+  g.a.exec_delta = exec - buffer;
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    g.blocks[i] = (DioX64Label) DIO_X64_LABEL_INIT;
+  for (unsigned i = 0; i < region->n_blocks && !g.failed && !g.a.overflow; i++)
+    generate_block (&g, i);
+  if (!g.failed && !g.a.overflow) {
+    dio_x64_gen_colds (&g);
+    dio_x64_gen_entries (&g);
+  }
+  code->size = dio_x64_size (&g.a);
+  bool done = !g.failed && !g.a.overflow;
+  code->failed = g.failed;
+  g_array_unref (g.colds);
+  g_free (g.values);
+  return done;
+}
+
+bool
+dio_jit_host_init (DioJit *jit)
+{
+  DioX64Features *features = g_new (DioX64Features, 1);
+  *features = dio_x64_features_detect ();
+  jit->backend = features;
+  return true;
+}
+
+void
+dio_jit_host_free (DioJit *jit)
+{
+  g_clear_pointer (&jit->backend, g_free);
+}

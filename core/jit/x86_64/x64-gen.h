@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What the parts of the x86-64 code generator share.
+ *
+ * A region is generated in one pass over its blocks, in the order of their addresses. Guest
+ * registers that are used much have a host register for the whole of the region
+ * (DioJitRegion.host); the others are in the CPU structure, which instructions reach as memory
+ * operands. Values of the IR live no longer than their block: in a register that no guest register
+ * has, in a spill slot on the stack, as another name for a guest register that has not been written
+ * since, or not at all until they are used (constants, comparisons).
+ *
+ *   rbp       the CPU structure, pointing at DioJitGuest.base
+ *   r14       the entries of the TLB for data
+ *   r15       instructions left until the next poll
+ *   rsp       spill slots
+ *   rcx, rdx  scratch; never hold a value from one operation to the next
+ *   xmm0, 1   scratch
+ *
+ * Code that is seldom run (TLB misses, NaNs, exits) is put behind the rest: see DioX64Cold. */
+#pragma once
+
+#include "core/jit/jit-private.h"
+#include "core/jit/x86_64/x64-asm.h"
+#include "core/jit/x86_64/x64-features.h"
+
+#define X64_STATE DIO_X64_RBP
+#define X64_TLB DIO_X64_R14
+#define X64_BUDGET DIO_X64_R15
+#define X64_SPILLS 40
+/* With the six registers pushed and the return address: a multiple of 16. */
+#define X64_FRAME (X64_SPILLS * 8 + 8)
+
+typedef enum {
+  X64_NOWHERE, /* not made yet, or dead */
+  X64_LAZY, /* made where it is used: constants, PCs, comparisons, the inner half of a fused pair */
+  X64_VAR,  /* what a guest register holds */
+  X64_GPR,
+  X64_XMM,
+  X64_SPILL, /* 64 bits on the stack */
+} DioX64Where;
+
+typedef struct {
+  uint8_t where;
+  uint8_t reg;   /* GPR, XMM: number; VAR: variable; SPILL: slot */
+  bool single;   /* XMM: only the low 32 bits count, the value is these zero-extended */
+  bool want_xmm; /* some use is by the FPU */
+  bool vector;   /* SPILL: was in an XMM register */
+  uint32_t last; /* operation that uses it last, or 0 */
+  int32_t alias; /* VAR: next value that names the same variable, or -1 */
+} DioX64Value;
+
+typedef enum {
+  X64_COLD_ACCESS,    /* load or store through the access stub */
+  X64_COLD_INTERPRET, /* leave before the instruction, for the interpreter */
+  X64_COLD_NAN,       /* canonical NaN into an XMM register */
+  X64_COLD_FP,        /* the operation by a function, result into a register */
+  X64_COLD_POLL,      /* the budget is used up; goes on at `offset` */
+  X64_COLD_EXIT,      /* to another place */
+} DioX64ColdKind;
+
+typedef struct {
+  uint8_t kind;
+  DioX64Label label, back;
+  uint64_t dirty;
+  uint16_t offset;  /* in the page, of the instruction; POLL: to go on at */
+  uint16_t retired; /* instructions of the block before it */
+  uint16_t opcode;  /* ACCESS: of the IR; FP: number of the function */
+  int8_t base;      /* ACCESS: address register */
+  int32_t disp;
+  int8_t value; /* ACCESS: register stored, or -1: constant */
+  bool value_xmm;
+  int64_t constant; /* ACCESS: stored; EXIT: target, from the page's start; POLL: to give back */
+  int8_t result;    /* ACCESS, NAN, FP: register, or -1 */
+  bool result_xmm;
+  bool single;
+  int8_t n_args;
+  int8_t args[3];  /* FP: registers; see arg_xmm */
+  uint8_t arg_xmm; /* bit i: args[i] is an XMM register */
+  uint8_t arg_single;
+  int8_t rounding;
+} DioX64Cold;
+
+typedef struct {
+  DioX64Asm a;
+  DioJit *jit;
+  const DioJitGuest *guest;
+  DioX64Features cpu;
+  DioJitRegion *region;
+  DioJitBlock *block;
+  unsigned index; /* of the block */
+  DioJitCode *code;
+  GArray *colds;
+
+  const DioIrOp *ops;
+  uint32_t n_ops;
+  uint32_t at;
+  DioX64Value *values; /* one for each operation */
+  uint32_t max_values;
+  int32_t gpr_owner[16]; /* value, or X64_FREE, X64_TAKEN */
+  int32_t xmm_owner[16];
+  int32_t alias[DIO_JIT_N_VARS];
+  uint32_t gpr_locked, xmm_locked; /* operands of the operation at hand */
+  uint64_t spills;                 /* slots in use */
+  uint64_t dirty;
+  uint64_t boxed; /* F variables known to hold a well-boxed single */
+  uint16_t offset, retired;
+  bool counted; /* the block's instructions are off the budget */
+  bool failed;
+
+  DioX64Label blocks[DIO_JIT_MAX_BLOCKS];
+} DioX64Gen;
+
+#define X64_FREE (-1)
+#define X64_TAKEN (-2)
+
+/* ---- x64-values.c ---- */
+
+void dio_x64_start_block (DioX64Gen *g);
+/* Drops what the operation at hand used last, and unlocks its operands. */
+void dio_x64_end_op (DioX64Gen *g);
+bool dio_x64_constant (const DioX64Gen *g, uint32_t value, int64_t *constant);
+/* Constant that fits a sign-extended immediate. */
+bool dio_x64_constant32 (const DioX64Gen *g, uint32_t value, int32_t *constant);
+/* @value in a register, which stays as it is until the end of the operation. */
+DioX64Reg dio_x64_gpr_of (DioX64Gen *g, uint32_t value);
+DioX64Xmm dio_x64_xmm_of (DioX64Gen *g, uint32_t value);
+/* True and @mem if @value is 64 bits in memory. */
+bool dio_x64_in_memory (DioX64Gen *g, uint32_t value, DioX64Mem *mem);
+/* A register for a result: that of the variable that it will be set to, if that is possible, or
+ * that of the operand @reuse (or UINT32_MAX) if this is its last use, or a free one. It may be that
+ * of an operand: what is read after it is written must be looked at. define_* then says that
+ * operation `at` is there. */
+DioX64Reg dio_x64_take_gpr (DioX64Gen *g);
+DioX64Xmm dio_x64_take_xmm (DioX64Gen *g);
+DioX64Reg dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse);
+DioX64Xmm dio_x64_result_xmm (DioX64Gen *g);
+void dio_x64_define_gpr (DioX64Gen *g, DioX64Reg reg);
+void dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single);
+/* The register that @value is in now, or -1. */
+int dio_x64_register_of (const DioX64Gen *g, uint32_t value);
+/* Copies @value into @reg, which must not belong to another value. */
+void dio_x64_move_to_gpr (DioX64Gen *g, DioX64Reg reg, uint32_t value);
+/* Makes @reg free of values. */
+void dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg);
+/* The operation at hand is what @var holds. */
+void dio_x64_name_var (DioX64Gen *g, unsigned var);
+void dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value);
+/* Where the CPU structure has @var. */
+DioX64Mem dio_x64_var_mem (const DioX64Gen *g, unsigned var);
+static inline DioX64Mem
+dio_x64_state (const DioX64Gen *g, int32_t offset)
+{
+  return dio_x64_mem (X64_STATE, offset - g->guest->base);
+}
+static inline DioX64Mem
+dio_x64_vcpu (const DioX64Gen *g, size_t member)
+{
+  return dio_x64_state (g, g->guest->jit + (int32_t) member);
+}
+#define X64_VCPU(g, member) dio_x64_vcpu (g, offsetof (DioJitVcpu, member))
+
+/* ---- Operations: x64-integer-ops.c, x64-memory.c, x64-float.c, x64-exit.c ---- */
+
+/* True when the operation was one of these. */
+bool dio_x64_gen_integer (DioX64Gen *g, const DioIrOp *op);
+bool dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op);
+bool dio_x64_gen_float (DioX64Gen *g, const DioIrOp *op);
+bool dio_x64_gen_exit (DioX64Gen *g, const DioIrOp *op);
+
+/* The comparison @value as flags: emits it, returns the condition for true. */
+DioX64Cc dio_x64_gen_flags (DioX64Gen *g, uint32_t value);
+bool dio_x64_is_compare (unsigned opcode);
+
+DioX64Cold *dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind);
+void dio_x64_gen_colds (DioX64Gen *g);
+void dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold);
+void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
+void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
+/* Stores all of @dirty into the CPU structure. */
+void dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty);
+void dio_x64_gen_entries (DioX64Gen *g);
+/* After an access or other call out of line: a fault here finds the state by this. */
+void dio_x64_site (DioX64Gen *g, const DioX64Cold *cold);

@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Where values are: registers, spill slots, guest registers. See x64-gen.h. */
+#include "core/jit/x86_64/x64-gen.h"
+
+/* Operations looked through between the one that makes a value and the SET that takes it. */
+#define HINT_WINDOW 6
+
+static const uint8_t gpr_order[] = {
+  DIO_X64_RAX, DIO_X64_R11, DIO_X64_R10, DIO_X64_R9,  DIO_X64_R8,
+  DIO_X64_RDI, DIO_X64_RSI, DIO_X64_R13, DIO_X64_R12, DIO_X64_RBX,
+};
+
+DioX64Mem
+dio_x64_var_mem (const DioX64Gen *g, unsigned var)
+{
+  if (var < DIO_JIT_F)
+    return dio_x64_state (g, g->guest->x + 8 * (int32_t) var);
+  return dio_x64_state (g, g->guest->f + 8 * (int32_t) (var - DIO_JIT_F));
+}
+
+static DioX64Mem
+spill_mem (unsigned slot)
+{
+  return dio_x64_mem (DIO_X64_RSP, 8 * (int32_t) slot);
+}
+
+/* ---- Constants ---- */
+
+bool
+dio_x64_constant (const DioX64Gen *g, uint32_t value, int64_t *constant)
+{
+  if (g->ops[value].opcode != DIO_IR_CONST)
+    return false;
+  *constant = g->ops[value].immediate;
+  return true;
+}
+
+bool
+dio_x64_constant32 (const DioX64Gen *g, uint32_t value, int32_t *constant)
+{
+  if (g->ops[value].opcode != DIO_IR_CONST
+      || g->ops[value].immediate != (int32_t) g->ops[value].immediate)
+    return false;
+  *constant = (int32_t) g->ops[value].immediate;
+  return true;
+}
+
+/* ---- Registers ---- */
+
+static void
+lock_gpr (DioX64Gen *g, unsigned reg)
+{
+  g->gpr_locked |= 1u << reg;
+}
+
+static void
+lock_xmm (DioX64Gen *g, unsigned reg)
+{
+  g->xmm_locked |= 1u << reg;
+}
+
+static unsigned
+take_slot (DioX64Gen *g)
+{
+  uint64_t unused = ~g->spills;
+  unsigned slot = (unsigned) __builtin_ctzll (unused);
+  if (!unused || slot >= X64_SPILLS) {
+    g->failed = true;
+    return 0;
+  }
+  g->spills |= UINT64_C (1) << slot;
+  return slot;
+}
+
+static void
+spill_gpr (DioX64Gen *g, unsigned reg)
+{
+  DioX64Value *value = &g->values[g->gpr_owner[reg]];
+  unsigned slot = take_slot (g);
+  dio_x64_mov_mr (&g->a, 8, spill_mem (slot), reg);
+  value->where = X64_SPILL;
+  value->reg = (uint8_t) slot;
+  value->vector = false;
+  value->single = false;
+  g->gpr_owner[reg] = X64_FREE;
+}
+
+static void
+spill_xmm (DioX64Gen *g, unsigned reg)
+{
+  DioX64Value *value = &g->values[g->xmm_owner[reg]];
+  unsigned slot = take_slot (g);
+  dio_x64_movs_mx (&g->a, 8, spill_mem (slot), reg);
+  value->where = X64_SPILL;
+  value->reg = (uint8_t) slot;
+  value->vector = true;
+  g->xmm_owner[reg] = X64_FREE;
+}
+
+/* The unlocked register whose value is used last. */
+static int
+victim (const DioX64Gen *g, const int32_t *owners, uint32_t locked)
+{
+  int best = -1;
+  for (int reg = 0; reg < 16; reg++) {
+    if (owners[reg] < 0 || (locked >> reg & 1))
+      continue;
+    if (best < 0 || g->values[owners[reg]].last > g->values[owners[best]].last)
+      best = reg;
+  }
+  return best;
+}
+
+static int
+free_gpr (const DioX64Gen *g)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (gpr_order); i++)
+    if (g->gpr_owner[gpr_order[i]] == X64_FREE && !(g->gpr_locked >> gpr_order[i] & 1))
+      return gpr_order[i];
+  return -1;
+}
+
+DioX64Reg
+dio_x64_take_gpr (DioX64Gen *g)
+{
+  int reg = free_gpr (g);
+  if (reg < 0) {
+    reg = victim (g, g->gpr_owner, g->gpr_locked);
+    if (reg < 0) {
+      g->failed = true;
+      return DIO_X64_RAX;
+    }
+    spill_gpr (g, (unsigned) reg);
+  }
+  lock_gpr (g, (unsigned) reg);
+  return (DioX64Reg) reg;
+}
+
+DioX64Xmm
+dio_x64_take_xmm (DioX64Gen *g)
+{
+  int reg = -1;
+  for (int i = 2; i < 16 && reg < 0; i++)
+    if (g->xmm_owner[i] == X64_FREE && !(g->xmm_locked >> i & 1))
+      reg = i;
+  if (reg < 0) {
+    reg = victim (g, g->xmm_owner, g->xmm_locked);
+    if (reg < 0) {
+      g->failed = true;
+      return DIO_X64_XMM2;
+    }
+    spill_xmm (g, (unsigned) reg);
+  }
+  lock_xmm (g, (unsigned) reg);
+  return (DioX64Xmm) reg;
+}
+
+void
+dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg)
+{
+  if (g->gpr_owner[reg] < 0) {
+    lock_gpr (g, reg);
+    return;
+  }
+  lock_gpr (g, reg);
+  int32_t owner = g->gpr_owner[reg];
+  int other = free_gpr (g);
+  if (other < 0) {
+    spill_gpr (g, reg);
+    return;
+  }
+  dio_x64_mov_rr (&g->a, 8, (DioX64Reg) other, reg);
+  g->gpr_owner[other] = owner;
+  g->gpr_owner[reg] = X64_FREE;
+  g->values[owner].reg = (uint8_t) other;
+  lock_gpr (g, (unsigned) other);
+}
+
+/* ---- Where values are ---- */
+
+static void
+add_alias (DioX64Gen *g, uint32_t value, unsigned var)
+{
+  g->values[value].where = X64_VAR;
+  g->values[value].reg = (uint8_t) var;
+  g->values[value].alias = g->alias[var];
+  g->alias[var] = (int32_t) value;
+}
+
+static void
+drop_alias (DioX64Gen *g, uint32_t value)
+{
+  int32_t *link = &g->alias[g->values[value].reg];
+  while (*link >= 0 && *link != (int32_t) value)
+    link = &g->values[*link].alias;
+  if (*link >= 0)
+    *link = g->values[value].alias;
+}
+
+static void
+leave (DioX64Gen *g, uint32_t value)
+{
+  DioX64Value *v = &g->values[value];
+  switch (v->where) {
+  case X64_VAR:
+    drop_alias (g, value);
+    break;
+  case X64_GPR: /* the result may have taken it over */
+    if (g->gpr_owner[v->reg] == (int32_t) value)
+      g->gpr_owner[v->reg] = X64_FREE;
+    break;
+  case X64_XMM:
+    if (g->xmm_owner[v->reg] == (int32_t) value)
+      g->xmm_owner[v->reg] = X64_FREE;
+    break;
+  case X64_SPILL:
+    g->spills &= ~(UINT64_C (1) << v->reg);
+    break;
+  default:
+    break;
+  }
+  v->where = X64_NOWHERE;
+}
+
+static void
+settle_gpr (DioX64Gen *g, uint32_t value, unsigned reg)
+{
+  leave (g, value);
+  g->values[value].where = X64_GPR;
+  g->values[value].reg = (uint8_t) reg;
+  g->gpr_owner[reg] = (int32_t) value;
+}
+
+static void
+settle_xmm (DioX64Gen *g, uint32_t value, unsigned reg, bool single)
+{
+  leave (g, value);
+  g->values[value].where = X64_XMM;
+  g->values[value].reg = (uint8_t) reg;
+  g->values[value].single = single;
+  g->xmm_owner[reg] = (int32_t) value;
+}
+
+bool
+dio_x64_in_memory (DioX64Gen *g, uint32_t value, DioX64Mem *mem)
+{
+  const DioX64Value *v = &g->values[value];
+  if (v->where == X64_SPILL && !v->single) {
+    *mem = spill_mem (v->reg);
+    return true;
+  }
+  if (v->where == X64_VAR && g->region->host[v->reg] < 0) {
+    *mem = dio_x64_var_mem (g, v->reg);
+    return true;
+  }
+  return false;
+}
+
+static void
+make_lazy (DioX64Gen *g, DioX64Reg reg, uint32_t value)
+{
+  const DioIrOp *op = &g->ops[value];
+  if (op->opcode == DIO_IR_CONST) {
+    dio_x64_mov_ri (&g->a, reg, (uint64_t) op->immediate);
+  } else if (op->opcode == DIO_IR_PC) {
+    dio_x64_mov_rm (&g->a, 8, reg, X64_VCPU (g, page));
+    int32_t offset = (int32_t) (g->block->offset + op->immediate);
+    if (offset)
+      dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, reg, offset);
+  } else if (op->opcode == DIO_IR_FP_ROUNDING) {
+    dio_x64_mov_ri (&g->a, reg, 0);
+  } else {
+    g->failed = true; /* comparisons are made by who uses them */
+  }
+}
+
+void
+dio_x64_move_to_gpr (DioX64Gen *g, DioX64Reg reg, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  DioX64Mem mem;
+  if (v->where == X64_LAZY)
+    make_lazy (g, reg, value);
+  else if (v->where == X64_GPR) {
+    if (v->reg != reg)
+      dio_x64_mov_rr (&g->a, 8, reg, v->reg);
+  } else if (v->where == X64_XMM)
+    dio_x64_movq_rx (&g->a, v->single ? 4 : 8, reg, v->reg);
+  else if (v->where == X64_SPILL)
+    dio_x64_mov_rm (&g->a, v->single ? 4 : 8, reg, spill_mem (v->reg));
+  else if (dio_x64_in_memory (g, value, &mem))
+    dio_x64_mov_rm (&g->a, 8, reg, mem);
+  else if (v->where == X64_VAR && v->reg >= DIO_JIT_F)
+    dio_x64_movq_rx (&g->a, 8, reg, (DioX64Xmm) g->region->host[v->reg]);
+  else if (v->where == X64_VAR) {
+    if (g->region->host[v->reg] != (int8_t) reg)
+      dio_x64_mov_rr (&g->a, 8, reg, (DioX64Reg) g->region->host[v->reg]);
+  } else
+    g->failed = true;
+}
+
+int
+dio_x64_register_of (const DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  if (v->where == X64_GPR)
+    return v->reg;
+  if (v->where == X64_VAR && v->reg < DIO_JIT_F)
+    return g->region->host[v->reg];
+  return -1;
+}
+
+DioX64Reg
+dio_x64_gpr_of (DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  if (v->where == X64_GPR) {
+    lock_gpr (g, v->reg);
+    return v->reg;
+  }
+  if (v->where == X64_VAR && v->reg < DIO_JIT_F && g->region->host[v->reg] >= 0)
+    return (DioX64Reg) g->region->host[v->reg];
+  DioX64Reg reg = dio_x64_take_gpr (g);
+  dio_x64_move_to_gpr (g, reg, value);
+  /* A lazy value is not kept, as its place may be wanted for others; it is made again. */
+  if (v->where != X64_LAZY)
+    settle_gpr (g, value, reg);
+  return reg;
+}
+
+static void
+move_to_xmm (DioX64Gen *g, DioX64Xmm reg, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  DioX64Mem mem;
+  int64_t constant;
+  if (v->where == X64_XMM) {
+    if (v->reg != reg)
+      dio_x64_movaps_xx (&g->a, reg, v->reg);
+  } else if (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0) {
+    if (g->region->host[v->reg] != (int8_t) reg)
+      dio_x64_movaps_xx (&g->a, reg, (DioX64Xmm) g->region->host[v->reg]);
+  } else if (v->where == X64_SPILL) {
+    dio_x64_movs_xm (&g->a, 8, reg, spill_mem (v->reg));
+  } else if (dio_x64_in_memory (g, value, &mem)) {
+    dio_x64_movs_xm (&g->a, 8, reg, mem);
+  } else if (v->where == X64_GPR) {
+    dio_x64_movq_xr (&g->a, 8, reg, v->reg);
+  } else if (v->where == X64_VAR) {
+    dio_x64_movq_xr (&g->a, 8, reg, (DioX64Reg) g->region->host[v->reg]);
+  } else if (dio_x64_constant (g, value, &constant) && constant == 0) {
+    dio_x64_pxor_xx (&g->a, reg, reg);
+  } else {
+    make_lazy (g, DIO_X64_RCX, value);
+    dio_x64_movq_xr (&g->a, 8, reg, DIO_X64_RCX);
+  }
+}
+
+DioX64Xmm
+dio_x64_xmm_of (DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  if (v->where == X64_XMM) {
+    lock_xmm (g, v->reg);
+    return (DioX64Xmm) v->reg;
+  }
+  if (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0)
+    return (DioX64Xmm) g->region->host[v->reg];
+  DioX64Xmm reg = dio_x64_take_xmm (g);
+  move_to_xmm (g, reg, value);
+  if (v->where != X64_LAZY)
+    settle_xmm (g, value, reg, v->where == X64_SPILL && v->single);
+  return reg;
+}
+
+/* ---- Results ---- */
+
+/* Is a value that names @var used after the operation at hand? */
+static bool
+alias_lives (const DioX64Gen *g, unsigned var)
+{
+  for (int32_t value = g->alias[var]; value >= 0; value = g->values[value].alias)
+    if (g->values[value].last > g->at)
+      return true;
+  return false;
+}
+
+/* The variable that the result of the operation at hand goes to, if its register may be written at
+ * once: nothing may look at the old contents from here to the SET. */
+static int
+hint (const DioX64Gen *g)
+{
+  for (uint32_t i = g->at + 1; i < g->n_ops && i <= g->at + HINT_WINDOW; i++) {
+    const DioIrOp *op = &g->ops[i];
+    if (dio_jit_is_set (op) && op->arguments[0] == g->at) {
+      int var = dio_jit_var (op);
+      return g->region->host[var] >= 0 && !alias_lives (g, (unsigned) var) ? var : -1;
+    }
+    if (op->opcode != DIO_IR_NOP && op->opcode != DIO_IR_CONST && op->opcode != DIO_IR_PC)
+      return -1;
+  }
+  return -1;
+}
+
+DioX64Reg
+dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse)
+{
+  int var = hint (g);
+  if (var >= 0 && var < DIO_JIT_F)
+    return (DioX64Reg) g->region->host[var];
+  if (reuse != UINT32_MAX && g->values[reuse].where == X64_GPR && g->values[reuse].last <= g->at) {
+    lock_gpr (g, g->values[reuse].reg);
+    return g->values[reuse].reg;
+  }
+  return dio_x64_take_gpr (g);
+}
+
+DioX64Xmm
+dio_x64_result_xmm (DioX64Gen *g)
+{
+  int var = hint (g);
+  if (var >= DIO_JIT_F)
+    return (DioX64Xmm) g->region->host[var];
+  return dio_x64_take_xmm (g);
+}
+
+void
+dio_x64_define_gpr (DioX64Gen *g, DioX64Reg reg)
+{
+  if (g->values[g->at].last == 0)
+    return; /* nobody uses it */
+  int var = hint (g);
+  if (var >= 0 && var < DIO_JIT_F && g->region->host[var] == (int8_t) reg) {
+    add_alias (g, g->at, (unsigned) var);
+    return;
+  }
+  g->values[g->at].where = X64_GPR;
+  g->values[g->at].reg = (uint8_t) reg;
+  g->gpr_owner[reg] = (int32_t) g->at;
+}
+
+void
+dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
+{
+  if (g->values[g->at].last == 0)
+    return;
+  int var = hint (g);
+  if (var >= DIO_JIT_F && g->region->host[var] == (int8_t) reg) {
+    add_alias (g, g->at, (unsigned) var);
+    return;
+  }
+  g->values[g->at].where = X64_XMM;
+  g->values[g->at].reg = (uint8_t) reg;
+  g->values[g->at].single = single;
+  g->xmm_owner[reg] = (int32_t) g->at;
+}
+
+/* ---- Guest registers ---- */
+
+/* Values that name @var and live on get a place of their own. */
+static void
+save_aliases (DioX64Gen *g, unsigned var, uint32_t but)
+{
+  int32_t next;
+  for (int32_t value = g->alias[var]; value >= 0; value = next) {
+    next = g->values[value].alias;
+    if (value == (int32_t) but || g->values[value].last <= g->at)
+      continue;
+    if (var >= DIO_JIT_F) {
+      DioX64Xmm reg = dio_x64_take_xmm (g);
+      move_to_xmm (g, reg, (uint32_t) value);
+      settle_xmm (g, (uint32_t) value, reg, false);
+    } else {
+      DioX64Reg reg = dio_x64_take_gpr (g);
+      dio_x64_move_to_gpr (g, reg, (uint32_t) value);
+      settle_gpr (g, (uint32_t) value, reg);
+    }
+  }
+}
+
+static void
+set_memory (DioX64Gen *g, unsigned var, uint32_t value)
+{
+  int32_t constant;
+  DioX64Mem mem = dio_x64_var_mem (g, var);
+  const DioX64Value *v = &g->values[value];
+  if (dio_x64_constant32 (g, value, &constant))
+    dio_x64_mov_mi (&g->a, 8, mem, constant);
+  else if ((v->where == X64_XMM && !v->single)
+           || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0))
+    dio_x64_movs_mx (&g->a, 8, mem, dio_x64_xmm_of (g, value));
+  else
+    dio_x64_mov_mr (&g->a, 8, mem, dio_x64_gpr_of (g, value));
+}
+
+void
+dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value)
+{
+  DioX64Value *v = &g->values[value];
+  int8_t host = g->region->host[var];
+  bool same = v->where == X64_VAR && v->reg == var;
+  if (!same)
+    save_aliases (g, var, value);
+  if (host < 0) {
+    if (!same)
+      set_memory (g, var, value);
+    return;
+  }
+  g->dirty |= UINT64_C (1) << var;
+  if (same)
+    return;
+  if (var >= DIO_JIT_F)
+    move_to_xmm (g, (DioX64Xmm) host, value);
+  else
+    dio_x64_move_to_gpr (g, (DioX64Reg) host, value);
+  /* The place it had is free for others from now on. */
+  bool whole = v->where == X64_GPR || (v->where == X64_XMM && !v->single);
+  if (whole && v->last > g->at) {
+    leave (g, value);
+    add_alias (g, value, var);
+  }
+}
+
+/* ---- Blocks and operations ---- */
+
+static void
+reset_owners (DioX64Gen *g)
+{
+  for (unsigned i = 0; i < 16; i++) {
+    g->gpr_owner[i] = X64_TAKEN;
+    g->xmm_owner[i] = i < 2 ? X64_TAKEN : X64_FREE;
+  }
+  for (unsigned i = 0; i < G_N_ELEMENTS (gpr_order); i++)
+    g->gpr_owner[gpr_order[i]] = X64_FREE;
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++) {
+    g->alias[var] = -1;
+    if (g->region->host[var] < 0)
+      continue;
+    if (var < DIO_JIT_F)
+      g->gpr_owner[g->region->host[var]] = X64_TAKEN;
+    else
+      g->xmm_owner[g->region->host[var]] = X64_TAKEN;
+  }
+  g->gpr_locked = g->xmm_locked = 0;
+  g->spills = 0;
+}
+
+static bool
+fp_argument (const DioIrOp *op, unsigned argument)
+{
+  switch (op->opcode) {
+  case DIO_IR_SET_F:
+  case DIO_IR_UNBOX:
+  case DIO_IR_BOX:
+  case DIO_IR_FP_TEST1:
+  case DIO_IR_FP_TEST2:
+    return true;
+  case DIO_IR_FP_CALL1:
+    return argument > 0
+           && (op->immediate < DIO_IR_FP_i32_to_f32 || op->immediate > DIO_IR_FP_u64_to_f64);
+  case DIO_IR_FP_CALL2:
+  case DIO_IR_FP_CALL3:
+    return argument > 0;
+  default:
+    return false;
+  }
+}
+
+/* SEXT32 of an operation that can be done in 32 bits, with no use but this. */
+static bool
+is_word_pair (const DioX64Gen *g, uint32_t outer, const uint8_t *uses)
+{
+  const DioIrOp *op = &g->ops[outer];
+  if (op->opcode != DIO_IR_SEXT32 && op->opcode != DIO_IR_ZEXT32)
+    return false;
+  uint32_t inner = op->arguments[0];
+  if (uses[inner] != 1)
+    return false;
+  int64_t count;
+  switch (g->ops[inner].opcode) {
+  case DIO_IR_ADD:
+  case DIO_IR_SUB:
+  case DIO_IR_MUL:
+  case DIO_IR_NEG:
+    break;
+  case DIO_IR_SHL:
+    if (!dio_x64_constant (g, g->ops[inner].arguments[1], &count) || count < 0 || count > 31)
+      return false;
+    break;
+  default:
+    return false;
+  }
+  /* The operands must still be there. */
+  for (uint32_t i = inner + 1; i < outer; i++)
+    if (dio_ir_op_info[g->ops[i].opcode].effects & ~DIO_IR_READ)
+      return false;
+  return true;
+}
+
+static void
+use (DioX64Gen *g, uint32_t value, uint32_t by)
+{
+  if (g->values[value].last < by)
+    g->values[value].last = by;
+  /* What is made only when it is used needs its operands until then. */
+  if (g->values[value].where != X64_LAZY)
+    return;
+  const DioIrOp *op = &g->ops[value];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    use (g, op->arguments[a], by);
+}
+
+void
+dio_x64_start_block (DioX64Gen *g)
+{
+  if (g->n_ops > g->max_values) {
+    g->max_values = g->n_ops * 2;
+    g->values = g_renew (DioX64Value, g->values, g->max_values);
+  }
+  reset_owners (g);
+  g->dirty = g->block->dirty;
+  g->boxed = 0;
+  g->counted = false;
+  g_autofree uint8_t *uses = g_malloc (g->n_ops + 1);
+  dio_ir_block_count_uses (g->block->ir, uses);
+  for (uint32_t i = 0; i < g->n_ops; i++) {
+    unsigned opcode = g->ops[i].opcode;
+    bool lazy = opcode == DIO_IR_CONST || opcode == DIO_IR_PC || opcode == DIO_IR_FP_ROUNDING
+                || dio_x64_is_compare (opcode);
+    g->values[i] = (DioX64Value){ .where = lazy ? X64_LAZY : X64_NOWHERE, .alias = -1 };
+  }
+  for (uint32_t i = 0; i < g->n_ops; i++)
+    if (is_word_pair (g, i, uses))
+      g->values[g->ops[i].arguments[0]].where = X64_LAZY;
+  for (uint32_t i = 0; i < g->n_ops; i++) {
+    const DioIrOp *op = &g->ops[i];
+    if (g->values[i].where == X64_LAZY)
+      continue;
+    for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
+      use (g, op->arguments[a], i);
+      g->values[op->arguments[a]].want_xmm |= fp_argument (op, a);
+    }
+  }
+}
+
+void
+dio_x64_name_var (DioX64Gen *g, unsigned var)
+{
+  add_alias (g, g->at, var);
+}
+
+static void
+drop_dead (DioX64Gen *g, uint32_t value)
+{
+  DioX64Value *v = &g->values[value];
+  if (v->where == X64_LAZY) {
+    const DioIrOp *op = &g->ops[value];
+    for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+      drop_dead (g, op->arguments[a]);
+    return;
+  }
+  if (v->last <= g->at)
+    leave (g, value);
+}
+
+void
+dio_x64_end_op (DioX64Gen *g)
+{
+  const DioIrOp *op = &g->ops[g->at];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    drop_dead (g, op->arguments[a]);
+  g->gpr_locked = g->xmm_locked = 0;
+}
