@@ -85,15 +85,16 @@ int main (void);
 int
 main (void)
 {
+  const BenchProgram *program = &BENCH_PROGRAM;
   uint64_t instret_start, instret_end;
-  uint64_t warm = bench_run (1);
+  uint64_t warm = program->run (1);
   uint64_t start = read_time ();
   __asm__ volatile("csrr %0, minstret" : "=r"(instret_start));
-  uint64_t sum = bench_run (bench_rounds);
+  uint64_t sum = program->run (program->rounds);
   __asm__ volatile("csrr %0, minstret" : "=r"(instret_end));
   uint64_t end = read_time ();
   print ("bench ");
-  print (bench_name);
+  print (program->name);
   print (" checksum ");
   print_number (sum ^ warm, 16);
   print (" ticks ");

@@ -2,9 +2,6 @@
  * A small stack machine run by a switch, as scripting languages are: it sieves primes. */
 #include "bench.h"
 
-const char bench_name[] = "bytecode";
-const unsigned bench_rounds = 60;
-
 enum { PUSH, LOAD, STORE, GET, PUT, ADD, MUL, LESS, JUMP, JZ, INC, HALT };
 
 #define LIMIT 4000
@@ -72,8 +69,8 @@ execute (int16_t *code, uint8_t *memory)
     }
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   static uint8_t memory[LIMIT];
   static int16_t code[64];
@@ -93,3 +90,5 @@ bench_run (unsigned rounds)
   }
   return sum;
 }
+
+const BenchProgram bench_bytecode = { "bytecode", 60, run };

@@ -2,9 +2,6 @@
  * A Lempel-Ziv compressor with hash chains, and its inverse, checked against each other. */
 #include "bench.h"
 
-const char bench_name[] = "compress";
-const unsigned bench_rounds = 40;
-
 #define SIZE 65536
 #define HASHES 4096
 
@@ -76,8 +73,8 @@ expand (unsigned length)
   }
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   static const char words[][8] = {
     "machine", "disk", "guest", "page", "frame", "key", "core", "of"
@@ -99,3 +96,5 @@ bench_run (unsigned rounds)
   }
   return sum;
 }
+
+const BenchProgram bench_compress = { "compress", 40, run };

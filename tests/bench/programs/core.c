@@ -3,9 +3,6 @@
  */
 #include "bench.h"
 
-const char bench_name[] = "core";
-const unsigned bench_rounds = 6000;
-
 typedef struct Node {
   struct Node *next;
   int16_t key;
@@ -159,8 +156,8 @@ work_states (uint32_t *seed)
   return crc;
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   uint32_t seed = 1;
   uint16_t crc = 0;
@@ -171,3 +168,5 @@ bench_run (unsigned rounds)
   }
   return crc;
 }
+
+const BenchProgram bench_core = { "core", 6000, run };

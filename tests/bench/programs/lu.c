@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * LU decomposition of a 96 x 96 matrix with partial pivoting. */
+ * LU decomposition of a matrix with partial pivoting. */
 #include "bench.h"
 
-const char bench_name[] = "lu";
-const unsigned bench_rounds = 60;
-
+#ifdef BENCH_LU_SIZE
+#define N BENCH_LU_SIZE
+#else
 #define N 96
+#endif
 
 static double a[N][N];
 
@@ -15,8 +16,8 @@ absolute (double x)
   return x < 0 ? -x : x;
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   uint32_t seed = 13;
   double trace = 0;
@@ -47,3 +48,5 @@ bench_run (unsigned rounds)
   memcpy (&bits, &trace, sizeof bits);
   return bits;
 }
+
+const BenchProgram bench_lu = { "lu", 60, run };

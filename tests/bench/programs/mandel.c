@@ -2,11 +2,8 @@
  * Escape times of the Mandelbrot set in single and double precision, with conversions. */
 #include "bench.h"
 
-const char bench_name[] = "mandel";
-const unsigned bench_rounds = 15;
-
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   uint64_t sum = 0;
   for (unsigned round = 0; round < rounds; round++)
@@ -29,3 +26,5 @@ bench_run (unsigned rounds)
       }
   return sum;
 }
+
+const BenchProgram bench_mandel = { "mandel", 15, run };

@@ -2,15 +2,12 @@
  * Five bodies under gravity: double multiply, add, divide and square root. */
 #include "bench.h"
 
-const char bench_name[] = "nbody";
-const unsigned bench_rounds = 100000;
-
 typedef struct {
   double x[3], v[3], mass;
 } Body;
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   Body b[5];
   uint32_t seed = 11;
@@ -43,3 +40,5 @@ bench_run (unsigned rounds)
   memcpy (&bits, &b[0].x[0], sizeof bits);
   return bits;
 }
+
+const BenchProgram bench_nbody = { "nbody", 100000, run };

@@ -2,9 +2,6 @@
  * SHA-256 (FIPS 180-4) over a buffer: rotates, xors and adds on words. */
 #include "bench.h"
 
-const char bench_name[] = "sha256";
-const unsigned bench_rounds = 400;
-
 static uint32_t constants[64];
 
 /* The constants are the fractions of the cube roots of the first primes: found by integer search.
@@ -70,8 +67,8 @@ compress (uint32_t state[8], const uint8_t *block)
     state[i] += s[i];
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   static uint8_t data[8192];
   uint32_t state[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -85,3 +82,5 @@ bench_run (unsigned rounds)
       compress (state, data + i);
   return (uint64_t) state[0] << 32 | state[7];
 }
+
+const BenchProgram bench_sha256 = { "sha256", 400, run };

@@ -3,9 +3,6 @@
  * predict. */
 #include "bench.h"
 
-const char bench_name[] = "sort";
-const unsigned bench_rounds = 60;
-
 #define COUNT 20000
 
 static void
@@ -38,8 +35,8 @@ sort (uint32_t *v, long low, long high)
   }
 }
 
-uint64_t
-bench_run (unsigned rounds)
+static uint64_t
+run (unsigned rounds)
 {
   static uint32_t v[COUNT];
   uint32_t seed = 3;
@@ -63,3 +60,5 @@ bench_run (unsigned rounds)
   }
   return sum;
 }
+
+const BenchProgram bench_sort = { "sort", 60, run };
