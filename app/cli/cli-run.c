@@ -209,16 +209,23 @@ reason_name (const Session *session)
   }
 }
 
-static gboolean
-write_stats (Session *session)
+static void
+add_outcome (Session *session, JsonObject *object)
 {
-  g_autoptr (JsonObject) object =
-      session->has_stats ? dio_stats_to_json (&session->stats) : json_object_new ();
-  json_object_set_string_member (object, "state", "stopped");
   json_object_set_string_member (object, "reason", reason_name (session));
   json_object_set_int_member (object, "exit_code", session->code);
   json_object_set_int_member (object, "guest_exit_code",
                               dio_machine_item_get_exit_code (session->item));
+}
+
+static gboolean
+write_stats (Session *session, gboolean stopped)
+{
+  g_autoptr (JsonObject) object =
+      session->has_stats ? dio_stats_to_json (&session->stats) : json_object_new ();
+  json_object_set_string_member (object, "state", stopped ? "stopped" : "running");
+  if (stopped)
+    add_outcome (session, object);
   json_object_set_double_member (object, "wall_seconds",
                                  (double) (g_get_monotonic_time () - session->start_us)
                                      / G_USEC_PER_SEC);
@@ -231,6 +238,20 @@ write_stats (Session *session)
     return TRUE;
   cli_message ("--stats: %s", error->message);
   return FALSE;
+}
+
+/* SIGUSR1: somebody who measures wants the figures of this moment. */
+static gboolean
+stats_signal_cb (gpointer data)
+{
+  Session *session = data;
+  DioMachineStats stats;
+  if (session->over || !dio_machine_item_get_stats (session->item, &stats))
+    return G_SOURCE_CONTINUE;
+  session->stats = stats;
+  session->has_stats = TRUE;
+  write_stats (session, FALSE);
+  return G_SOURCE_CONTINUE;
 }
 
 static gboolean
@@ -302,6 +323,7 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   gulong error = g_signal_connect (item, "notify::error", G_CALLBACK (error_cb), &session);
   guint sigint = g_unix_signal_add (SIGINT, signal_cb, &session);
   guint sigterm = g_unix_signal_add (SIGTERM, signal_cb, &session);
+  guint sigusr1 = options->stats ? g_unix_signal_add (SIGUSR1, stats_signal_cb, &session) : 0;
   guint limit = options->time_limit
                     ? g_timeout_add_seconds (options->time_limit, time_limit_cb, &session)
                     : 0;
@@ -314,6 +336,8 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   g_signal_handler_disconnect (item, error);
   g_source_remove (sigint);
   g_source_remove (sigterm);
+  if (sigusr1)
+    g_source_remove (sigusr1);
   if (limit)
     g_source_remove (limit);
   if (session.code == DIO_CLI_OK && session.timed_out) {
@@ -322,7 +346,7 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   }
   if (session.code == DIO_CLI_OK && session.interrupted)
     session.code = DIO_CLI_INTERRUPTED;
-  if (options->stats && !write_stats (&session) && session.code == DIO_CLI_OK)
+  if (options->stats && !write_stats (&session, TRUE) && session.code == DIO_CLI_OK)
     session.code = DIO_CLI_ERROR;
   return session.code;
 }

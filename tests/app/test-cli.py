@@ -173,6 +173,31 @@ class CliTest(unittest.TestCase):
                          code=ERROR)
         self.run_machine("", "--serial", "file:/proc/nonexistent/x", code=ERROR)
 
+    def read_stats(self, path):
+        """The figures in @path as soon as they are there."""
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path):
+            self.assertLess(time.monotonic(), deadline, "no statistics came")
+            time.sleep(0.02)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_stats_of_the_moment(self):
+        stats = self.path("s.json")
+        self.cli("create", "m", "--kernel", self.kernel)
+        process = self.start("m", "--stats", stats)
+        seen = []
+        for _ in range(2):
+            process.send_signal(signal.SIGUSR1)
+            seen.append(self.read_stats(stats))
+            os.unlink(stats)
+        self.assertEqual("running", seen[0]["state"])
+        self.assertNotIn("reason", seen[0])
+        self.assertGreater(seen[1]["wall_seconds"], seen[0]["wall_seconds"])
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(INTERRUPTED, process.wait(timeout=20))
+        self.assertEqual("interrupted", self.read_stats(stats)["reason"])
+
     def test_serial_socket(self):
         path = self.path("tty")
         process = subprocess.Popen([PROGRAM, "run", "--kernel", self.kernel, "--headless",
