@@ -4,15 +4,14 @@
 
 #include "core/opt/opt.h"
 
-/* Runs @pass over the block @before; the result must read @after. Both are operations that belong
- * to one instruction "insn +0", which is put in front, unless they start with their own; an exit is
- * put behind. */
+/* Runs @pass over the block @before; the result must read @after, up to blanks. Both may leave out
+ * the first instruction, "insn +0", and an exit at the end. */
 void opt_assert (DioOptPass pass, const char *before, const char *after);
 
 /* The same for a pass that must leave the block alone. */
 void opt_assert_kept (DioOptPass pass, const char *text);
 
-/* As opt_assert(), for a pass with more than text to say about the block. */
+/* As opt_assert(), of a block whose address has low bits that are 0. */
 void opt_assert_aligned (DioOptPass pass, unsigned pc_zeros, const char *before, const char *after);
 
 /* The same operations in another block. */
