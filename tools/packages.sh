@@ -47,6 +47,7 @@ packages_test=(
   grim
   imagemagick
   libc6-dev-riscv64-cross
+  libcapstone-dev
   libclang-rt-dev
   libgl1-mesa-dri
   libgtk-4-bin

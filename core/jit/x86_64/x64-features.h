@@ -23,11 +23,10 @@ typedef struct {
 /* Asks the processor, and the operating system whether it saves the YMM registers. Any thread. */
 DioX64Features dio_x64_features_detect (void);
 
-/* Applies a list such as "-bmi2,-avx,+popcnt": "-" takes away the feature and all that need it,
- * "+" gives it back if @host has it. "-all" is SSE2 only. NULL and "" change nothing.
- * DIO_ERROR_CONFIG for an unknown name; then @features is as before. */
-bool dio_x64_features_override (DioX64Features *features, DioX64Features host, const char *list,
-                                GError **error);
+/* Applies a list such as "-bmi2,-avx" to @features as detected: "-" takes away the feature and all
+ * that need it, "-all" leaves SSE2 only, a later "+" gives back what was there at first. NULL and
+ * "" change nothing. DIO_ERROR_CONFIG for an unknown name; then @features is as before. */
+bool dio_x64_features_override (DioX64Features *features, const char *list, GError **error);
 
 /* The names of the features, separated by commas, for logs. Free with g_free(). */
 char *dio_x64_features_to_string (DioX64Features features);
