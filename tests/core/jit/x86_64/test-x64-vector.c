@@ -480,7 +480,7 @@ form_generic (Judge *judge)
 {
   Draw d = draw (judge);
   const char *x = judge_xmm (d.x), *y = judge_xmm (d.y), *z = judge_xmm (d.z), *m = mem (&d, 16);
-  switch (d.n & 7) {
+  switch (d.n % 9) {
   case 0:
     judge_expect (judge, "movhlps %s, %s", x, y);
     dio_x64_sse_op_xx (d.a, 0, DIO_X64_0F, 0x12, d.x, d.y);
@@ -509,6 +509,11 @@ form_generic (Judge *judge)
     judge_expect (judge, "vperm2f128 %s, %s, %s, 0x%x", judge_ymm (d.x), judge_ymm (d.y),
                   judge_ymm (d.z), d.imm);
     dio_x64_vex_op_xxxi (d.a, DIO_X64_66 | DIO_X64_L, DIO_X64_0F3A, 0x06, d.x, d.y, d.z, d.imm);
+    break;
+  case 7:
+    /* The only kind in map 0F with VEX.W. */
+    judge_expect (judge, "vmovq %s, %s", x, judge_gpr (8, d.r));
+    dio_x64_vex_op_xxx (d.a, DIO_X64_66 | DIO_X64_W, DIO_X64_0F, 0x6e, d.x, 0, (DioX64Xmm) d.r);
     break;
   default:
     judge_expect (judge, "vpblendd %s, %s, %s, 0x%x", x, y, m, d.imm);
