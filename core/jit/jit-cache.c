@@ -239,7 +239,8 @@ open_next (DioJit *jit)
     retire (jit, next);
   if (jit->segments[next].state != SEGMENT_FREE)
     return false;
-  dio_jit_segment_take (jit->memory, next);
+  if (!dio_jit_segment_take (jit->memory, next))
+    return false;
   jit->segments[jit->open].state = SEGMENT_FULL;
   jit->segments[next].state = SEGMENT_OPEN;
   jit->open = next;
