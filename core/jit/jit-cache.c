@@ -88,6 +88,7 @@ free_unit (void *data)
 {
   DioJitUnit *unit = data;
   g_free (unit->sites);
+  g_free (unit->places);
   g_free (unit->entries);
   g_free (unit);
 }
@@ -326,6 +327,7 @@ make_unit (DioJit *jit, const DioJitRegion *region, DioJitCode *code, const Room
   unit->n_blocks = (uint16_t) region->n_blocks;
   unit->n_sites = (uint16_t) code->sites->len;
   unit->sites = g_memdup2 (code->sites->data, code->sites->len * sizeof (DioJitSite));
+  unit->places = g_memdup2 (code->places->data, code->places->len * sizeof (DioJitPlace));
   unit->entries = g_new (DioJitEntry *, region->n_blocks);
   memcpy (unit->host, region->host, sizeof unit->host);
   for (unsigned i = 0; i < region->n_blocks; i++) {
@@ -404,17 +406,28 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   uint64_t began = now_ns ();
   dio_jit_host_pools (&pool_x, &n_x, &pool_f, &n_f);
   dio_jit_region_analyse (region, pool_x, n_x, pool_f, n_f);
-  DioJitCode code = { .sites = g_array_new (FALSE, FALSE, sizeof (DioJitSite)) };
+  unsigned size_of_pools = 1;
+  DioJitCode code = { .sites = g_array_new (FALSE, FALSE, sizeof (DioJitSite)),
+                      .places = g_array_new (FALSE, FALSE, sizeof (DioJitPlace)) };
   size_t size = 512 + region->n_insns * INSN_BYTES + region->n_blocks * BLOCK_BYTES;
   bool generated = false, done = false;
   Room room;
   const uint8_t *exec = NULL;
-  for (unsigned attempt = 0; attempt < 3 && !generated && !code.failed; attempt++, size *= 3) {
+  for (unsigned attempt = 0; attempt < 4 && !generated; attempt++) {
+    if (code.failed) {
+      /* Too few registers for values: give guest registers fewer. */
+      size_of_pools *= 2;
+      dio_jit_region_analyse (region, pool_x, n_x / size_of_pools, pool_f, n_f / size_of_pools);
+      code.failed = false;
+    } else if (attempt) {
+      size *= 3;
+    }
     if (!reserve (jit, size, &room))
       break;
     size_t offset = room.segment * SEGMENT_SIZE + room.start;
     exec = dio_jit_memory_executable (jit->memory, offset);
     g_array_set_size (code.sites, 0);
+    g_array_set_size (code.places, 0);
     memset (code.entries, 0, sizeof code.entries);
     generated = dio_jit_host_generate (jit, region, dio_jit_memory_writable (jit->memory, offset),
                                        size, exec, &code);
@@ -426,8 +439,11 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   }
   if (generated)
     done = commit (jit, region, &code, &room, exec, generation);
+  if (jit->debug)
+    dio_jit_debug_region (jit->debug, region, &code, exec, done);
   __atomic_fetch_add (&jit->stats.compile_ns, now_ns () - began, __ATOMIC_RELAXED);
   g_array_unref (code.sites);
+  g_array_unref (code.places);
   if (!done && !code.failed)
     return put_off (jit, entry);
   return done;
@@ -473,6 +489,22 @@ find_site (const DioJitUnit *unit, uint32_t at)
   return &unit->sites[low];
 }
 
+static uint64_t *
+var_of (const DioJitGuest *guest, uint8_t *cpu, unsigned var)
+{
+  if (var < DIO_JIT_F)
+    return (uint64_t *) (void *) (cpu + guest->x) + var;
+  return (uint64_t *) (void *) (cpu + guest->f) + (var - DIO_JIT_F);
+}
+
+static void
+restore_place (const DioJitGuest *guest, uint8_t *cpu, const DioJitPlace *place,
+               const uint64_t *saved, uint64_t page)
+{
+  uint64_t value = place->kind == DIO_JIT_PLACE_SAVED ? saved[place->slot] : (uint64_t) place->value;
+  *var_of (guest, cpu, place->var) = value + (place->kind == DIO_JIT_PLACE_PC ? page : 0);
+}
+
 void
 dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *saved)
 {
@@ -486,11 +518,10 @@ dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *s
   for (uint64_t dirty = site->dirty; dirty; dirty &= dirty - 1) {
     unsigned var = (unsigned) __builtin_ctzll (dirty);
     unsigned host = (unsigned) unit->host[var];
-    if (var < DIO_JIT_F)
-      ((uint64_t *) (void *) (cpu + guest->x))[var] = saved[host];
-    else
-      ((uint64_t *) (void *) (cpu + guest->f))[var - DIO_JIT_F] = saved[16 + host];
+    *var_of (guest, cpu, var) = saved[var < DIO_JIT_F ? host : 16 + host];
   }
+  for (uint32_t i = site->places; i < site->places + site->n_places; i++)
+    restore_place (guest, cpu, &unit->places[i], saved, state->page);
   *(uint64_t *) (void *) (cpu + guest->pc) = state->page + site->offset;
   state->budget -= site->retired;
   jit->stats.faults++;
@@ -547,6 +578,7 @@ dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cac
   jit->pages = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
   jit->buckets = g_new0 (_Atomic (DioJitEntry *), DIO_JIT_BUCKETS);
   jit->epoch = 1;
+  jit->debug = dio_jit_debug_new ();
   for (unsigned i = 0; i < jit->n_segments; i++)
     jit->segments[i].units = g_ptr_array_new_with_free_func (free_unit);
   for (unsigned i = 0; i < DIO_JIT_MAX_VCPUS; i++)
@@ -576,6 +608,7 @@ dio_jit_free (DioJit *jit)
   if (jit->entries)
     munmap (jit->entries, MAX_ENTRIES * sizeof (DioJitEntry));
   dio_jit_host_free (jit);
+  dio_jit_debug_free (jit->debug);
   dio_jit_memory_free (jit->memory);
   pthread_mutex_destroy (&jit->lock);
   g_free (jit);

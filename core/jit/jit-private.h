@@ -31,6 +31,8 @@ typedef struct {
   GPtrArray *units; /* by code address */
 } DioJitSegment;
 
+typedef struct DioJitDebug DioJitDebug;
+
 struct DioJit {
   const DioJitGuest *guest;
   DioRam *ram;
@@ -38,6 +40,7 @@ struct DioJit {
   DioJitMemory *memory;
   DioJitStubs stubs;
   void *backend; /* of the host: features and so on */
+  DioJitDebug *debug; /* or NULL */
 
   _Atomic (DioJitEntry *) *buckets;
   DioJitEntry *entries; /* arena within reach of the code */
@@ -59,11 +62,22 @@ struct DioJit {
   DioJitStats stats;
 };
 
+/* ---- For people who work on the compiler: jit-debug.c ---- */
+
+struct DioJitCode;
+/* What the environment asks for, or NULL: DIORAMA_JIT_DUMP=FOLDER writes each region there, as IR
+ * and as host code; DIORAMA_JIT_PERF=1 keeps the map of code that perf reads. */
+DioJitDebug *dio_jit_debug_new (void);
+void dio_jit_debug_free (DioJitDebug *debug);
+void dio_jit_debug_region (DioJitDebug *debug, const DioJitRegion *region,
+                           const struct DioJitCode *code, const uint8_t *exec, bool done);
+
 /* ---- Of the host (x86_64/) ---- */
 
-typedef struct {
+typedef struct DioJitCode {
   size_t size;
   bool failed;                          /* not for want of room */
+  GArray *places; /* of DioJitPlace */
   GArray *sites;                        /* of DioJitSite */
   uint32_t entries[DIO_JIT_MAX_BLOCKS]; /* near offset by block, or 0 */
 } DioJitCode;

@@ -123,6 +123,12 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   region->has_fp = false;
   region->n_insns = 0;
   memset (region->host, -1, sizeof region->host);
+  for (unsigned i = 0; i < region->n_blocks; i++) {
+    DioJitBlock *block = &region->blocks[i];
+    block->loop_head = false;
+    block->depth = 0;
+    block->used = block->defined = block->dirty = block->needed = 0;
+  }
   find_loops (region);
   for (unsigned i = 0; i < region->n_blocks; i++) {
     scan_block (region, &region->blocks[i], weights);

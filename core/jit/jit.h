@@ -71,12 +71,23 @@ typedef struct {
   bool (*access[DIO_IR_N_OPS]) (void *vcpu, uint64_t va, uint64_t value, uint64_t *result);
 } DioJitGuest;
 
+/* Where a guest register is that is not in the CPU structure nor in a host register of its own. */
+typedef struct {
+  uint8_t var;
+  uint8_t kind;  /* DIO_JIT_PLACE_* */
+  uint16_t slot; /* SAVED: of the registers and spill slots on the stack */
+  int64_t value; /* CONSTANT: the value, PC: offset from the page's start */
+} DioJitPlace;
+
+enum { DIO_JIT_PLACE_SAVED, DIO_JIT_PLACE_CONSTANT, DIO_JIT_PLACE_PC };
+
 /* Access sites of a unit: what a fault there finds. */
 typedef struct {
   uint32_t at;      /* of the return address in the unit's code */
   uint16_t offset;  /* of the instruction in the page */
   uint16_t retired; /* instructions of the block before it, which the budget does not know of yet */
-  uint64_t dirty;   /* variables whose host register is newer than the CPU structure */
+  uint32_t places, n_places; /* in the unit's list */
+  uint64_t dirty;            /* variables whose host register is newer than the CPU structure */
 } DioJitSite;
 
 struct DioJitUnit {
@@ -86,6 +97,7 @@ struct DioJitUnit {
   uint64_t page;
   uint16_t n_insns, n_blocks, n_sites, n_entries;
   DioJitSite *sites;     /* by `at` */
+  DioJitPlace *places;
   DioJitEntry **entries; /* that lead into it */
   DioJitUnit *page_next; /* of the same page */
   int8_t host[DIO_JIT_N_VARS];

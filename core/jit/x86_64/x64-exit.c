@@ -9,7 +9,10 @@
 DioX64Cold *
 dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind)
 {
+  dio_x64_snapshot (g);
   DioX64Cold cold = { .kind = kind,
+                      .places = g->places,
+                      .n_places = g->n_places,
                       .label = DIO_X64_LABEL_INIT,
                       .back = DIO_X64_LABEL_INIT,
                       .dirty = g->dirty,
@@ -132,6 +135,7 @@ exit_block (DioX64Gen *g, const DioIrOp *op)
     go (g, g->block->next, target, false);
     return;
   }
+  dio_x64_flush (g);
   count (g);
   if (g->block->end == DIO_JIT_END_INTERPRET) {
     dio_x64_store_dirty (g, g->dirty);
@@ -149,6 +153,7 @@ exit_block (DioX64Gen *g, const DioIrOp *op)
 static void
 branch (DioX64Gen *g, const DioIrOp *op)
 {
+  dio_x64_flush (g);
   count (g);
   g->counted = true;
   if (is_back (g, g->block->taken) || is_back (g, g->block->next))
@@ -166,6 +171,7 @@ branch (DioX64Gen *g, const DioIrOp *op)
 static void
 jump (DioX64Gen *g, const DioIrOp *op)
 {
+  dio_x64_flush (g);
   DioX64Reg target = dio_x64_gpr_of (g, op->arguments[0]);
   count (g);
   dio_x64_store_dirty (g, g->dirty);
@@ -212,6 +218,7 @@ cold_interpret (DioX64Gen *g, DioX64Cold *cold)
 {
   dio_x64_bind (&g->a, &cold->label);
   dio_x64_store_dirty (g, cold->dirty);
+  dio_x64_store_places (g, cold->places, cold->n_places);
   if (cold->retired)
     dio_x64_alu_ri (&g->a, DIO_X64_SUB, 8, X64_BUDGET, cold->retired);
   dio_x64_mov_ri (&g->a, DIO_X64_RAX, cold->offset);

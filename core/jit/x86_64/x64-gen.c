@@ -4,13 +4,12 @@
 
 #define LOOP_ALIGNMENT 16
 
-/* rax and r11 are always left for values. */
+/* rax, r10 and r11 are always left for values. */
 static const uint8_t pool_x[] = {
-  DIO_X64_RBX, DIO_X64_R12, DIO_X64_R13, DIO_X64_RSI,
-  DIO_X64_RDI, DIO_X64_R8,  DIO_X64_R9,  DIO_X64_R10,
+  DIO_X64_RBX, DIO_X64_R12, DIO_X64_R13, DIO_X64_RSI, DIO_X64_RDI, DIO_X64_R8, DIO_X64_R9,
 };
-/* xmm0 and 1 are scratch, 2 and 3 for values. */
-static const uint8_t pool_f[] = { 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+/* xmm0 and 1 are scratch, 2 to 5 for values. */
+static const uint8_t pool_f[] = { 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 void
 dio_jit_host_pools (const uint8_t **x, unsigned *n_x, const uint8_t **f, unsigned *n_f)

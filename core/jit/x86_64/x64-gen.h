@@ -44,6 +44,7 @@ typedef struct {
   bool single;   /* XMM: only the low 32 bits count, the value is these zero-extended */
   bool want_xmm; /* some use is by the FPU */
   bool vector;   /* SPILL: was in an XMM register */
+  uint8_t bound; /* guest registers that it is to be written to: see dio_x64_set_var() */
   uint32_t last; /* operation that uses it last, or 0 */
   int32_t alias; /* VAR: next value that names the same variable, or -1 */
 } DioX64Value;
@@ -61,6 +62,7 @@ typedef struct {
   uint8_t kind;
   DioX64Label label, back;
   uint64_t dirty;
+  uint32_t places, n_places; /* of guest registers that are not where they belong */
   uint16_t offset;  /* in the page, of the instruction; POLL: to go on at */
   uint16_t retired; /* instructions of the block before it */
   uint16_t opcode;  /* ACCESS: of the IR; FP: number of the function */
@@ -98,6 +100,9 @@ typedef struct {
   int32_t gpr_owner[16]; /* value, or X64_FREE, X64_TAKEN */
   int32_t xmm_owner[16];
   int32_t alias[DIO_JIT_N_VARS];
+  int32_t binding[DIO_JIT_N_VARS]; /* value, or -1 */
+  bool moved;                      /* some binding or its place is not as in the last snapshot */
+  uint32_t places, n_places;       /* the last snapshot in code->places */
   uint32_t gpr_locked, xmm_locked; /* operands of the operation at hand */
   uint64_t spills;                 /* slots in use */
   uint64_t dirty;
@@ -143,7 +148,15 @@ void dio_x64_move_to_gpr (DioX64Gen *g, DioX64Reg reg, uint32_t value);
 void dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg);
 /* The operation at hand is what @var holds. */
 void dio_x64_name_var (DioX64Gen *g, unsigned var);
+/* Writes @value to @var: at once when it has a host register; else it is bound to it, and reaches the
+ * CPU structure at the end of the block if it has not been replaced. Whoever leaves in between knows
+ * the places of such values from a snapshot. */
 void dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value);
+/* Writes all that is bound. */
+void dio_x64_flush (DioX64Gen *g);
+/* Makes places and n_places what is bound now. */
+void dio_x64_snapshot (DioX64Gen *g);
+void dio_x64_store_places (DioX64Gen *g, uint32_t first, uint32_t count);
 /* Where the CPU structure has @var. */
 DioX64Mem dio_x64_var_mem (const DioX64Gen *g, unsigned var);
 static inline DioX64Mem

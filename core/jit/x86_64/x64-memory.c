@@ -46,6 +46,8 @@ dio_x64_site (DioX64Gen *g, const DioX64Cold *cold)
   DioJitSite site = { .at = (uint32_t) dio_x64_size (&g->a),
                       .offset = cold->offset,
                       .retired = cold->retired,
+                      .places = cold->places,
+                      .n_places = cold->n_places,
                       .dirty = cold->dirty };
   g_array_append_val (g->code->sites, site);
 }
@@ -156,22 +158,26 @@ store (DioX64Gen *g, const DioIrOp *op)
   unsigned size = 1u << (op->opcode - DIO_IR_STORE_8);
   uint32_t value = op->arguments[1];
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
-  DioX64Cold *cold = access_cold (g, op, base);
   const DioX64Value *v = &g->values[value];
-  int32_t constant;
-  bool is_constant = dio_x64_constant32 (g, value, &constant);
+  int32_t constant = 0;
+  bool is_constant = dio_x64_constant32 (g, value, &constant), xmm = false;
+  int reg = -1;
   if (is_constant) {
-    cold->constant = constant;
+    /* in line */
   } else if (size >= 4
              && (v->where == X64_XMM
                  || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0))) {
-    cold->value = (int8_t) dio_x64_xmm_of (g, value);
-    cold->value_xmm = true;
+    reg = (int) dio_x64_xmm_of (g, value);
+    xmm = true;
     if (v->single && size == 8)
       g->failed = true;
   } else {
-    cold->value = (int8_t) dio_x64_gpr_of (g, value);
+    reg = (int) dio_x64_gpr_of (g, value);
   }
+  DioX64Cold *cold = access_cold (g, op, base);
+  cold->value = (int8_t) reg;
+  cold->value_xmm = xmm;
+  cold->constant = constant;
   probe (g, base, cold->disp, size, offsetof (DioTlbEntry, write), false, cold);
   DioX64Mem mem = dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, cold->disp);
   if (is_constant)

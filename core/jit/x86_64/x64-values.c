@@ -72,14 +72,29 @@ take_slot (DioX64Gen *g)
   return slot;
 }
 
+/* Is a value that names @var used by operation @from or later? */
+static bool
+alias_lives (const DioX64Gen *g, unsigned var, uint32_t from)
+{
+  for (int32_t value = g->alias[var]; value >= 0; value = g->values[value].alias)
+    if (g->values[value].last >= from || g->values[value].bound)
+      return true;
+  return false;
+}
+
+static bool flush_value (DioX64Gen *g, uint32_t value);
+
 static void
 spill_gpr (DioX64Gen *g, unsigned reg)
 {
   DioX64Value *value = &g->values[g->gpr_owner[reg]];
+  if (value->bound && flush_value (g, (uint32_t) g->gpr_owner[reg]))
+    return;
   unsigned slot = take_slot (g);
   dio_x64_mov_mr (&g->a, 8, spill_mem (slot), reg);
   value->where = X64_SPILL;
   value->reg = (uint8_t) slot;
+  g->moved |= value->bound != 0;
   value->vector = false;
   value->single = false;
   g->gpr_owner[reg] = X64_FREE;
@@ -89,15 +104,25 @@ static void
 spill_xmm (DioX64Gen *g, unsigned reg)
 {
   DioX64Value *value = &g->values[g->xmm_owner[reg]];
+  if (value->bound && flush_value (g, (uint32_t) g->xmm_owner[reg]))
+    return;
   unsigned slot = take_slot (g);
   dio_x64_movs_mx (&g->a, 8, spill_mem (slot), reg);
   value->where = X64_SPILL;
   value->reg = (uint8_t) slot;
+  g->moved |= value->bound != 0;
   value->vector = true;
   g->xmm_owner[reg] = X64_FREE;
 }
 
-/* The unlocked register whose value is used last. */
+static uint32_t
+next_use (const DioX64Gen *g, int32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  return v->last < g->at ? UINT32_MAX : v->last;
+}
+
+/* The unlocked register whose value is used last, or only to be written to a guest register. */
 static int
 victim (const DioX64Gen *g, const int32_t *owners, uint32_t locked)
 {
@@ -105,7 +130,7 @@ victim (const DioX64Gen *g, const int32_t *owners, uint32_t locked)
   for (int reg = 0; reg < 16; reg++) {
     if (owners[reg] < 0 || (locked >> reg & 1))
       continue;
-    if (best < 0 || g->values[owners[reg]].last > g->values[owners[best]].last)
+    if (best < 0 || next_use (g, owners[reg]) > next_use (g, owners[best]))
       best = reg;
   }
   return best;
@@ -173,6 +198,7 @@ dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg)
   g->gpr_owner[other] = owner;
   g->gpr_owner[reg] = X64_FREE;
   g->values[owner].reg = (uint8_t) other;
+  g->moved |= g->values[owner].bound != 0;
   lock_gpr (g, (unsigned) other);
 }
 
@@ -201,6 +227,7 @@ static void
 leave (DioX64Gen *g, uint32_t value)
 {
   DioX64Value *v = &g->values[value];
+  g->moved |= v->bound != 0;
   switch (v->where) {
   case X64_VAR:
     drop_alias (g, value);
@@ -375,16 +402,6 @@ dio_x64_xmm_of (DioX64Gen *g, uint32_t value)
 
 /* ---- Results ---- */
 
-/* Is a value that names @var used after the operation at hand? */
-static bool
-alias_lives (const DioX64Gen *g, unsigned var)
-{
-  for (int32_t value = g->alias[var]; value >= 0; value = g->values[value].alias)
-    if (g->values[value].last > g->at)
-      return true;
-  return false;
-}
-
 /* The variable that the result of the operation at hand goes to, if its register may be written at
  * once: nothing may look at the old contents from here to the SET. */
 static int
@@ -394,7 +411,7 @@ hint (const DioX64Gen *g)
     const DioIrOp *op = &g->ops[i];
     if (dio_jit_is_set (op) && op->arguments[0] == g->at) {
       int var = dio_jit_var (op);
-      return g->region->host[var] >= 0 && !alias_lives (g, (unsigned) var) ? var : -1;
+      return g->region->host[var] >= 0 && !alias_lives (g, (unsigned) var, g->at + 1) ? var : -1;
     }
     if (op->opcode != DIO_IR_NOP && op->opcode != DIO_IR_CONST && op->opcode != DIO_IR_PC)
       return -1;
@@ -408,7 +425,7 @@ dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse)
   int var = hint (g);
   if (var >= 0 && var < DIO_JIT_F)
     return (DioX64Reg) g->region->host[var];
-  if (reuse != UINT32_MAX && g->values[reuse].where == X64_GPR && g->values[reuse].last <= g->at) {
+  if (reuse != UINT32_MAX && !g->values[reuse].bound && g->values[reuse].where == X64_GPR && g->values[reuse].last <= g->at) {
     lock_gpr (g, g->values[reuse].reg);
     return g->values[reuse].reg;
   }
@@ -421,6 +438,13 @@ dio_x64_result_xmm (DioX64Gen *g)
   int var = hint (g);
   if (var >= DIO_JIT_F)
     return (DioX64Xmm) g->region->host[var];
+  /* The register of an operand that is not used again, the first first. */
+  const DioIrOp *op = &g->ops[g->at];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
+    const DioX64Value *v = &g->values[op->arguments[a]];
+    if (v->where == X64_XMM && !v->bound && v->last <= g->at && g->xmm_owner[v->reg] == (int32_t) op->arguments[a])
+      return (DioX64Xmm) v->reg;
+  }
   return dio_x64_take_xmm (g);
 }
 
@@ -464,7 +488,7 @@ save_aliases (DioX64Gen *g, unsigned var, uint32_t but)
   int32_t next;
   for (int32_t value = g->alias[var]; value >= 0; value = next) {
     next = g->values[value].alias;
-    if (value == (int32_t) but || g->values[value].last <= g->at)
+    if (value == (int32_t) but || (g->values[value].last < g->at && !g->values[value].bound))
       continue;
     if (var >= DIO_JIT_F) {
       DioX64Xmm reg = dio_x64_take_xmm (g);
@@ -478,19 +502,166 @@ save_aliases (DioX64Gen *g, unsigned var, uint32_t but)
   }
 }
 
+/* ---- Bindings ---- */
+
+#define SAVED_SPILLS 34 /* behind what the stubs save and the return address */
+
 static void
-set_memory (DioX64Gen *g, unsigned var, uint32_t value)
+unbind (DioX64Gen *g, unsigned var)
 {
-  int32_t constant;
-  DioX64Mem mem = dio_x64_var_mem (g, var);
+  int32_t value = g->binding[var];
+  if (value < 0)
+    return;
+  g->binding[var] = -1;
+  g->moved = true;
+  if (--g->values[value].bound == 0 && g->values[value].last < g->at)
+    leave (g, (uint32_t) value);
+}
+
+static DioJitPlace
+place_of (DioX64Gen *g, unsigned var)
+{
+  uint32_t value = (uint32_t) g->binding[var];
   const DioX64Value *v = &g->values[value];
-  if (dio_x64_constant32 (g, value, &constant))
-    dio_x64_mov_mi (&g->a, 8, mem, constant);
-  else if ((v->where == X64_XMM && !v->single)
-           || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0))
-    dio_x64_movs_mx (&g->a, 8, mem, dio_x64_xmm_of (g, value));
-  else
-    dio_x64_mov_mr (&g->a, 8, mem, dio_x64_gpr_of (g, value));
+  const DioIrOp *op = &g->ops[value];
+  DioJitPlace place = { .var = (uint8_t) var, .kind = DIO_JIT_PLACE_SAVED };
+  switch (v->where) {
+  case X64_GPR:
+    place.slot = v->reg;
+    break;
+  case X64_XMM:
+    place.slot = (uint16_t) (16 + v->reg);
+    break;
+  case X64_SPILL:
+    place.slot = (uint16_t) (SAVED_SPILLS + v->reg);
+    break;
+  case X64_VAR: /* with a host register: see bind() */
+    place.slot = (uint16_t) (g->region->host[v->reg] + (v->reg < DIO_JIT_F ? 0 : 16));
+    break;
+  default:
+    place.kind = op->opcode == DIO_IR_PC ? DIO_JIT_PLACE_PC : DIO_JIT_PLACE_CONSTANT;
+    place.value = op->immediate + (op->opcode == DIO_IR_PC ? g->block->offset : 0);
+    if (op->opcode != DIO_IR_PC && op->opcode != DIO_IR_CONST)
+      g->failed = true;
+    break;
+  }
+  return place;
+}
+
+static void
+store_place (DioX64Gen *g, const DioJitPlace *place)
+{
+  DioX64Mem mem = dio_x64_var_mem (g, place->var);
+  if (place->kind == DIO_JIT_PLACE_CONSTANT && place->value == (int32_t) place->value) {
+    dio_x64_mov_mi (&g->a, 8, mem, (int32_t) place->value);
+    return;
+  }
+  DioX64Reg reg = DIO_X64_RCX;
+  if (place->kind == DIO_JIT_PLACE_CONSTANT) {
+    dio_x64_mov_ri (&g->a, reg, (uint64_t) place->value);
+  } else if (place->kind == DIO_JIT_PLACE_PC) {
+    dio_x64_mov_rm (&g->a, 8, reg, X64_VCPU (g, page));
+    dio_x64_lea (&g->a, 8, reg, dio_x64_mem (reg, (int32_t) place->value));
+  } else if (place->slot >= SAVED_SPILLS) {
+    dio_x64_mov_rm (&g->a, 8, reg, spill_mem (place->slot - SAVED_SPILLS));
+  } else if (place->slot >= 16) {
+    dio_x64_movs_mx (&g->a, 8, mem, (DioX64Xmm) (place->slot - 16));
+    return;
+  } else {
+    reg = (DioX64Reg) place->slot;
+  }
+  dio_x64_mov_mr (&g->a, 8, mem, reg);
+}
+
+void
+dio_x64_store_places (DioX64Gen *g, uint32_t first, uint32_t count)
+{
+  for (uint32_t i = first; i < first + count; i++) {
+    DioJitPlace place = g_array_index (g->code->places, DioJitPlace, i);
+    store_place (g, &place);
+  }
+}
+
+void
+dio_x64_snapshot (DioX64Gen *g)
+{
+  if (!g->moved)
+    return;
+  g->places = g->code->places->len;
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++) {
+    if (g->binding[var] < 0)
+      continue;
+    DioJitPlace place = place_of (g, var);
+    g_array_append_val (g->code->places, place);
+  }
+  g->n_places = g->code->places->len - g->places;
+  g->moved = false;
+}
+
+/* Values that name what the CPU structure has as @var get a place of their own before. */
+static void
+flush_var (DioX64Gen *g, unsigned var)
+{
+  save_aliases (g, var, UINT32_MAX);
+  if (g->binding[var] < 0)
+    return; /* by save_aliases(), for want of a register */
+  DioJitPlace place = place_of (g, var);
+  store_place (g, &place);
+  unbind (g, var);
+}
+
+void
+dio_x64_flush (DioX64Gen *g)
+{
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++)
+    if (g->binding[var] >= 0)
+      flush_var (g, var);
+}
+
+/* Frees the register of @value, which is bound: it is in the CPU structure from now on. False if
+ * that would overwrite what another value still names. */
+static bool
+flush_value (DioX64Gen *g, uint32_t value)
+{
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++)
+    if (g->binding[var] == (int32_t) value && alias_lives (g, var, g->at))
+      return false;
+  unsigned home = DIO_JIT_N_VARS;
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++) {
+    if (g->binding[var] != (int32_t) value)
+      continue;
+    DioJitPlace place = place_of (g, var);
+    store_place (g, &place);
+    g->binding[var] = -1;
+    home = var;
+  }
+  g->moved = true;
+  g->values[value].bound = 0;
+  leave (g, value);
+  if (g->values[value].last >= g->at)
+    add_alias (g, value, home);
+  return true;
+}
+
+static void
+bind (DioX64Gen *g, unsigned var, uint32_t value, bool same)
+{
+  const DioX64Value *v = &g->values[value];
+  if (g->binding[var] == (int32_t) value)
+    return;
+  if (!same && v->where == X64_VAR && g->region->host[v->reg] < 0) {
+    /* What another variable has in memory may be overwritten by a flush. */
+    if (v->reg < DIO_JIT_F)
+      dio_x64_gpr_of (g, value);
+    else
+      dio_x64_xmm_of (g, value);
+  }
+  unbind (g, var);
+  if (same)
+    return;
+  g->binding[var] = (int32_t) value;
+  g->values[value].bound++;
+  g->moved = true;
 }
 
 void
@@ -499,13 +670,12 @@ dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value)
   DioX64Value *v = &g->values[value];
   int8_t host = g->region->host[var];
   bool same = v->where == X64_VAR && v->reg == var;
-  if (!same)
-    save_aliases (g, var, value);
   if (host < 0) {
-    if (!same)
-      set_memory (g, var, value);
+    bind (g, var, value, same);
     return;
   }
+  if (!same)
+    save_aliases (g, var, value);
   g->dirty |= UINT64_C (1) << var;
   if (same)
     return;
@@ -533,7 +703,7 @@ reset_owners (DioX64Gen *g)
   for (unsigned i = 0; i < G_N_ELEMENTS (gpr_order); i++)
     g->gpr_owner[gpr_order[i]] = X64_FREE;
   for (unsigned var = 0; var < DIO_JIT_N_VARS; var++) {
-    g->alias[var] = -1;
+    g->alias[var] = g->binding[var] = -1;
     if (g->region->host[var] < 0)
       continue;
     if (var < DIO_JIT_F)
@@ -543,6 +713,7 @@ reset_owners (DioX64Gen *g)
   }
   g->gpr_locked = g->xmm_locked = 0;
   g->spills = 0;
+  g->moved = true;
 }
 
 static bool
@@ -646,6 +817,8 @@ dio_x64_start_block (DioX64Gen *g)
 void
 dio_x64_name_var (DioX64Gen *g, unsigned var)
 {
+  if (g->binding[var] >= 0)
+    flush_var (g, var);
   add_alias (g, g->at, var);
 }
 
@@ -659,7 +832,7 @@ drop_dead (DioX64Gen *g, uint32_t value)
       drop_dead (g, op->arguments[a]);
     return;
   }
-  if (v->last <= g->at)
+  if (v->last <= g->at && !v->bound)
     leave (g, value);
 }
 
