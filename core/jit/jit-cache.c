@@ -18,6 +18,8 @@
 #define STUBS_SIZE ((size_t) 128 << 10)
 #define MAX_ENTRIES (1u << 18)
 #define OUTSIDE UINT64_MAX
+#define REACH ((size_t) 0x60000000)
+#define ENTRIES_STEP ((size_t) 16 << 20)
 /* Of code for one guest instruction and one block at most, in general. */
 #define INSN_BYTES 96
 #define BLOCK_BYTES 320
@@ -501,7 +503,8 @@ static void
 restore_place (const DioJitGuest *guest, uint8_t *cpu, const DioJitPlace *place,
                const uint64_t *saved, uint64_t page)
 {
-  uint64_t value = place->kind == DIO_JIT_PLACE_SAVED ? saved[place->slot] : (uint64_t) place->value;
+  uint64_t value =
+      place->kind == DIO_JIT_PLACE_SAVED ? saved[place->slot] : (uint64_t) place->value;
   *var_of (guest, cpu, place->var) = value + (place->kind == DIO_JIT_PLACE_PC ? page : 0);
 }
 
@@ -529,25 +532,26 @@ dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *s
 
 /* ---- Life ---- */
 
-/* Entries must be within reach of rip-relative operands. */
+/* Entries must be within reach of rip-relative operands: the nearest free place around the code. */
 static bool
 map_entries (DioJit *jit, size_t cache_size)
 {
-  size_t size = MAX_ENTRIES * sizeof (DioJitEntry);
+  size_t size = (MAX_ENTRIES * sizeof (DioJitEntry) + DIO_PAGE_MASK) & ~(size_t) DIO_PAGE_MASK;
   uint8_t *code = dio_jit_memory_executable (jit->memory, 0);
-  uint8_t *hints[] = { code + cache_size, code - size };
-  for (unsigned i = 0; i < G_N_ELEMENTS (hints); i++) {
-    void *at = mmap (hints[i], size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-      continue;
-    ptrdiff_t distance = (uint8_t *) at - code;
-    if (distance > INT64_C (-0x70000000) && distance < INT64_C (0x70000000)) {
-      jit->entries = at;
-      jit->max_entries = MAX_ENTRIES;
-      return true;
+  for (size_t away = 0; away < REACH; away += ENTRIES_STEP) {
+    uint8_t *hints[] = { code + cache_size + away, code - size - away };
+    for (unsigned i = 0; i < G_N_ELEMENTS (hints); i++) {
+      void *at = mmap (hints[i], size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+      if (at == MAP_FAILED)
+        continue;
+      if (at == hints[i]) {
+        jit->entries = at;
+        jit->max_entries = MAX_ENTRIES;
+        return true;
+      }
+      munmap (at, size); /* by a kernel that does not know the flag */
     }
-    munmap (at, size);
   }
   return false;
 }
@@ -606,7 +610,8 @@ dio_jit_free (DioJit *jit)
   g_hash_table_unref (jit->pages);
   g_free (jit->buckets);
   if (jit->entries)
-    munmap (jit->entries, MAX_ENTRIES * sizeof (DioJitEntry));
+    munmap (jit->entries,
+            (MAX_ENTRIES * sizeof (DioJitEntry) + DIO_PAGE_MASK) & ~(size_t) DIO_PAGE_MASK);
   dio_jit_host_free (jit);
   dio_jit_debug_free (jit->debug);
   dio_jit_memory_free (jit->memory);
