@@ -246,10 +246,12 @@ write_text (uint32_t *seed)
   char *text = malloc (ROWS * 64), *at = text;
   if (!text)
     suite_fail ("database");
-  for (unsigned i = 0; i < ROWS; i++)
-    at += sprintf (at, "%u,person%u,%s,%d\n", (i * 2654435761u) >> 8, bench_random (seed) % 700,
-                   cities[bench_random (seed) % CITIES],
-                   (int) (bench_random (seed) % 200000) - 50000);
+  for (unsigned i = 0; i < ROWS; i++) {
+    uint32_t person = bench_random (seed) % 700;
+    const char *city = cities[bench_random (seed) % CITIES];
+    int amount = (int) (bench_random (seed) % 200000) - 50000;
+    at += sprintf (at, "%u,person%u,%s,%d\n", (i * 2654435761u) >> 8, person, city, amount);
+  }
   return text;
 }
 

@@ -78,9 +78,10 @@ suite_fft (unsigned rounds)
 {
   uint32_t seed = 29;
   uint64_t sum = 0;
-  for (unsigned i = 0; i < N; i++)
-    points[i] = (Complex){ (double) (bench_random (&seed) & 0xffff) / 65536.0,
-                           (double) (bench_random (&seed) & 0xffff) / 65536.0 };
+  for (unsigned i = 0; i < N; i++) {
+    points[i].re = (double) (bench_random (&seed) & 0xffff) / 65536.0;
+    points[i].im = (double) (bench_random (&seed) & 0xffff) / 65536.0;
+  }
   for (unsigned round = 0; round < rounds; round++) {
     uint64_t bits;
     transform (0);
