@@ -125,8 +125,10 @@ declassify (unsigned symbol, unsigned fraction, unsigned *bits)
 
 /* ---- Huffman codes ---- */
 
+/* Both of one width: with bytes for the lengths gcc 12 for arm64 drops the calls of make_codes().
+ */
 typedef struct {
-  uint8_t lengths[LITERALS];
+  uint16_t lengths[LITERALS];
   uint16_t codes[LITERALS];
 } Code;
 
@@ -160,7 +162,7 @@ make_lengths (Code *code, uint32_t *counts, int n)
       int depth = 0;
       for (int node = i; counts[i] && node != nodes - 1; node = parents[node])
         depth++;
-      code->lengths[i] = (uint8_t) depth;
+      code->lengths[i] = (uint16_t) depth;
       if (depth > deepest)
         deepest = depth;
     }
@@ -288,7 +290,7 @@ make_table (Table *table, const Code *code, int n)
     if (code->lengths[i])
       for (unsigned at = code->codes[i]; at < 1u << MAX_BITS; at += 1u << code->lengths[i]) {
         table->symbols[at] = (uint16_t) i;
-        table->lengths[at] = code->lengths[i];
+        table->lengths[at] = (uint8_t) code->lengths[i];
       }
 }
 
@@ -310,9 +312,9 @@ expand (void)
   Bits bits = { .at = packed };
   unsigned out = 0;
   for (int i = 0; i < LITERALS; i++)
-    literals.lengths[i] = (uint8_t) get_bits (&bits, 4);
+    literals.lengths[i] = (uint16_t) get_bits (&bits, 4);
   for (int i = 0; i < DISTANCES; i++)
-    distances.lengths[i] = (uint8_t) get_bits (&bits, 4);
+    distances.lengths[i] = (uint16_t) get_bits (&bits, 4);
   make_codes (&literals, LITERALS);
   make_codes (&distances, DISTANCES);
   make_table (&literal_table, &literals, LITERALS);
