@@ -13,20 +13,14 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from diorama_guest import DioramaGuest  # noqa: E402
+from guest_images import image_files  # noqa: E402
 from screen import wait_for_dialog  # noqa: E402
 
 WARNINGS = ("rcu: INFO", "soft lockup", "BUG:", "Oops", "Call Trace", "WARNING: CPU", "Unable to handle")
 
 
 def installer():
-    cache = os.environ.get("DIORAMA_IMAGES") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
-    folder = os.path.join(cache, "debian-13-riscv64-netboot")
-    files = [os.path.join(folder, name) for name in ("linux", "initrd.gz")]
-    for name in files:
-        if not os.path.exists(name):
-            sys.exit(f"{name} is not there; ./dev guests fetches it")
-    return files
+    return image_files("debian-13-riscv64-netboot", "linux", "initrd.gz")
 
 
 def moved(guest, before, timeout=20):

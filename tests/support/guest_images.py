@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where ./dev guests keeps the images of guests."""
+
+import os
+import sys
+
+
+def image_files(image, *names):
+    """The paths of files of an image; ends the process with advice if one is not there."""
+    cache = os.environ.get("DIORAMA_IMAGES") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
+    files = [os.path.join(cache, image, name) for name in names]
+    for name in files:
+        if not os.path.exists(name):
+            sys.exit(f"{name} is not there; ./dev guests fetches it")
+    return files
