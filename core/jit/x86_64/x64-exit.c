@@ -254,6 +254,9 @@ dio_x64_gen_colds (DioX64Gen *g)
     case X64_COLD_ACCESS:
       dio_x64_cold_access (g, cold);
       break;
+    case X64_COLD_MEMBER:
+      dio_x64_cold_member (g, cold);
+      break;
     case X64_COLD_INTERPRET:
       cold_interpret (g, cold);
       break;

@@ -51,12 +51,26 @@ typedef struct {
 
 typedef enum {
   X64_COLD_ACCESS,    /* load or store through the access stub */
+  X64_COLD_MEMBER,    /* load or store of a group without the group's probe */
   X64_COLD_INTERPRET, /* leave before the instruction, for the interpreter */
   X64_COLD_NAN,       /* canonical NaN into an XMM register */
   X64_COLD_FP,        /* the operation by a function, result into a register */
   X64_COLD_POLL,      /* the budget is used up; goes on at `offset` */
   X64_COLD_EXIT,      /* to another place */
 } DioX64ColdKind;
+
+/* Accesses of a block through the same base share one probe of the TLB, if they are within one page:
+ * `reg` has what to add to their addresses, or 0 when each has to look for itself. */
+typedef struct {
+  bool active;
+  bool write; /* the page was found writable */
+  uint8_t reg;
+  uint32_t base; /* value */
+  int32_t low, high;
+  uint32_t last; /* operation */
+} DioX64Group;
+
+#define X64_GROUPS 2
 
 typedef struct {
   uint8_t kind;
@@ -66,10 +80,12 @@ typedef struct {
   uint16_t offset;  /* in the page, of the instruction; POLL: to go on at */
   uint16_t retired; /* instructions of the block before it */
   uint16_t opcode;  /* ACCESS: of the IR; FP: number of the function */
+  uint16_t groups;  /* ACCESS: registers of groups to clear, as a call may change the TLB */
   int8_t base;      /* ACCESS: address register */
   int32_t disp;
   int8_t value; /* ACCESS: register stored, or -1: constant */
   bool value_xmm;
+  bool leads; /* MEMBER: the first of its group */
   int64_t constant; /* ACCESS: stored; EXIT: target, from the page's start; POLL: to give back */
   int8_t result;    /* ACCESS, NAN, FP: register, or -1 */
   bool result_xmm;
@@ -101,6 +117,7 @@ typedef struct {
   int32_t xmm_owner[16];
   int32_t alias[DIO_JIT_N_VARS];
   int32_t binding[DIO_JIT_N_VARS]; /* value, or -1 */
+  DioX64Group groups[X64_GROUPS];
   bool moved;                      /* some binding or its place is not as in the last snapshot */
   uint32_t places, n_places;       /* the last snapshot in code->places */
   uint32_t gpr_locked, xmm_locked; /* operands of the operation at hand */
@@ -186,6 +203,10 @@ bool dio_x64_is_compare (unsigned opcode);
 DioX64Cold *dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind);
 void dio_x64_gen_colds (DioX64Gen *g);
 void dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold);
+void dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold);
+/* Gives up a group of accesses for its register; false if there is none. */
+bool dio_x64_drop_group (DioX64Gen *g);
+int dio_x64_free_gpr (const DioX64Gen *g);
 void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
 /* Stores all of @dirty into the CPU structure. */

@@ -72,41 +72,94 @@ call_access (DioX64Gen *g, DioX64Cold *cold)
     dio_x64_mov_rr (&g->a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
 }
 
+/* A call may change the TLB; what groups know of it is no longer sure. */
+static void
+clear_groups (DioX64Gen *g, const DioX64Cold *cold)
+{
+  for (unsigned mask = cold->groups; mask; mask &= mask - 1) {
+    DioX64Reg reg = (DioX64Reg) __builtin_ctz (mask);
+    dio_x64_alu_rr (&g->a, DIO_X64_XOR, 4, reg, reg);
+  }
+}
+
 void
 dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold)
 {
   dio_x64_bind (&g->a, &cold->label);
   call_access (g, cold);
+  clear_groups (g, cold);
   dio_x64_jmp_label (&g->a, &cold->back);
 }
 
 /* ---- In line ---- */
 
-/* Looks up [base + disp, + size) and leaves what to add to the guest's address in rcx; goes to
- * @cold if the TLB does not have it. */
+/* Looks up [base + low, base + high) and leaves what to add to the guest's address in @addend; goes
+ * to
+ * @miss if the TLB does not have it. */
 static void
-probe (DioX64Gen *g, DioX64Reg base, int32_t disp, unsigned size, size_t tag, bool aligned,
-       DioX64Cold *cold)
+probe (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, size_t tag, bool aligned,
+       DioX64Reg addend, DioX64Label *miss)
 {
   DioX64Asm *a = &g->a;
-  int32_t last = disp + (aligned ? 0 : (int32_t) size - 1);
+  int32_t last = aligned ? low : high - 1;
   if (last)
     dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem (base, last));
   else
     dio_x64_mov_rr (a, 8, DIO_X64_RDX, base);
-  if (disp)
-    dio_x64_lea (a, 4, DIO_X64_RCX, dio_x64_mem (base, disp));
+  if (low)
+    dio_x64_lea (a, 4, DIO_X64_RCX, dio_x64_mem (base, low));
   else
     dio_x64_mov_rr (a, 4, DIO_X64_RCX, base);
   dio_x64_alu_ri (a, DIO_X64_AND, 8, DIO_X64_RDX,
-                  -(int32_t) DIO_PAGE_SIZE | (aligned ? (int32_t) size - 1 : 0));
+                  -(int32_t) DIO_PAGE_SIZE | (aligned ? high - low - 1 : 0));
   dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RCX, INDEX_SHIFT);
   dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, INDEX_MASK);
   dio_x64_alu_rm (a, DIO_X64_CMP, 8, DIO_X64_RDX,
                   dio_x64_mem_index (X64_TLB, DIO_X64_RCX, 0, (int32_t) tag));
-  dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
-  dio_x64_mov_rm (a, 8, DIO_X64_RCX,
+  dio_x64_jcc_label (a, DIO_X64_CC_NE, miss);
+  dio_x64_mov_rm (a, 8, addend,
                   dio_x64_mem_index (X64_TLB, DIO_X64_RCX, 0, offsetof (DioTlbEntry, addend)));
+}
+
+static bool
+is_store (unsigned opcode)
+{
+  return opcode >= DIO_IR_STORE_8 && opcode <= DIO_IR_STORE_64;
+}
+
+static unsigned
+access_size (unsigned opcode)
+{
+  return is_store (opcode) ? 1u << (opcode - DIO_IR_STORE_8) : load_kind (opcode).size;
+}
+
+static size_t
+tag_of (bool write)
+{
+  return write ? offsetof (DioTlbEntry, write) : offsetof (DioTlbEntry, read);
+}
+
+/* The access that @cold describes, with what the probe has found. */
+static void
+do_access (DioX64Gen *g, const DioX64Cold *cold, DioX64Reg addend)
+{
+  unsigned size = access_size (cold->opcode);
+  DioX64Mem mem = dio_x64_mem_index (cold->base, addend, 0, cold->disp);
+  if (is_store (cold->opcode)) {
+    if (cold->value < 0)
+      dio_x64_mov_mi (&g->a, size, mem, (int32_t) cold->constant);
+    else if (cold->value_xmm)
+      dio_x64_movs_mx (&g->a, size, mem, (DioX64Xmm) cold->value);
+    else
+      dio_x64_mov_mr (&g->a, size, mem, (DioX64Reg) cold->value);
+    return;
+  }
+  if (cold->result_xmm)
+    dio_x64_movs_xm (&g->a, size, (DioX64Xmm) cold->result, mem);
+  else if (load_kind (cold->opcode).is_signed)
+    dio_x64_movsx_rm (&g->a, size, (DioX64Reg) cold->result, mem);
+  else
+    dio_x64_movzx_rm (&g->a, size, (DioX64Reg) cold->result, mem);
 }
 
 static DioX64Cold *
@@ -118,51 +171,191 @@ access_cold (DioX64Gen *g, const DioIrOp *op, DioX64Reg base)
   cold->disp =
       dio_ir_op_info[op->opcode].immediate == DIO_IR_IMM_DISPLACEMENT ? (int32_t) op->immediate : 0;
   cold->value = cold->result = -1;
+  for (unsigned i = 0; i < X64_GROUPS; i++)
+    if (g->groups[i].active)
+      cold->groups |= (uint16_t) (1u << g->groups[i].reg);
   return cold;
+}
+
+/* ---- Groups ---- */
+
+/* Operations looked through for other members. */
+#define GROUP_WINDOW 160
+#define GROUP_BYTES 512
+
+bool
+dio_x64_drop_group (DioX64Gen *g)
+{
+  for (unsigned i = 0; i < X64_GROUPS; i++) {
+    DioX64Group *group = &g->groups[i];
+    if (!group->active || (g->gpr_locked >> group->reg & 1))
+      continue;
+    group->active = false;
+    g->gpr_owner[group->reg] = X64_FREE;
+    return true;
+  }
+  return false;
+}
+
+static bool
+is_plain_access (unsigned opcode)
+{
+  return opcode >= DIO_IR_LOAD_S8 && opcode <= DIO_IR_STORE_64;
+}
+
+/* Nothing that may change the TLB, or leave and come back. */
+static bool
+keeps_group (const DioIrOp *op)
+{
+  unsigned effects = dio_ir_op_info[op->opcode].effects;
+  return !(effects & (DIO_IR_EFFECT | DIO_IR_END)) || dio_jit_is_set (op)
+         || is_plain_access (op->opcode)
+         || (op->opcode >= DIO_IR_FP_CALL1 && op->opcode <= DIO_IR_FP_TEST2);
+}
+
+static bool
+in_group (const DioX64Group *group, const DioIrOp *op)
+{
+  return group->active && group->base == op->arguments[0] && op->immediate >= group->low
+         && op->immediate + access_size (op->opcode) <= group->high
+         && (group->write || !is_store (op->opcode));
+}
+
+/* Adds @op to @group if the whole does not get too wide. */
+static bool
+join (DioX64Group *group, const DioIrOp *op, uint32_t at)
+{
+  int64_t low = MIN (group->low, op->immediate);
+  int64_t high = MAX (group->high, op->immediate + (int64_t) access_size (op->opcode));
+  if (high - low > GROUP_BYTES)
+    return false;
+  group->low = (int32_t) low;
+  group->high = (int32_t) high;
+  group->write |= is_store (op->opcode);
+  group->last = at;
+  return true;
+}
+
+/* The group of the access at hand, made if there are others to share its probe; or NULL. *@leads
+ * when it is the first. */
+static DioX64Group *
+group_of (DioX64Gen *g, const DioIrOp *op, bool *leads)
+{
+  DioX64Group *unused = NULL;
+  *leads = false;
+  for (unsigned i = 0; i < X64_GROUPS; i++) {
+    if (in_group (&g->groups[i], op))
+      return &g->groups[i];
+    if (!g->groups[i].active)
+      unused = &g->groups[i];
+  }
+  if (!unused)
+    return NULL;
+  DioX64Group group = { .base = op->arguments[0],
+                        .low = (int32_t) op->immediate,
+                        .high = (int32_t) op->immediate + (int32_t) access_size (op->opcode),
+                        .write = is_store (op->opcode) };
+  unsigned others = 0;
+  for (uint32_t i = g->at + 1; i < g->n_ops && i < g->at + GROUP_WINDOW; i++) {
+    const DioIrOp *other = &g->ops[i];
+    if (!keeps_group (other))
+      break;
+    if (is_plain_access (other->opcode) && other->arguments[0] == group.base)
+      others += join (&group, other, i);
+  }
+  int reg = others ? dio_x64_free_gpr (g) : -1;
+  if (reg < 0)
+    return NULL;
+  group.active = true;
+  group.reg = (uint8_t) reg;
+  g->gpr_owner[reg] = X64_TAKEN;
+  g->gpr_locked |= 1u << reg;
+  *unused = group;
+  *leads = true;
+  return unused;
+}
+
+/* Every member looks for itself. */
+void
+dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold)
+{
+  DioX64Label miss = DIO_X64_LABEL_INIT;
+  int32_t high = cold->disp + (int32_t) access_size (cold->opcode);
+  dio_x64_bind (&g->a, &cold->label);
+  if (cold->leads)
+    clear_groups (g, cold);
+  probe (g, (DioX64Reg) cold->base, cold->disp, high, tag_of (is_store (cold->opcode)), false,
+         DIO_X64_RCX, &miss);
+  do_access (g, cold, DIO_X64_RCX);
+  dio_x64_jmp_label (&g->a, &cold->back);
+  dio_x64_bind (&g->a, &miss);
+  call_access (g, cold);
+  clear_groups (g, cold);
+  dio_x64_jmp_label (&g->a, &cold->back);
+}
+
+/* Emits the access that @cold, the newest, describes. */
+static void
+emit (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, DioX64Group *group, bool leads)
+{
+  if (!group) {
+    probe (g, (DioX64Reg) cold->base, cold->disp, cold->disp + (int32_t) access_size (cold->opcode),
+           tag_of (is_store (op->opcode)), false, DIO_X64_RCX, &cold->label);
+    do_access (g, cold, DIO_X64_RCX);
+    dio_x64_bind (&g->a, &cold->back);
+    return;
+  }
+  cold->kind = X64_COLD_MEMBER;
+  cold->leads = leads;
+  if (leads) {
+    probe (g, (DioX64Reg) cold->base, group->low, group->high, tag_of (group->write), false,
+           group->reg, &cold->label);
+  } else {
+    dio_x64_test_rr (&g->a, 8, group->reg, group->reg);
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &cold->label);
+  }
+  do_access (g, cold, group->reg);
+  dio_x64_bind (&g->a, &cold->back);
+  if (group->last == g->at) {
+    group->active = false;
+    g->gpr_owner[group->reg] = X64_FREE;
+  }
 }
 
 static void
 load (DioX64Gen *g, const DioIrOp *op)
 {
   Kind kind = load_kind (op->opcode);
+  bool leads, wanted = g->values[g->at].last != 0;
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
+  DioX64Group *group = group_of (g, op, &leads);
   bool xmm = g->values[g->at].want_xmm && kind.size >= 4 && !kind.is_signed;
-  uint8_t dst;
-  if (xmm)
-    dst = dio_x64_result_xmm (g);
-  else if (g->values[g->at].last)
-    dst = dio_x64_result_gpr (g, op->arguments[0]);
-  else
-    dst = DIO_X64_RDX;
+  uint8_t dst = xmm      ? (uint8_t) dio_x64_result_xmm (g)
+                : wanted ? (uint8_t) dio_x64_result_gpr (g, op->arguments[0])
+                         : DIO_X64_RDX;
+  if (group && !group->active)
+    group = NULL; /* given up for the register of the result */
   DioX64Cold *cold = access_cold (g, op, base);
   cold->result = (int8_t) dst;
   cold->result_xmm = xmm;
-  probe (g, base, cold->disp, kind.size, offsetof (DioTlbEntry, read), false, cold);
-  DioX64Mem mem = dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, cold->disp);
-  if (xmm)
-    dio_x64_movs_xm (&g->a, kind.size, (DioX64Xmm) dst, mem);
-  else if (kind.is_signed)
-    dio_x64_movsx_rm (&g->a, kind.size, dst, mem);
-  else
-    dio_x64_movzx_rm (&g->a, kind.size, dst, mem);
-  dio_x64_bind (&g->a, &cold->back);
+  emit (g, op, cold, group, leads);
   if (xmm)
     dio_x64_define_xmm (g, (DioX64Xmm) dst, kind.size == 4);
-  else if (g->values[g->at].last)
+  else if (wanted)
     dio_x64_define_gpr (g, dst);
 }
 
 static void
 store (DioX64Gen *g, const DioIrOp *op)
 {
-  unsigned size = 1u << (op->opcode - DIO_IR_STORE_8);
+  unsigned size = access_size (op->opcode);
   uint32_t value = op->arguments[1];
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
   const DioX64Value *v = &g->values[value];
   int32_t constant = 0;
-  bool is_constant = dio_x64_constant32 (g, value, &constant), xmm = false;
   int reg = -1;
-  if (is_constant) {
+  bool xmm = false, leads;
+  if (dio_x64_constant32 (g, value, &constant)) {
     /* in line */
   } else if (size >= 4
              && (v->where == X64_XMM
@@ -174,19 +367,12 @@ store (DioX64Gen *g, const DioIrOp *op)
   } else {
     reg = (int) dio_x64_gpr_of (g, value);
   }
+  DioX64Group *group = group_of (g, op, &leads);
   DioX64Cold *cold = access_cold (g, op, base);
   cold->value = (int8_t) reg;
   cold->value_xmm = xmm;
   cold->constant = constant;
-  probe (g, base, cold->disp, size, offsetof (DioTlbEntry, write), false, cold);
-  DioX64Mem mem = dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, cold->disp);
-  if (is_constant)
-    dio_x64_mov_mi (&g->a, size, mem, constant);
-  else if (cold->value_xmm)
-    dio_x64_movs_mx (&g->a, size, mem, (DioX64Xmm) cold->value);
-  else
-    dio_x64_mov_mr (&g->a, size, mem, (DioX64Reg) cold->value);
-  dio_x64_bind (&g->a, &cold->back);
+  emit (g, op, cold, group, leads);
 }
 
 /* ---- Atomics ---- */
@@ -221,7 +407,7 @@ load_reserved (DioX64Gen *g, const DioIrOp *op)
   DioX64Reg dst = dio_x64_result_gpr (g, op->arguments[0]);
   DioX64Cold *cold = access_cold (g, op, base);
   cold->result = (int8_t) dst;
-  probe (g, base, 0, size, offsetof (DioTlbEntry, read), true, cold);
+  probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, read), true, DIO_X64_RCX, &cold->label);
   dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0));
   dio_x64_mov_mr (&g->a, 8, dio_x64_state (g, g->guest->reservation), DIO_X64_RCX);
   dio_x64_mov_rm (&g->a, size, DIO_X64_RDX, dio_x64_mem (DIO_X64_RCX, 0));
@@ -246,7 +432,8 @@ store_conditional (DioX64Gen *g, const DioIrOp *op)
   cold->value = (int8_t) value;
   cold->result = (int8_t) dst;
   DioX64Mem reservation = dio_x64_state (g, g->guest->reservation);
-  probe (g, base, 0, size, offsetof (DioTlbEntry, write), true, cold);
+  probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, write), true, DIO_X64_RCX,
+         &cold->label);
   dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0));
   dio_x64_alu_rm (&g->a, DIO_X64_CMP, 8, DIO_X64_RCX, reservation);
   dio_x64_mov_mi (&g->a, 8, reservation, -1);
@@ -284,7 +471,8 @@ amo (DioX64Gen *g, const DioIrOp *op)
   if (!amo_in_line (g, op, kind)) {
     dio_x64_jmp_label (&g->a, &cold->label);
   } else {
-    probe (g, base, 0, size, offsetof (DioTlbEntry, write), true, cold);
+    probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, write), true, DIO_X64_RCX,
+           &cold->label);
     DioX64Mem mem = dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0);
     if (kind <= 1) {
       dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, value);

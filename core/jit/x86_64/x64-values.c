@@ -136,8 +136,8 @@ victim (const DioX64Gen *g, const int32_t *owners, uint32_t locked)
   return best;
 }
 
-static int
-free_gpr (const DioX64Gen *g)
+int
+dio_x64_free_gpr (const DioX64Gen *g)
 {
   for (unsigned i = 0; i < G_N_ELEMENTS (gpr_order); i++)
     if (g->gpr_owner[gpr_order[i]] == X64_FREE && !(g->gpr_locked >> gpr_order[i] & 1))
@@ -148,14 +148,17 @@ free_gpr (const DioX64Gen *g)
 DioX64Reg
 dio_x64_take_gpr (DioX64Gen *g)
 {
-  int reg = free_gpr (g);
+  int reg = dio_x64_free_gpr (g);
   if (reg < 0) {
     reg = victim (g, g->gpr_owner, g->gpr_locked);
+    if (reg >= 0)
+      spill_gpr (g, (unsigned) reg);
+    else if (dio_x64_drop_group (g))
+      reg = dio_x64_free_gpr (g);
     if (reg < 0) {
       g->failed = true;
       return DIO_X64_RAX;
     }
-    spill_gpr (g, (unsigned) reg);
   }
   lock_gpr (g, (unsigned) reg);
   return (DioX64Reg) reg;
@@ -183,13 +186,18 @@ dio_x64_take_xmm (DioX64Gen *g)
 void
 dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg)
 {
+  for (unsigned i = 0; i < X64_GROUPS; i++)
+    if (g->groups[i].active && g->groups[i].reg == reg) {
+      g->groups[i].active = false;
+      g->gpr_owner[reg] = X64_FREE;
+    }
   if (g->gpr_owner[reg] < 0) {
     lock_gpr (g, reg);
     return;
   }
   lock_gpr (g, reg);
   int32_t owner = g->gpr_owner[reg];
-  int other = free_gpr (g);
+  int other = dio_x64_free_gpr (g);
   if (other < 0) {
     spill_gpr (g, reg);
     return;
@@ -792,6 +800,8 @@ dio_x64_start_block (DioX64Gen *g)
   g->dirty = g->block->dirty;
   g->boxed = 0;
   g->counted = false;
+  for (unsigned i = 0; i < X64_GROUPS; i++)
+    g->groups[i].active = false;
   g_autofree uint8_t *uses = g_malloc (g->n_ops + 1);
   dio_ir_block_count_uses (g->block->ir, uses);
   for (uint32_t i = 0; i < g->n_ops; i++) {
