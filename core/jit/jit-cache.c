@@ -527,7 +527,6 @@ dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *s
     restore_place (guest, cpu, &unit->places[i], saved, state->page);
   *(uint64_t *) (void *) (cpu + guest->pc) = state->page + site->offset;
   state->budget -= site->retired;
-  jit->stats.faults++;
 }
 
 /* ---- Life ---- */
@@ -617,6 +616,12 @@ dio_jit_free (DioJit *jit)
   dio_jit_memory_free (jit->memory);
   pthread_mutex_destroy (&jit->lock);
   g_free (jit);
+}
+
+DioJitStats *
+dio_jit_stats (DioJit *jit)
+{
+  return &jit->stats;
 }
 
 void

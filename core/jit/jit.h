@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "core/jit/jit-region.h"
+#include "core/jit/jit-stats.h"
 #include "core/mem/mem-ram.h"
 #include "core/mem/mem-tlb.h"
 
@@ -48,6 +49,7 @@ typedef struct {
   uint8_t fp_block; /* not 0: FP instructions go the slow way */
   uint8_t pad[3];
   uint64_t scratch[4];
+  DioJitStats *stats; /* the machine's */
 } DioJitVcpu;
 
 #define DIO_JIT_BUDGET 16384
@@ -103,20 +105,13 @@ struct DioJitUnit {
   int8_t host[DIO_JIT_N_VARS];
 };
 
-/* Counters; written under the lock or by one thread, read by anyone. */
-typedef struct {
-  uint64_t units, insns, code_bytes; /* compiled so far */
-  uint64_t live_units, live_bytes;
-  uint64_t compile_ns;
-  uint64_t invalidated_units, evicted_segments;
-  uint64_t lookups, lookup_misses, interpreted, polls, faults, slow_accesses;
-} DioJitStats;
-
 /* A compiler for a machine with @ram. NULL: this host has none, or no memory for it. */
 DioJit *dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cache_size,
                      GError **error);
 void dio_jit_free (DioJit *jit);
 void dio_jit_get_stats (DioJit *jit, DioJitStats *stats);
+/* Where vCPU threads count what they do; lost increments do not matter. */
+DioJitStats *dio_jit_stats (DioJit *jit);
 
 /* The entry at @address in RAM, made if it is not there; NULL when there are too many. Any thread,
  * without a lock. */

@@ -13,6 +13,7 @@
 #include <glib.h>
 
 #include "core/backend/backend-block.h"
+#include "core/jit/jit-stats.h"
 #include "core/backend/backend-char.h"
 #include "core/backend/backend-display.h"
 #include "core/backend/backend-input.h"
@@ -183,6 +184,8 @@ typedef struct {
   DioCpuStats cpu;
   double vcpu_seconds; /* host CPU time of the vCPU threads */
   double run_seconds;  /* wall time in RUNNING */
+  bool has_jit;
+  DioJitStats jit; /* when the machine has a compiler */
   uint64_t ram_resident;
 } DioMachineStats;
 void dio_machine_get_stats (DioMachine *machine, DioMachineStats *stats);

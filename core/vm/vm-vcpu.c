@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/base-thread.h"
+#include "core/jit/jit.h"
 #include "core/vm/vm-private.h"
 
 /* How often a stop is asked for again until all vCPUs have stopped. */
@@ -219,6 +220,9 @@ dio_machine_get_stats (DioMachine *machine, DioMachineStats *stats)
   int64_t run = priv->run_total + (priv->run_since ? dio_host_now () - priv->run_since : 0);
   pthread_mutex_unlock (&priv->vcpu_lock);
   stats->run_seconds = (double) run / 1e9;
+  stats->has_jit = machine->jit != NULL;
+  if (machine->jit)
+    dio_jit_get_stats (machine->jit, &stats->jit);
   if (machine->ram)
     stats->ram_resident = dio_ram_resident (machine->ram);
 }

@@ -130,6 +130,7 @@ lookup (void *vcpu)
   DioRiscv64 *hart = vcpu;
   DioRam *ram = hart->cpu.machine->ram;
   uint64_t pc = hart->pc;
+  hart->jit.stats->lookups++;
   const uint8_t *host = dio_tlb_hit_execute (&hart->tlb, pc);
   if (!host && dio_tlb_recall (hart->tlb.code_set, pc, DIO_TLB_EXECUTE))
     host = dio_tlb_hit_execute (&hart->tlb, pc);
@@ -146,6 +147,8 @@ lookup (void *vcpu)
   const uint8_t *code = entry ? code_of (hart, entry, EXIT_HEAT) : NULL;
   if (code)
     dio_tlb_fill_jump (&hart->tlb, pc, code);
+  else
+    hart->jit.stats->lookup_misses++;
   return code;
 }
 
@@ -153,6 +156,7 @@ static const uint8_t *
 interpret (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
+  hart->jit.stats->interpreted++;
   collect_exceptions (hart);
   uint64_t before = retired (hart);
   hart->cpu.stats.instructions = before;
@@ -168,6 +172,7 @@ poll (void *vcpu)
   DioRiscv64 *hart = vcpu;
   if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
     return NULL;
+  hart->jit.stats->polls++;
   set_budget (hart, retired (hart));
   hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
   dio_rv_jit_synchronise (hart);
@@ -178,6 +183,7 @@ static const uint8_t *
 fault (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
+  hart->jit.stats->faults++;
   dio_rv_take_exception (hart, hart->decoder->cause, hart->pc, hart->exc_tval);
   return lookup (vcpu);
 }
@@ -185,6 +191,7 @@ fault (void *vcpu)
 static bool
 check (DioRiscv64 *hart, DioRvExc cause)
 {
+  hart->jit.stats->slow_accesses++;
   hart->decoder->cause = cause;
   return cause == DIO_RV_EXC_NONE;
 }
@@ -344,6 +351,7 @@ dio_rv_jit_enter (DioRiscv64 *hart, uint64_t address)
     return false;
   set_budget (hart, hart->cpu.stats.instructions);
   refresh_fp (hart);
+  hart->jit.stats->enters++;
   dio_jit_run (jit, hart, code);
   collect_exceptions (hart);
   hart->cpu.stats.instructions = retired (hart);
@@ -374,6 +382,7 @@ dio_rv_jit_init (DioRiscv64 *hart, GError **error)
                                 CACHE_SIZE, error);
   if (!machine->jit)
     return false;
+  hart->jit.stats = dio_jit_stats (machine->jit);
   hart->optimiser = dio_opt_context_new ();
   dio_tlb_add_jumps (&hart->tlb, RV_SET_MACHINE);
   dio_tlb_add_jumps (&hart->tlb, RV_SET_SUPERVISOR);
