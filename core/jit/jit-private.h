@@ -39,7 +39,7 @@ struct DioJit {
   unsigned n_vcpus;
   DioJitMemory *memory;
   DioJitStubs stubs;
-  void *backend; /* of the host: features and so on */
+  void *backend;      /* of the host: features and so on */
   DioJitDebug *debug; /* or NULL */
 
   _Atomic (DioJitEntry *) *buckets;
@@ -77,7 +77,7 @@ void dio_jit_debug_region (DioJitDebug *debug, const DioJitRegion *region,
 typedef struct DioJitCode {
   size_t size;
   bool failed;                          /* not for want of room */
-  GArray *places; /* of DioJitPlace */
+  GArray *places;                       /* of DioJitPlace */
   GArray *sites;                        /* of DioJitSite */
   uint32_t entries[DIO_JIT_MAX_BLOCKS]; /* near offset by block, or 0 */
 } DioJitCode;

@@ -98,7 +98,7 @@ struct DioJitUnit {
   uint32_t segment;
   uint64_t page;
   uint16_t n_insns, n_blocks, n_sites, n_entries;
-  DioJitSite *sites;     /* by `at` */
+  DioJitSite *sites; /* by `at` */
   DioJitPlace *places;
   DioJitEntry **entries; /* that lead into it */
   DioJitUnit *page_next; /* of the same page */

@@ -20,6 +20,7 @@ typedef enum {
   DIO_OPT_GETSET,
   DIO_OPT_FOLD,
   DIO_OPT_CSE,
+  DIO_OPT_NARROW,
   DIO_OPT_FUSE,
   DIO_OPT_DCE,
   DIO_OPT_N_PASSES
@@ -53,5 +54,6 @@ unsigned dio_opt_fp (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_getset (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_fold (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_cse (DioOptContext *context, DioIrBlock *block);
+unsigned dio_opt_narrow (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_fuse (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_dce (DioOptContext *context, DioIrBlock *block);

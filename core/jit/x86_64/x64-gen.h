@@ -59,8 +59,8 @@ typedef enum {
   X64_COLD_EXIT,      /* to another place */
 } DioX64ColdKind;
 
-/* Accesses of a block through the same base share one probe of the TLB, if they are within one page:
- * `reg` has what to add to their addresses, or 0 when each has to look for itself. */
+/* Accesses of a block through the same base share one probe of the TLB, if they are within one
+ * page: `reg` has what to add to their addresses, or 0 when each has to look for itself. */
 typedef struct {
   bool active;
   bool write; /* the page was found writable */
@@ -77,15 +77,15 @@ typedef struct {
   DioX64Label label, back;
   uint64_t dirty;
   uint32_t places, n_places; /* of guest registers that are not where they belong */
-  uint16_t offset;  /* in the page, of the instruction; POLL: to go on at */
-  uint16_t retired; /* instructions of the block before it */
-  uint16_t opcode;  /* ACCESS: of the IR; FP: number of the function */
-  uint16_t groups;  /* ACCESS: registers of groups to clear, as a call may change the TLB */
-  int8_t base;      /* ACCESS: address register */
+  uint16_t offset;           /* in the page, of the instruction; POLL: to go on at */
+  uint16_t retired;          /* instructions of the block before it */
+  uint16_t opcode;           /* ACCESS: of the IR; FP: number of the function */
+  uint16_t groups; /* ACCESS: registers of groups to clear, as a call may change the TLB */
+  int8_t base;     /* ACCESS: address register */
   int32_t disp;
   int8_t value; /* ACCESS: register stored, or -1: constant */
   bool value_xmm;
-  bool leads; /* MEMBER: the first of its group */
+  bool leads;       /* MEMBER: the first of its group */
   int64_t constant; /* ACCESS: stored; EXIT: target, from the page's start; POLL: to give back */
   int8_t result;    /* ACCESS, NAN, FP: register, or -1 */
   bool result_xmm;
@@ -165,9 +165,9 @@ void dio_x64_move_to_gpr (DioX64Gen *g, DioX64Reg reg, uint32_t value);
 void dio_x64_evict_gpr (DioX64Gen *g, DioX64Reg reg);
 /* The operation at hand is what @var holds. */
 void dio_x64_name_var (DioX64Gen *g, unsigned var);
-/* Writes @value to @var: at once when it has a host register; else it is bound to it, and reaches the
- * CPU structure at the end of the block if it has not been replaced. Whoever leaves in between knows
- * the places of such values from a snapshot. */
+/* Writes @value to @var: at once when it has a host register; else it is bound to it, and reaches
+ * the CPU structure at the end of the block if it has not been replaced. Whoever leaves in between
+ * knows the places of such values from a snapshot. */
 void dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value);
 /* Writes all that is bound. */
 void dio_x64_flush (DioX64Gen *g);

@@ -433,7 +433,8 @@ dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse)
   int var = hint (g);
   if (var >= 0 && var < DIO_JIT_F)
     return (DioX64Reg) g->region->host[var];
-  if (reuse != UINT32_MAX && !g->values[reuse].bound && g->values[reuse].where == X64_GPR && g->values[reuse].last <= g->at) {
+  if (reuse != UINT32_MAX && !g->values[reuse].bound && g->values[reuse].where == X64_GPR
+      && g->values[reuse].last <= g->at) {
     lock_gpr (g, g->values[reuse].reg);
     return g->values[reuse].reg;
   }
@@ -450,7 +451,8 @@ dio_x64_result_xmm (DioX64Gen *g)
   const DioIrOp *op = &g->ops[g->at];
   for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
     const DioX64Value *v = &g->values[op->arguments[a]];
-    if (v->where == X64_XMM && !v->bound && v->last <= g->at && g->xmm_owner[v->reg] == (int32_t) op->arguments[a])
+    if (v->where == X64_XMM && !v->bound && v->last <= g->at
+        && g->xmm_owner[v->reg] == (int32_t) op->arguments[a])
       return (DioX64Xmm) v->reg;
   }
   return dio_x64_take_xmm (g);
