@@ -30,7 +30,7 @@ evaluate_fp (int64_t function, uint64_t a, uint64_t *result)
 }
 
 bool
-dio_opt_evaluate (const DioIrOp *op, uint64_t a, uint64_t b, uint64_t c, uint64_t *result)
+dio_opt_evaluate (const DioIrOp *op, uint64_t a, uint64_t b, uint64_t *result)
 {
   switch (op->opcode) {
   case DIO_IR_CONST:
@@ -38,12 +38,6 @@ dio_opt_evaluate (const DioIrOp *op, uint64_t a, uint64_t b, uint64_t c, uint64_
     return true;
   case DIO_IR_ADD_SHL:
     *result = ADD (a, SHL (b, CONST (op->immediate)));
-    return true;
-  case DIO_IR_WIDEN:
-    *result = a;
-    return true;
-  case DIO_IR_SELECT:
-    *result = SELECT (a, b, c);
     return true;
   case DIO_IR_FP_PURE1:
     return evaluate_fp (op->immediate, a, result);

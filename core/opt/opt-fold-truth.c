@@ -21,7 +21,7 @@ outcome (const DioOptFold *fold, uint32_t truth)
   if (!fold_is_constant (fold, b, &y))
     return -1;
   if (fold_is_constant (fold, a, &x))
-    return dio_opt_evaluate (op, (uint64_t) x, (uint64_t) y, 0, &result) ? (int) result : -1;
+    return dio_opt_evaluate (op, (uint64_t) x, (uint64_t) y, &result) ? (int) result : -1;
   uint64_t possible = fold_possible (fold, a), bound = (uint64_t) y;
   switch (op->opcode) {
   case DIO_IR_EQ:

@@ -142,7 +142,7 @@ static bool
 evaluate (DioOptFold *fold, const DioIrOp *op, uint64_t *result)
 {
   const DioIrOpInfo *info = dio_opt_info (op);
-  uint64_t values[3] = { 0 };
+  uint64_t values[2] = { 0 };
   if (info->effects != DIO_IR_PURE || info->result != DIO_IR_I64 || !info->n_arguments
       || info->n_arguments > G_N_ELEMENTS (values))
     return false;
@@ -152,7 +152,7 @@ evaluate (DioOptFold *fold, const DioIrOp *op, uint64_t *result)
       return false;
     values[a] = (uint64_t) from->immediate;
   }
-  return dio_opt_evaluate (op, values[0], values[1], values[2], result);
+  return dio_opt_evaluate (op, values[0], values[1], result);
 }
 
 static DioOptFolded

@@ -8,7 +8,8 @@
  *
  * Backwards: a SET is dead if another SET of the register follows before anything can look at the
  * state: an operation that may fault or leave (which shows the state before its instruction, in
- * which all earlier SETs are done), or a fence, at which an engine may serve requests of others. */
+ * which all earlier SETs are done), or a fence, at which an engine may serve requests of others. No
+ * GET is in between: forwards it became a value. */
 #include "core/opt/opt-private.h"
 
 #define NONE UINT32_MAX
@@ -69,8 +70,6 @@ backward (DioIrOp *ops, uint32_t n)
         removed++;
       }
       overwritten |= bit;
-    } else if (op->opcode == DIO_IR_GET_X || op->opcode == DIO_IR_GET_F) {
-      overwritten &= ~(UINT64_C (1) << register_of (op));
     } else if ((dio_opt_info (op)->effects & (DIO_IR_FAULT | DIO_IR_END))
                || op->opcode == DIO_IR_FENCE) {
       overwritten = 0;

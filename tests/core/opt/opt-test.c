@@ -137,51 +137,66 @@ opt_random_code (DioIrBlock *block, unsigned n, GRand *rng)
 
 /* ---- Random operations ---- */
 
-/* A recent value of @type, or a new one. */
 static uint32_t
-random_value (DioIrBlock *block, DioIrType type, GRand *rng)
+append_constant (DioIrBlock *block, int64_t constant)
+{
+  return dio_ir_block_append (block, DIO_IR_CONST, constant, 0, 0, 0, 0);
+}
+
+/* The value of @type among the last @reach operations that a random walk back finds, else a new
+ * one: with a short reach operations form chains, in which most values have one use. */
+static uint32_t
+random_value (DioIrBlock *block, DioIrType type, uint32_t reach, GRand *rng)
 {
   uint32_t n = block->ops->len;
-  uint32_t reach = g_rand_int_range (rng, 0, 4) ? 8 : 64;
-  if (type == DIO_IR_I64 && g_rand_int_range (rng, 0, 10) < 3)
-    return dio_ir_block_append (block, DIO_IR_CONST, (int64_t) ir_eval_number (rng), 0, 0, 0, 0);
-  for (unsigned attempt = 0; attempt < 8; attempt++) {
-    uint32_t value = n - 1 - (uint32_t) g_rand_int_range (rng, 0, (gint32) MIN (n, reach));
-    if (dio_ir_op_info[dio_ir_block_op (block, value)->opcode].result == type)
-      return value;
-  }
+  for (uint32_t back = 1; back <= MIN (reach, n); back += (uint32_t) g_rand_int_range (rng, 1, 4))
+    if (dio_ir_op_info[dio_ir_block_op (block, n - back)->opcode].result == type)
+      return n - back;
   if (type == DIO_IR_I64) {
-    bool fp = g_rand_int_range (rng, 0, 4) == 0;
-    return dio_ir_block_append (block, fp ? DIO_IR_GET_F : DIO_IR_GET_X,
-                                g_rand_int_range (rng, 1, 6), 0, 0, 0, 0);
+    DioIrOpcode get = g_rand_int_range (rng, 0, 4) ? DIO_IR_GET_X : DIO_IR_GET_F;
+    return dio_ir_block_append (block, get, g_rand_int_range (rng, 1, 6), 0, 0, 0, 0);
   }
-  uint32_t a = random_value (block, DIO_IR_I64, rng), b = random_value (block, DIO_IR_I64, rng);
+  uint32_t a = random_value (block, DIO_IR_I64, 8, rng), b = append_constant (block, 0);
+  if (g_rand_boolean (rng))
+    b = random_value (block, DIO_IR_I64, 16, rng);
   return dio_ir_block_append (block, DIO_IR_EQ + (unsigned) g_rand_int_range (rng, 0, 6), 0, a, b,
                               0, 0);
 }
 
-/* Shapes that rules are about and that chance would seldom make: sums as addresses, shifts by some
- * constants, and sums with such. */
+/* Shapes that rules are about and that chance would seldom make. */
 static uint32_t
 random_argument (DioIrBlock *block, DioIrOpcode opcode, unsigned argument, GRand *rng)
 {
   static const uint8_t amounts[] = { 1, 2, 3, 8, 30, 31, 32, 48, 56, 63 };
+  static const uint8_t masks[] = { 1, 5, 6, 8, 16, 31, 32, 63 };
   const DioIrOpInfo *info = &dio_ir_op_info[opcode];
-  bool access = info->immediate == DIO_IR_IMM_DISPLACEMENT && argument == 0;
-  bool shift = (opcode == DIO_IR_SHL || opcode == DIO_IR_SHR || opcode == DIO_IR_SAR) && argument;
-  if (g_rand_boolean (rng) || info->arguments[argument] != DIO_IR_I64)
-    return random_value (block, info->arguments[argument], rng);
-  if (shift) {
-    unsigned amount = amounts[g_rand_int_range (rng, 0, G_N_ELEMENTS (amounts))];
-    return dio_ir_block_append (block, DIO_IR_CONST, amount, 0, 0, 0, 0);
+  unsigned amount = amounts[g_rand_int_range (rng, 0, G_N_ELEMENTS (amounts))];
+  int64_t mask = (INT64_C (1) << masks[g_rand_int_range (rng, 0, G_N_ELEMENTS (masks))]) - 1;
+  if (info->arguments[argument] != DIO_IR_I64 || argument > 1 || g_rand_int_range (rng, 0, 3) == 0)
+    return random_value (block, info->arguments[argument], 64, rng);
+  if (info->immediate == DIO_IR_IMM_DISPLACEMENT && argument == 0) {
+    uint32_t a = random_value (block, DIO_IR_I64, 8, rng);
+    uint32_t b = append_constant (block, (int64_t) ir_eval_number (rng));
+    return dio_ir_block_append (block, DIO_IR_ADD, 0, a, b, 0, 0);
   }
-  if (!access && (opcode != DIO_IR_ADD || g_rand_boolean (rng)))
-    return random_value (block, DIO_IR_I64, rng);
-  DioIrOpcode inner = access ? DIO_IR_ADD : DIO_IR_SHL;
-  int64_t constant = access ? (int64_t) ir_eval_number (rng) : g_rand_int_range (rng, 0, 5);
-  uint32_t a = random_value (block, DIO_IR_I64, rng);
-  uint32_t b = dio_ir_block_append (block, DIO_IR_CONST, constant, 0, 0, 0, 0);
-  return dio_ir_block_append (block, inner, 0, a, b, 0, 0);
+  if (argument == 0 || g_rand_int_range (rng, 0, 3) == 0)
+    return random_value (block, DIO_IR_I64, 3, rng);
+  switch (opcode) {
+  case DIO_IR_SHL:
+  case DIO_IR_SHR:
+  case DIO_IR_SAR:
+    return append_constant (block, amount);
+  case DIO_IR_AND:
+  case DIO_IR_XOR:
+    return append_constant (block, g_rand_boolean (rng) ? mask : ~mask);
+  case DIO_IR_EQ:
+  case DIO_IR_NE:
+  case DIO_IR_LTU:
+  case DIO_IR_GEU:
+    return append_constant (block, g_rand_boolean (rng) ? amount - 1 : mask);
+  default:
+    return append_constant (block, (int64_t) ir_eval_number (rng));
+  }
 }
 
 static void

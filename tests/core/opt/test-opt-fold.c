@@ -276,6 +276,13 @@ test_injection (void)
   assert_folds ("%1 = get f1\n%2 = const -9223372036854775808\n%3 = and %1, %2\n%4 = xor %1, %3\n"
                 "set f3, %4\n",
                 "%1 = get f1\n%2 = const 9223372036854775807\n%4 = and %1, %2\nset f3, %4\n");
+  /* The masks leave something out, or overlap. */
+  assert_kept ("%1 = get f1\n%2 = const 3\n%3 = and %1, %2\n%4 = const 4\n%5 = and %1, %4\n"
+               "%6 = or %3, %5\nset f3, %6\n");
+  assert_kept ("%1 = get f1\n%2 = not %1\n%3 = const -2\n%4 = and %1, %3\n%5 = const 3\n"
+               "%6 = and %2, %5\n%7 = or %4, %6\nset f3, %7\n");
+  assert_kept ("%1 = get f1\n%2 = get f2\n%3 = const 9223372036854775807\n%4 = and %1, %3\n"
+               "%5 = xor %2, %4\nset f3, %5\n");
   /* The constant is in use. */
   assert_kept ("%1 = get f1\n%2 = const -9223372036854775808\n%3 = and %1, %2\n%4 = xor %1, %3\n"
                "set f3, %4\nset f4, %2\n");
@@ -396,6 +403,7 @@ test_low (void)
   assert_kept (XY "%3 = const 31\n%4 = and %2, %3\n%5 = shl %1, %4\nset x3, %5\n");
   assert_folds (XY "%3 = const 31\n%4 = and %2, %3\n%5 = rotr32 %1, %4\nset x3, %5\n",
                 XY "%5 = rotr32 %1, %2\nset x3, %5\n");
+  assert_kept (XY "%3 = const 31\n%4 = and %2, %3\n%5 = rotr %1, %4\nset x3, %5\n");
 }
 
 /* Extensions by two shifts, and what else such pairs are. */
@@ -469,6 +477,8 @@ test_truth (void)
   assert_folds (XY
                 "%3 = ltu %1, %2 : i1\n%4 = widen %3\n%5 = const 1\n%6 = xor %4, %5\nset x3, %6\n",
                 XY "%4 = geu %1, %2 : i1\n%6 = widen %4\nset x3, %6\n");
+  assert_kept (XY
+               "%3 = lt %1, %2 : i1\n%4 = widen %3\n%5 = const 3\n%6 = xor %4, %5\nset x3, %6\n");
   assert_kept (LESS "%6 = const 1\n%7 = xor %4, %6\nset x3, %7\n");
 }
 
@@ -513,6 +523,7 @@ test_known (void)
   assert_folds (NEVER ("%2 = clz %1\n%3 = const 128\n%9 = geu %2, %3 : i1\n"),
                 "insn +0\ninsn +4\n");
   assert_kept (NEVER ("%2 = clz %1\n%3 = const 127\n%9 = geu %2, %3 : i1\n"));
+  assert_kept (NEVER ("%2 = clz %1\n%3 = const 127\n%9 = ltu %2, %3 : i1\n"));
   assert_kept (NEVER ("%9 = eq %1, %1 : i1\n"));
   /* Traps that never happen go, those that always do stay. */
   assert_folds (X "%2 = const 0\n%3 = ne %2, %2 : i1\ntrap_if 2, %3, %1\nillegal_if %3\n",
@@ -535,6 +546,8 @@ test_select (void)
   assert_folds (XY "%3 = eq %1, %1 : i1\n%4 = select %3, %1, %2\nset x3, %4\n", X "set x3, %1\n");
   assert_folds (XY "%3 = lt %1, %1 : i1\n%4 = select %3, %1, %2\nset x3, %4\n",
                 "%2 = get x2\nset x3, %2\n");
+  assert_kept (IF
+               "%4 = const 0\n%5 = const 1\n%6 = select %3, %4, %5\nset x3, %6\nbranch +8, %3\n");
   assert_kept (IF "%4 = const 2\n%5 = const 0\n%6 = select %3, %4, %5\nset x3, %6\n");
 }
 
