@@ -176,7 +176,8 @@ void
 dio_opt_fold_visit (DioOptFold *fold, uint32_t i)
 {
   unsigned rounds = 0;
-  while (fold_once (fold, i) == DIO_FOLDED_AGAIN && ++rounds < MAX_ROUNDS)
+  while (dio_opt_info (&fold->ops[i])->n_arguments && fold_once (fold, i) == DIO_FOLDED_AGAIN
+         && ++rounds < MAX_ROUNDS)
     ;
   fold->bits[i] = dio_opt_bits (fold->ops, i, fold->bits);
 }

@@ -171,7 +171,8 @@ random_argument (DioIrBlock *block, DioIrOpcode opcode, unsigned argument, GRand
   static const uint8_t masks[] = { 1, 5, 6, 8, 16, 31, 32, 63 };
   const DioIrOpInfo *info = &dio_ir_op_info[opcode];
   unsigned amount = amounts[g_rand_int_range (rng, 0, G_N_ELEMENTS (amounts))];
-  int64_t mask = (INT64_C (1) << masks[g_rand_int_range (rng, 0, G_N_ELEMENTS (masks))]) - 1;
+  unsigned width = masks[g_rand_int_range (rng, 0, G_N_ELEMENTS (masks))];
+  int64_t mask = (int64_t) ((UINT64_C (1) << width) - 1);
   if (info->arguments[argument] != DIO_IR_I64 || argument > 1 || g_rand_int_range (rng, 0, 3) == 0)
     return random_value (block, info->arguments[argument], 64, rng);
   if (info->immediate == DIO_IR_IMM_DISPLACEMENT && argument == 0) {

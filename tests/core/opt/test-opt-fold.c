@@ -525,6 +525,9 @@ test_known (void)
   assert_kept (NEVER ("%2 = clz %1\n%3 = const 127\n%9 = geu %2, %3 : i1\n"));
   assert_kept (NEVER ("%2 = clz %1\n%3 = const 127\n%9 = ltu %2, %3 : i1\n"));
   assert_kept (NEVER ("%9 = eq %1, %1 : i1\n"));
+  assert_kept (X "%2 = clz %1\n%3 = const 127\n%4 = ltu %2, %3 : i1\n%5 = widen %4\nset x3, %5\n");
+  assert_folds (X "%2 = clz %1\n%3 = const 128\n%4 = ltu %2, %3 : i1\n%5 = widen %4\nset x3, %5\n",
+                "%5 = const 1\nset x3, %5\n");
   /* Traps that never happen go, those that always do stay. */
   assert_folds (X "%2 = const 0\n%3 = ne %2, %2 : i1\ntrap_if 2, %3, %1\nillegal_if %3\n",
                 "insn +0\n");
