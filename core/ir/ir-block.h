@@ -51,6 +51,10 @@ enum {
 
 #define DIO_IR_MAX_ARGUMENTS 4
 
+/* The largest PC offset and displacement, either way: what fits in 32 bits and still does after
+ * small numbers are added, as code generators do. */
+#define DIO_IR_MAX_OFFSET (INT32_MAX - 0xffff)
+
 typedef struct {
   const char *name;
   DioIrType result;

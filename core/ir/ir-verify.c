@@ -23,8 +23,9 @@ verify_immediate (const DioIrOp *op, const DioIrOpInfo *info)
     return op->immediate >= 0 && op->immediate < 32;
   case DIO_IR_IMM_FP:
     return op->immediate >= 0 && op->immediate < DIO_IR_N_FP;
+  case DIO_IR_IMM_PC:
   case DIO_IR_IMM_DISPLACEMENT:
-    return op->immediate >= INT32_MIN && op->immediate <= INT32_MAX;
+    return op->immediate >= -DIO_IR_MAX_OFFSET && op->immediate <= DIO_IR_MAX_OFFSET;
   case DIO_IR_IMM_SHIFT:
     return op->immediate >= 1 && op->immediate <= 3;
   case DIO_IR_IMM_SYSTEM:

@@ -22,6 +22,18 @@ fold_chain (DioOptFold *fold, uint32_t i, int64_t c)
 }
 
 static DioOptFolded
+fold_pc (DioOptFold *fold, uint32_t i, uint32_t pc, int64_t c)
+{
+  int64_t offset;
+  if (__builtin_add_overflow (fold->ops[pc].immediate, c, &offset) || offset < -DIO_IR_MAX_OFFSET
+      || offset > DIO_IR_MAX_OFFSET)
+    return DIO_FOLDED_NOT;
+  dio_opt_fold_to_op (fold, i, DIO_IR_PC, 0, 0);
+  fold->ops[i].immediate = offset;
+  return DIO_FOLDED_DONE;
+}
+
+static DioOptFolded
 fold_add (DioOptFold *fold, uint32_t i)
 {
   uint32_t a = fold->ops[i].arguments[0], b = fold->ops[i].arguments[1];
@@ -29,12 +41,8 @@ fold_add (DioOptFold *fold, uint32_t i)
   if (fold_is_constant (fold, b, &c)) {
     if (c == 0)
       return dio_opt_fold_to_value (fold, i, a);
-    if (fold->ops[a].opcode == DIO_IR_PC) {
-      int64_t offset = (int64_t) ((uint64_t) fold->ops[a].immediate + (uint64_t) c);
-      dio_opt_fold_to_op (fold, i, DIO_IR_PC, 0, 0);
-      fold->ops[i].immediate = offset;
-      return DIO_FOLDED_DONE;
-    }
+    if (fold->ops[a].opcode == DIO_IR_PC)
+      return fold_pc (fold, i, a, c);
     return fold_chain (fold, i, c);
   }
   if (fold_is_own (fold, b, DIO_IR_NEG))

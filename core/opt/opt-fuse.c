@@ -78,7 +78,7 @@ fuse_address (Fuse *fuse, DioIrOp *op)
     int64_t constant, displacement;
     if (fuse->other_uses[base] || !has_constant (fuse, sum, DIO_IR_ADD, &constant)
         || __builtin_add_overflow (op->immediate, constant, &displacement)
-        || displacement != (int32_t) displacement)
+        || displacement < -DIO_IR_MAX_OFFSET || displacement > DIO_IR_MAX_OFFSET)
       return;
     op->immediate = displacement;
     op->arguments[0] = sum->arguments[0];

@@ -109,10 +109,12 @@ test_ranges (void)
   assert_immediate (DIO_IR_ADD_SHL, 1, true);
   assert_immediate (DIO_IR_ADD_SHL, 3, true);
   assert_immediate (DIO_IR_ADD_SHL, 4, false);
-  assert_immediate (DIO_IR_LOAD_U8, INT32_MAX, true);
-  assert_immediate (DIO_IR_LOAD_U8, INT64_C (0x80000000), false);
-  assert_immediate (DIO_IR_STORE_64, INT32_MIN, true);
-  assert_immediate (DIO_IR_STORE_64, INT64_C (-0x80000001), false);
+  assert_immediate (DIO_IR_LOAD_U8, DIO_IR_MAX_OFFSET, true);
+  assert_immediate (DIO_IR_LOAD_U8, DIO_IR_MAX_OFFSET + 1, false);
+  assert_immediate (DIO_IR_STORE_64, -DIO_IR_MAX_OFFSET, true);
+  assert_immediate (DIO_IR_STORE_64, -DIO_IR_MAX_OFFSET - 1, false);
+  assert_immediate (DIO_IR_PC, -DIO_IR_MAX_OFFSET, true);
+  assert_immediate (DIO_IR_PC, DIO_IR_MAX_OFFSET + 1, false);
   assert_immediate (DIO_IR_GET_F, 0, true);
   assert_immediate (DIO_IR_GET_F, 32, false);
   assert_immediate (DIO_IR_SET_X, 0, false);

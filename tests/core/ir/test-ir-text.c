@@ -11,7 +11,7 @@ static const int64_t *
 immediates (DioIrImmediate kind, unsigned *n)
 {
   static const int64_t numbers[] = { 0, -1, 5, INT64_MIN, INT64_MAX };
-  static const int64_t displacements[] = { 0, 8, -8, INT32_MIN, INT32_MAX };
+  static const int64_t offsets[] = { 0, 8, -8, -DIO_IR_MAX_OFFSET, DIO_IR_MAX_OFFSET };
   static const int64_t registers[] = { 1, 9, 10, 31 };
   static const int64_t shifts[] = { 1, 2, 3 };
   static const int64_t functions[] = { DIO_IR_FP_add32, DIO_IR_FP_class64, DIO_IR_FP_roundx64 };
@@ -20,8 +20,9 @@ immediates (DioIrImmediate kind, unsigned *n)
        : kind == DIO_IR_IMM_NONE || kind == DIO_IR_IMM_SYSTEM ? 1
                                                               : 5;
   switch (kind) {
+  case DIO_IR_IMM_PC:
   case DIO_IR_IMM_DISPLACEMENT:
-    return displacements;
+    return offsets;
   case DIO_IR_IMM_X:
   case DIO_IR_IMM_F:
     return registers;

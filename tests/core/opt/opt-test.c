@@ -218,7 +218,7 @@ append_random (DioIrBlock *block, DioIrOpcode opcode, GRand *rng)
     immediate = g_rand_boolean (rng) ? DIO_IR_FP_class32 : DIO_IR_FP_class64;
     break;
   case DIO_IR_IMM_DISPLACEMENT:
-    immediate = g_rand_int_range (rng, 0, 3) ? 0 : (int32_t) ir_eval_number (rng);
+    immediate = g_rand_int_range (rng, 0, 3) ? 0 : (int32_t) ir_eval_number (rng) / 2;
     break;
   case DIO_IR_IMM_NONE:
     break;

@@ -251,6 +251,9 @@ test_pc (void)
   assert_folds ("%1 = pc +8\n%2 = const 4096\n%3 = add %1, %2\nset x1, %3\n%5 = const -8\n"
                 "%6 = add %3, %5\nset x2, %6\n",
                 "%3 = pc +4104\nset x1, %3\n%6 = pc +4096\nset x2, %6\n");
+  /* As far as offsets go. */
+  assert_kept ("%1 = pc +8\n%2 = const 2147483647\n%3 = add %1, %2\nset x1, %3\n");
+  assert_kept ("%1 = pc +8\n%2 = const 9223372036854775807\n%3 = add %1, %2\nset x1, %3\n");
   /* A far jump is an exit if the address is known to be even. */
   const char *far = "%1 = pc +8\n%2 = const -2\n%3 = and %1, %2\njump %3\n";
   opt_assert_aligned (DIO_OPT_FOLD, 1, far, "exit +8\n");

@@ -51,7 +51,7 @@ test_no_displacement (void)
                                  "%4 = load.u64 0, %3\n"
                                  "%5 = const 1\n"
                                  "%6 = add %1, %5\n"
-                                 "%7 = load.u64 2147483647, %6\n"
+                                 "%7 = load.u64 2147418112, %6\n"
                                  "%8 = const -9223372036854775808\n"
                                  "%9 = add %1, %8\n"
                                  "%10 = load.u64 -8, %9\n");
@@ -59,10 +59,10 @@ test_no_displacement (void)
               "%1 = get x1\n"
               "%2 = const 2147483648\n"
               "%3 = add %1, %2\n"
-              "%4 = load.u64 -1, %3\n",
+              "%4 = load.u64 -65536, %3\n",
               "%1 = get x1\n"
               "%2 = const 2147483648\n"
-              "%4 = load.u64 2147483647, %1\n");
+              "%4 = load.u64 2147418112, %1\n");
 }
 
 static void
