@@ -14,7 +14,6 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-#define SEGMENT_SIZE ((size_t) 2 << 20)
 #define STUBS_SIZE ((size_t) 128 << 10)
 #define MAX_ENTRIES (1u << 18)
 #define OUTSIDE UINT64_MAX
@@ -295,8 +294,8 @@ static bool
 reserve (DioJit *jit, size_t size, Room *room)
 {
   pthread_mutex_lock (&jit->lock);
-  bool ok = size <= SEGMENT_SIZE
-            && (jit->segments[jit->open].used + size <= SEGMENT_SIZE || open_next (jit));
+  bool ok = size <= jit->options.segment
+            && (jit->segments[jit->open].used + size <= jit->options.segment || open_next (jit));
   if (ok) {
     DioJitSegment *segment = &jit->segments[jit->open];
     *room = (Room){ .segment = jit->open, .start = segment->used, .size = size };
@@ -426,7 +425,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
     }
     if (!reserve (jit, size, &room))
       break;
-    size_t offset = room.segment * SEGMENT_SIZE + room.start;
+    size_t offset = room.segment * jit->options.segment + room.start;
     exec = dio_jit_memory_executable (jit->memory, offset);
     g_array_set_size (code.sites, 0);
     g_array_set_size (code.places, 0);
@@ -463,7 +462,7 @@ static DioJitUnit *
 find_unit (DioJit *jit, const uint8_t *at)
 {
   size_t offset = (size_t) (at - (const uint8_t *) dio_jit_memory_executable (jit->memory, 0));
-  GPtrArray *units = jit->segments[offset / SEGMENT_SIZE].units;
+  GPtrArray *units = jit->segments[offset / jit->options.segment].units;
   unsigned low = 0, high = units->len;
   while (low + 1 < high) {
     unsigned middle = (low + high) / 2;
@@ -568,15 +567,16 @@ make_stubs (DioJit *jit)
 }
 
 DioJit *
-dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cache_size,
+dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, const DioJitOptions *options,
              GError **error)
 {
   DioJit *jit = g_new0 (DioJit, 1);
   jit->guest = guest;
   jit->ram = ram;
   jit->n_vcpus = MIN (n_vcpus, DIO_JIT_MAX_VCPUS);
-  jit->n_segments = (unsigned) CLAMP (cache_size / SEGMENT_SIZE, 4, DIO_JIT_MAX_SEGMENTS);
-  cache_size = jit->n_segments * SEGMENT_SIZE;
+  jit->options = *options;
+  jit->n_segments = (unsigned) CLAMP (options->cache / options->segment, 4, DIO_JIT_MAX_SEGMENTS);
+  size_t cache_size = jit->n_segments * options->segment;
   pthread_mutex_init (&jit->lock, NULL);
   jit->pages = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
   jit->buckets = g_new0 (_Atomic (DioJitEntry *), DIO_JIT_BUCKETS);
@@ -586,8 +586,8 @@ dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cac
     jit->segments[i].units = g_ptr_array_new_with_free_func (free_unit);
   for (unsigned i = 0; i < DIO_JIT_MAX_VCPUS; i++)
     jit->inside[i] = OUTSIDE;
-  jit->memory = dio_jit_memory_new (cache_size, SEGMENT_SIZE, error);
-  if (!jit->memory || !dio_jit_host_init (jit) || !map_entries (jit, cache_size)
+  jit->memory = dio_jit_memory_new (cache_size, jit->options.segment, error);
+  if (!jit->memory || !dio_jit_host_init (jit, error) || !map_entries (jit, cache_size)
       || !make_stubs (jit)) {
     if (error && !*error)
       g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
@@ -630,4 +630,10 @@ dio_jit_get_stats (DioJit *jit, DioJitStats *stats)
   pthread_mutex_lock (&jit->lock);
   *stats = jit->stats;
   pthread_mutex_unlock (&jit->lock);
+}
+
+const DioJitOptions *
+dio_jit_options (const DioJit *jit)
+{
+  return &jit->options;
 }

@@ -37,6 +37,7 @@ struct DioJit {
   const DioJitGuest *guest;
   DioRam *ram;
   unsigned n_vcpus;
+  DioJitOptions options;
   DioJitMemory *memory;
   DioJitStubs stubs;
   void *backend;      /* of the host: features and so on */
@@ -89,5 +90,5 @@ void dio_jit_host_pools (const uint8_t **x, unsigned *n_x, const uint8_t **f, un
 /* False: no room in the buffer, or something it does not know. */
 bool dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_t size,
                             const uint8_t *exec, DioJitCode *code);
-bool dio_jit_host_init (DioJit *jit);
+bool dio_jit_host_init (DioJit *jit, GError **error);
 void dio_jit_host_free (DioJit *jit);

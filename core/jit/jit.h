@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/jit/jit-options.h"
 #include "core/jit/jit-region.h"
 #include "core/jit/jit-stats.h"
 #include "core/mem/mem-ram.h"
@@ -106,12 +107,13 @@ struct DioJitUnit {
 };
 
 /* A compiler for a machine with @ram. NULL: this host has none, or no memory for it. */
-DioJit *dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, size_t cache_size,
-                     GError **error);
+DioJit *dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus,
+                     const DioJitOptions *options, GError **error);
 void dio_jit_free (DioJit *jit);
 void dio_jit_get_stats (DioJit *jit, DioJitStats *stats);
 /* Where vCPU threads count what they do; lost increments do not matter. */
 DioJitStats *dio_jit_stats (DioJit *jit);
+const DioJitOptions *dio_jit_options (const DioJit *jit);
 
 /* The entry at @address in RAM, made if it is not there; NULL when there are too many. Any thread,
  * without a lock. */

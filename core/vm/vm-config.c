@@ -53,6 +53,7 @@ dio_machine_config_copy (const DioMachineConfig *config)
   copy->kernel = g_strdup (config->kernel);
   copy->initrd = g_strdup (config->initrd);
   copy->append = g_strdup (config->append);
+  copy->compiler = g_strdup (config->compiler);
   copy->disks = g_ptr_array_new_with_free_func (disk_free);
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
@@ -72,6 +73,7 @@ dio_machine_config_free (DioMachineConfig *config)
   g_free (config->kernel);
   g_free (config->initrd);
   g_free (config->append);
+  g_free (config->compiler);
   g_clear_pointer (&config->disks, g_ptr_array_unref);
   g_free (config);
 }

@@ -44,6 +44,7 @@ typedef struct {
   uint64_t memory; /* bytes */
   unsigned cpus;
   DioEngine engine;
+  char *compiler; /* options for who tests it (core/jit/jit-options.h), or NULL */
   char *firmware; /* path, or NULL for the board's default */
   char *kernel;
   char *initrd;

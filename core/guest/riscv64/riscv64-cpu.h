@@ -65,7 +65,8 @@ typedef struct DioRiscv64 {
   uint64_t reservation_value;
   struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine, in force */
   int32_t sample;                  /* jumps until the interpreter looks where it is */
-  DioJitVcpu jit;                  /* for compiled code */
+  int32_t sample_period;
+  DioJitVcpu jit; /* for compiled code */
 
   struct DioRiscv64Engine *decoder; /* the engine with the decoded pages */
   struct DioRiscv64Engine *stepper; /* one that runs a single instruction, or NULL */

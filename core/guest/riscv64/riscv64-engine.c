@@ -323,6 +323,8 @@ dio_rv_op_enter (DIO_RV_HANDLER_ARGS)
   bias = engine->bias;
   tlb = hart->tlb.data;
   count += ip->insn.run;
+  if (DIO_UNLIKELY (--hart->sample == 0))
+    DIO_RV_TAIL (dio_rv_op_sample);
   DIO_RV_DISPATCH ();
 }
 
@@ -458,11 +460,15 @@ dio_rv_op_compiled (DIO_RV_HANDLER_ARGS)
 static DIO_NOINLINE void
 sample (DioRiscv64 *hart, DioRvSlot *ip, uint64_t bias)
 {
-  hart->sample = hart->stepper ? DIO_RV_SAMPLE_PERIOD : INT32_MAX;
-  /* Code that was never decoded was never run: too early. */
-  if (!hart->stepper || !is_in_page (hart->engine, ip) || ip->handler == dio_rv_op_decode
-      || ip->handler == dio_rv_op_compiled)
+  hart->sample = hart->sample_period;
+  if (!hart->stepper || !is_in_page (hart->engine, ip) || ip->handler == dio_rv_op_compiled)
     return;
+  /* Code that was never decoded was never run: too early, mostly. */
+  if (ip->handler == dio_rv_op_decode) {
+    if (hart->sample_period > 1)
+      return;
+    restore_slot (hart, ip);
+  }
   if (dio_rv_jit_sample (hart, slot_address (hart->engine, ip), dio_rv_slot_pc (ip, bias)))
     ip->handler = dio_rv_op_compiled;
 }
@@ -470,7 +476,9 @@ sample (DioRiscv64 *hart, DioRvSlot *ip, uint64_t bias)
 DioRvSlot *
 dio_rv_op_sample (DIO_RV_HANDLER_ARGS)
 {
+  count -= ip->insn.run;
   sample (hart, ip, bias);
+  count += ip->insn.run;
   DIO_RV_DISPATCH ();
 }
 
@@ -543,10 +551,10 @@ dio_rv_engine_init (DioRiscv64 *hart, GError **error)
   memset (engine->buckets, 0xff, engine->n_buckets * sizeof *engine->buckets);
   dio_rv_engine_forget (engine);
   hart->engine = hart->decoder = engine;
-  hart->sample = INT32_MAX;
+  hart->sample = hart->sample_period = INT32_MAX;
   if (!compiles (hart))
     return true;
-  hart->sample = DIO_RV_SAMPLE_PERIOD;
+  hart->sample_period = DIO_RV_SAMPLE_PERIOD;
   return init_compiler (hart, error);
 }
 

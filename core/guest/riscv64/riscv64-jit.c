@@ -20,11 +20,8 @@
 #include "core/opt/opt.h"
 #include "core/vm/vm-machine.h"
 
-/* Heat at which a place is compiled: a sample of the interpreter is SAMPLE_PERIOD, an exit of
- * compiled code 4. */
-#define HOT 32
+/* Heat of an exit of compiled code; a sample of the interpreter is DIO_RV_SAMPLE_PERIOD. */
 #define EXIT_HEAT 4
-#define CACHE_SIZE ((size_t) 128 << 20)
 
 /* ---- Time, instructions, floating point ---- */
 
@@ -91,7 +88,7 @@ compile (DioRiscv64 *hart, DioJitEntry *entry)
   DioJitRegion *region = g_new (DioJitRegion, 1);
   region->page = page;
   dio_rv_region_build (region, ram->host + page, entry->address & DIO_PAGE_MASK, slot_was_run,
-                       slots);
+                       dio_jit_options (jit)->whole ? NULL : slots);
   for (unsigned i = 0; i < region->n_blocks; i++)
     dio_opt_block (hart->optimiser, region->blocks[i].ir);
   if (dio_jit_finish (jit, entry, region, generation))
@@ -108,7 +105,8 @@ code_of (DioRiscv64 *hart, DioJitEntry *entry, unsigned heat)
   const uint8_t *code = dio_jit_entry_far (jit, entry);
   if (DIO_LIKELY (code) || !heat)
     return code;
-  if (atomic_fetch_add_explicit (&entry->heat, heat, memory_order_relaxed) + heat < HOT)
+  if (atomic_fetch_add_explicit (&entry->heat, heat, memory_order_relaxed) + heat
+      < dio_jit_options (jit)->hot)
     return NULL;
   compile (hart, entry);
   return dio_jit_entry_far (jit, entry);
@@ -373,16 +371,26 @@ dio_rv_jit_barrier (DioRiscv64 *hart)
     dio_rv_jit_synchronise (hart);
 }
 
+static bool
+make_compiler (DioMachine *machine, GError **error)
+{
+  DioJitOptions options;
+  dio_jit_options_init (&options);
+  if (!dio_jit_options_parse (&options, machine->config->compiler, error))
+    return false;
+  machine->jit = dio_jit_new (&guest, machine->ram, machine->config->cpus, &options, error);
+  return machine->jit;
+}
+
 bool
 dio_rv_jit_init (DioRiscv64 *hart, GError **error)
 {
-  DioMachine *machine = hart->cpu.machine;
-  if (!machine->jit)
-    machine->jit = dio_jit_new (&guest, machine->ram, machine->config ? machine->config->cpus : 1,
-                                CACHE_SIZE, error);
-  if (!machine->jit)
+  if (!hart->cpu.machine->jit && !make_compiler (hart->cpu.machine, error))
     return false;
-  hart->jit.stats = dio_jit_stats (machine->jit);
+  hart->jit.stats = dio_jit_stats (hart->cpu.machine->jit);
+  if (dio_jit_options (hart->cpu.machine->jit)->hot == 0)
+    hart->sample_period = 1;
+  hart->sample = hart->sample_period;
   hart->optimiser = dio_opt_context_new ();
   dio_tlb_add_jumps (&hart->tlb, RV_SET_MACHINE);
   dio_tlb_add_jumps (&hart->tlb, RV_SET_SUPERVISOR);

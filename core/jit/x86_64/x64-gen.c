@@ -104,12 +104,12 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
 }
 
 bool
-dio_jit_host_init (DioJit *jit)
+dio_jit_host_init (DioJit *jit, GError **error)
 {
   DioX64Features *features = g_new (DioX64Features, 1);
   *features = dio_x64_features_detect ();
   jit->backend = features;
-  return true;
+  return dio_x64_features_override (features, jit->options.features, error);
 }
 
 void
