@@ -108,7 +108,10 @@ code_of (DioRiscv64 *hart, DioJitEntry *entry, unsigned heat)
   if (atomic_fetch_add_explicit (&entry->heat, heat, memory_order_relaxed) + heat
       < dio_jit_options (jit)->hot)
     return NULL;
+  /* The compiler and GLib compute in floating point too, where the flags are the guest's. */
+  uint64_t fp = dio_fp_host_enter ();
   compile (hart, entry);
+  dio_fp_host_leave (fp);
   return dio_jit_entry_far (jit, entry);
 }
 
@@ -173,7 +176,9 @@ poll (void *vcpu)
   hart->jit.stats->polls++;
   set_budget (hart, retired (hart));
   hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
+  uint64_t fp = dio_fp_host_enter ();
   dio_rv_jit_synchronise (hart);
+  dio_fp_host_leave (fp);
   return lookup (vcpu);
 }
 
