@@ -28,6 +28,7 @@ struct DiffEngine {
   DioCpu *cpu;
   DioRiscv64 *hart;
   bool cache_blocks;
+  DioMachineConfig config;
 };
 
 static void
@@ -55,7 +56,7 @@ set_code (DiffEngine *engine, uint64_t address, const void *code, uint64_t lengt
 }
 
 DiffEngine *
-diff_engine_new (void)
+diff_engine_new (const char *compiler)
 {
   DiffEngine *engine = g_new0 (DiffEngine, 1);
   DioMachine *machine = &engine->machine;
@@ -75,6 +76,10 @@ diff_engine_new (void)
   machine->clock = dio_clock_new ();
   machine->loop = dio_loop_new ("diff", &error);
   g_assert_no_error (error);
+  engine->config.cpus = 1;
+  engine->config.engine = compiler ? DIO_ENGINE_COMPILER : DIO_ENGINE_INTERPRETER;
+  engine->config.compiler = (char *) compiler;
+  machine->config = &engine->config;
   machine->n_cpus = 1;
   machine->cpus = &engine->cpu;
   engine->cpu = dio_cpu_riscv64.create (machine, 0, &error);
@@ -100,11 +105,22 @@ diff_engine_free (DiffEngine *engine)
   DioMachine *machine = &engine->machine;
 
   dio_cpu_riscv64.free (engine->cpu);
+  dio_jit_free (machine->jit);
   dio_loop_free (machine->loop);
   dio_clock_free (machine->clock);
   dio_space_free (machine->space);
   dio_ram_free (machine->ram);
   g_free (engine);
+}
+
+uint64_t
+diff_engine_compiled (DiffEngine *engine)
+{
+  DioJitStats stats = { 0 };
+
+  if (engine->machine.jit != NULL)
+    dio_jit_get_stats (engine->machine.jit, &stats);
+  return stats.insns;
 }
 
 void

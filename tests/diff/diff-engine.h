@@ -7,8 +7,11 @@
 
 typedef struct DiffEngine DiffEngine;
 
-DiffEngine *diff_engine_new (void);
+/* @compiler: options of the compiler (core/jit/jit-options.h), or NULL for the interpreter. */
+DiffEngine *diff_engine_new (const char *compiler);
 void diff_engine_free (DiffEngine *engine);
+/* Instructions compiled so far. */
+uint64_t diff_engine_compiled (DiffEngine *engine);
 
 /* Brings the code of a batch in place, then takes it away; the data that was written outside the
  * windows (all else is 0) is left in DIFF_DATA_SIZE bytes at @data. */

@@ -6,7 +6,7 @@
  * of x8 to x15 point into the window and are the bases of all loads and stores, one register is the
  * aligned address of atomics, one counts loops down, and B (diff-case.h) is the way out. None of
  * them is written but by their own instructions. Branches go forward, or back to the head of a loop
- * that ends by its counter. */
+ * that ends by its counter. In some cases of a sequence one base points to where nothing is. */
 #include "tests/diff/diff-generate.h"
 
 #include <string.h>
@@ -803,6 +803,11 @@ generate_sequence (uint64_t *random, Layout *layout, DiffTest *tests)
     state->x[s.roles.pointer] = middle - 4 + below (random, 8);
     state->x[s.roles.atomic] = state->window + 8 + below (random, DIFF_WINDOW_MAX / 8 - 2) * 8;
     state->x[s.roles.counter] = below (random, 6);
+    /* In some cases the first access by one of the bases faults, with whatever is in the registers
+     * then: no offset reaches back to the data. */
+    if (chance (random, 12))
+      state->x[chance (random, 50) ? s.roles.stack : s.roles.pointer] =
+          DIFF_DATA + DIFF_DATA_SIZE + 4096 + below (random, 4096);
   }
 }
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The differential test: random instructions and sequences on our engine and on an oracle.
+ * The differential test: random instructions and sequences on our engines and on an oracle.
  *
  *   diff --oracle FILE [--cases N] [--seed S] [--case N] [--report FILE] [--break LEAF]
+ *        [--compiler OPTIONS]
+ *
+ * Every case is run by the interpreter and, on hosts that have one, by the compiler, which is made
+ * to compile everything at once. Batches take turns with the options of the compiler below (mostly
+ * processors that lack something), unless --compiler names others.
  *
  * The oracle is qemu-riscv64 of the distribution, running FILE (oracle.c) on a file that both
  * processes map; the cases of a batch run in both at the same time. What that qemu does not
@@ -30,18 +35,36 @@
 #define MAX_PRINTED 10
 #define ORACLE_TIMEOUT_MS 5000
 
+/* The ways to run a case. */
+enum { INTERPRETED, COMPILED, N_WAYS };
+
+#if defined(__x86_64__)
+static const char *const variants[] = {
+  "hot=0 whole",
+  "hot=0 whole features=-bmi2,-avx,-fma,-lzcnt,-popcnt,-bmi1",
+  "hot=0",
+  "hot=0 whole features=-all",
+  "hot=0 whole features=-fma",
+  "hot=0 whole features=-bmi2,-lzcnt",
+};
+#define N_VARIANTS G_N_ELEMENTS (variants)
+#else
+static const char *const variants[] = { NULL };
+#define N_VARIANTS 0
+#endif
+
 typedef struct {
   /* Options. */
-  char *oracle, *qemu, *report, *broken;
+  char *oracle, *qemu, *report, *broken, *compiler;
   int64_t cases, only;
   uint64_t seed;
 
   DiffShared *shared;
   GPid pid;
   int to_oracle, from_oracle;
-  DiffEngine *engine;
+  DiffEngine *interpreter, *compilers[N_VARIANTS + 1];
   DiffTest *tests;
-  DiffOutcome *outcomes;
+  DiffOutcome *outcomes[N_WAYS];
 
   uint64_t by_judge[DIFF_N_JUDGES], by_kind[DIFF_N_KINDS], traps, instructions;
   uint64_t hits[DIO_RV_N_LEAVES][DIFF_N_JUDGES];
@@ -134,6 +157,24 @@ decode_unit (const DiffTest *test, unsigned unit, uint32_t *raw)
   return &dio_rv_leaf_info[insn.leaf];
 }
 
+/* Of a fault at @pc: by the instruction of the case that is there, or a fetch. */
+static int
+cause_of_access (const DiffTest *test, uint64_t pc)
+{
+  uint32_t raw;
+
+  for (unsigned i = 0; i < test->units; i++) {
+    if (test->slot + test->unit[i] != pc)
+      continue;
+    const DioLeafInfo *info = decode_unit (test, i, &raw);
+
+    if (info->kind == DIO_LEAF_LOAD || g_str_has_prefix (info->name, "lr."))
+      return DIO_RV_EXC_LOAD_ACCESS;
+    return DIO_RV_EXC_STORE_ACCESS;
+  }
+  return DIO_RV_EXC_FETCH_ACCESS;
+}
+
 /* What the oracle saw, in the terms of the architecture. */
 static void
 outcome_of_result (const DiffTest *test, const DiffResult *result, const void *window,
@@ -166,14 +207,7 @@ outcome_of_result (const DiffTest *test, const DiffResult *result, const void *w
     break;
   case SIGSEGV:
     outcome->tval = result->fault;
-    if (test->kind == DIFF_SINGLE && outcome->x[0] == test->slot) {
-      const DioLeafInfo *info = decode_unit (test, 0, &raw);
-      bool load = info->kind == DIO_LEAF_LOAD || g_str_has_prefix (info->name, "lr.");
-
-      outcome->cause = load ? DIO_RV_EXC_LOAD_ACCESS : DIO_RV_EXC_STORE_ACCESS;
-    } else {
-      outcome->cause = DIO_RV_EXC_FETCH_ACCESS;
-    }
+    outcome->cause = cause_of_access (test, outcome->x[0]);
     break;
   default:
     outcome->cause = 1000 + (int) result->signal;
@@ -240,11 +274,32 @@ break_outcome (Diff *diff, const DiffTest *test, DiffOutcome *outcome)
   }
 }
 
+static unsigned
+variant_of (const Diff *diff, uint64_t batch)
+{
+  return diff->compiler || !N_VARIANTS ? 0 : (unsigned) (batch % MAX (N_VARIANTS, 1));
+}
+
+/* Made when it is wanted; NULL for the compiler of a host that has none. */
+static DiffEngine *
+engine_of (Diff *diff, unsigned way, uint64_t batch)
+{
+  if (way == INTERPRETED)
+    return diff->interpreter;
+  unsigned variant = variant_of (diff, batch);
+  const char *options = diff->compiler ? diff->compiler : variants[variant];
+  if (options && !diff->compilers[variant])
+    diff->compilers[variant] = diff_engine_new (options);
+  return diff->compilers[variant];
+}
+
 /* Runs one case alone on both sides. */
 static bool
-run_alone (Diff *diff, const DiffTest *test, DiffOutcome *expected, DiffOutcome *actual)
+run_alone (Diff *diff, const DiffTest *test, unsigned way, DiffOutcome *expected,
+           DiffOutcome *actual)
 {
   DiffShared *shared = diff->shared;
+  DiffEngine *engine = engine_of (diff, way, test->number / DIFF_BATCH);
   g_autofree void *ignored = g_malloc (DIFF_DATA_SIZE);
 
   shared->slots_end = shared->jumps_end = 0;
@@ -261,16 +316,16 @@ run_alone (Diff *diff, const DiffTest *test, DiffOutcome *expected, DiffOutcome 
     outcome_of_result (test, &shared->results[0], (uint8_t *) shared->blob_out + test->state.blob,
                        expected);
   }
-  diff_engine_start_batch (diff->engine, shared);
-  diff_engine_run (diff->engine, test, actual);
-  diff_engine_end_batch (diff->engine, shared, ignored);
+  diff_engine_start_batch (engine, shared);
+  diff_engine_run (engine, test, actual);
+  diff_engine_end_batch (engine, shared, ignored);
   break_outcome (diff, test, actual);
   return compare (test, expected, actual, NULL);
 }
 
 /* Replaces instructions by nops as long as the difference stays. */
 static void
-reduce (Diff *diff, DiffTest *test)
+reduce (Diff *diff, DiffTest *test, unsigned way)
 {
   DiffOutcome expected, actual;
   bool again = true;
@@ -289,7 +344,7 @@ reduce (Diff *diff, DiffTest *test)
         continue;
       memcpy (saved, at, length);
       memcpy (at, length == 4 ? nop : c_nop, length);
-      if (run_alone (diff, test, &expected, &actual))
+      if (run_alone (diff, test, way, &expected, &actual))
         memcpy (at, saved, length);
       else
         again = true;
@@ -298,25 +353,8 @@ reduce (Diff *diff, DiffTest *test)
 }
 
 static void
-print_difference (Diff *diff, const DiffTest *found)
+print_code (const DiffTest *test)
 {
-  g_autofree DiffTest *test = g_memdup2 (found, sizeof *found);
-  DiffOutcome expected, actual;
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  if (run_alone (diff, test, &expected, &actual)) {
-    g_print ("difference in case %" PRIu64 " of seed %" PRIu64 ": not when run alone\n",
-             test->number, diff->seed);
-    return;
-  }
-  if (test->kind == DIFF_SEQUENCE)
-    reduce (diff, test);
-  run_alone (diff, test, &expected, &actual);
-  compare (test, &expected, &actual, text);
-  g_print ("difference in case %" PRIu64 " of seed %" PRIu64 " (%s); again: --seed %" PRIu64
-           " --case %" PRIu64 "\n",
-           test->number, diff->seed, test->judge == DIFF_BY_QEMU ? "qemu" : "model", diff->seed,
-           test->number);
   for (unsigned i = 0; i < test->units; i++) {
     uint32_t raw;
     char line[128];
@@ -327,13 +365,50 @@ print_difference (Diff *diff, const DiffTest *found)
     dio_rv_disassemble (raw, test->slot + test->unit[i], line, sizeof line);
     g_print ("  %08" PRIx64 ": %08x  %s\n", test->slot + test->unit[i], raw, line);
   }
-  if (diff->only >= 0 && test->kind != DIFF_SEQUENCE) {
-    for (unsigned i = 1; i < 32; i++)
-      g_print ("  x%-2u %016" PRIx64 "%s", i, test->state.x[i], i % 4 == 3 ? "\n" : "");
-    for (unsigned i = 0; i < 32; i++)
-      g_print ("  f%-2u %016" PRIx64 "%s", i, test->state.f[i], i % 4 == 3 ? "\n" : "");
+}
+
+static void
+print_registers (const DiffTest *test)
+{
+  for (unsigned i = 1; i < 32; i++)
+    g_print ("  x%-2u %016" PRIx64 "%s", i, test->state.x[i], i % 4 == 3 ? "\n" : "");
+  for (unsigned i = 0; i < 32; i++)
+    g_print ("  f%-2u %016" PRIx64 "%s", i, test->state.f[i], i % 4 == 3 ? "\n" : "");
+}
+
+static char *
+way_name (Diff *diff, const DiffTest *test, unsigned way)
+{
+  unsigned variant = variant_of (diff, test->number / DIFF_BATCH);
+  if (way == INTERPRETED)
+    return g_strdup ("the interpreter");
+  return g_strdup_printf ("the compiler (%s)", diff->compiler ? diff->compiler : variants[variant]);
+}
+
+/* @in_batch tells how it was found: some differences depend on what was compiled before. */
+static void
+print_difference (Diff *diff, const DiffTest *found, unsigned way, const char *in_batch)
+{
+  g_autofree DiffTest *test = g_memdup2 (found, sizeof *found);
+  g_autofree char *name = way_name (diff, test, way);
+  DiffOutcome expected, actual;
+  g_autoptr (GString) text = g_string_new (NULL);
+  bool alone = !run_alone (diff, test, way, &expected, &actual);
+
+  if (alone && test->kind == DIFF_SEQUENCE)
+    reduce (diff, test, way);
+  if (alone) {
+    run_alone (diff, test, way, &expected, &actual);
+    compare (test, &expected, &actual, text);
   }
-  g_print ("%s", text->str);
+  g_print ("difference of %s in case %" PRIu64 " of seed %" PRIu64 " (%s)%s; again: --seed %" PRIu64
+           " --case %" PRIu64 "\n",
+           name, test->number, diff->seed, test->judge == DIFF_BY_QEMU ? "qemu" : "model",
+           alone ? "" : ", but not when run alone", diff->seed, test->number);
+  print_code (test);
+  if (diff->only >= 0 && test->kind != DIFF_SEQUENCE)
+    print_registers (test);
+  g_print ("%s", alone ? text->str : in_batch);
 }
 
 static void
@@ -351,7 +426,8 @@ count_test (Diff *diff, const DiffTest *test, const DiffOutcome *actual)
 }
 
 static void
-judge_test (Diff *diff, const DiffTest *test, const DiffOutcome *actual, const DiffResult *result)
+judge_test (Diff *diff, const DiffTest *test, unsigned way, const DiffOutcome *actual,
+            const DiffResult *result, GString *why)
 {
   DiffOutcome expected;
 
@@ -362,8 +438,9 @@ judge_test (Diff *diff, const DiffTest *test, const DiffOutcome *actual, const D
     outcome_of_result (test, result, (uint8_t *) diff->shared->blob_out + test->state.blob,
                        &expected);
   }
-  count_test (diff, test, actual);
-  if (!compare (test, &expected, actual, NULL))
+  if (way == INTERPRETED)
+    count_test (diff, test, actual);
+  if (!compare (test, &expected, actual, why))
     diff->differences++;
   else
     return;
@@ -371,14 +448,70 @@ judge_test (Diff *diff, const DiffTest *test, const DiffOutcome *actual, const D
     g_print ("and more\n");
 }
 
+/* Outside of the windows. */
+static void
+compare_data (Diff *diff, uint64_t batch, unsigned way, const uint64_t *data)
+{
+  if (memcmp (data, diff->shared->data, DIFF_DATA_SIZE) == 0)
+    return;
+  diff->differences++;
+  for (unsigned i = 0; i < DIFF_DATA_SIZE / 8; i++) {
+    if (data[i] != diff->shared->data[i])
+      g_print ("outside the windows of the cases from %" PRIu64 " of seed %" PRIu64 " at %" PRIx64
+               ": expected %" PRIx64 ", have %" PRIx64 " (%s)\n",
+               batch * DIFF_BATCH, diff->seed, DIFF_DATA + i * 8, diff->shared->data[i], data[i],
+               way == INTERPRETED ? "interpreted" : "compiled");
+  }
+}
+
+static void
+run_engine (Diff *diff, uint64_t batch, unsigned way, unsigned first, unsigned last, uint64_t *data)
+{
+  DiffEngine *engine = engine_of (diff, way, batch);
+
+  diff_engine_start_batch (engine, diff->shared);
+  for (unsigned i = first; i < last; i++) {
+    diff_engine_run (engine, &diff->tests[i], &diff->outcomes[way][i]);
+    break_outcome (diff, &diff->tests[i], &diff->outcomes[way][i]);
+  }
+  diff_engine_end_batch (engine, diff->shared, data);
+}
+
+static void
+judge_way (Diff *diff, unsigned way, unsigned first, unsigned last, const unsigned *index)
+{
+  g_autoptr (GArray) failed = g_array_new (FALSE, FALSE, sizeof (unsigned));
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+
+  for (unsigned i = first; i < last; i++) {
+    unsigned before = diff->differences;
+    g_autoptr (GString) why = g_string_new (NULL);
+
+    judge_test (diff, &diff->tests[i], way, &diff->outcomes[way][i],
+                &diff->shared->results[index[i]], why);
+    if (diff->differences == before || diff->differences > MAX_PRINTED)
+      continue;
+    g_array_append_val (failed, i);
+    g_ptr_array_add (texts, g_strdup (why->str));
+  }
+  if (failed->len == 0)
+    return;
+  /* Running one alone leaves other results. */
+  g_autofree DiffShared *saved = g_memdup2 (diff->shared, sizeof *saved);
+  for (unsigned i = 0; i < failed->len; i++)
+    print_difference (diff, &diff->tests[g_array_index (failed, unsigned, i)], way,
+                      g_ptr_array_index (texts, i));
+  memcpy (diff->shared, saved, sizeof *saved);
+}
+
 /* Runs the cases of a batch in [first, last). */
 static void
 run_batch (Diff *diff, uint64_t batch, unsigned first, unsigned last)
 {
   DiffShared *shared = diff->shared;
-  g_autofree uint64_t *data = g_malloc (DIFF_DATA_SIZE);
+  g_autofree uint64_t *data = g_malloc (N_WAYS * DIFF_DATA_SIZE);
   g_autofree unsigned *index = g_new0 (unsigned, DIFF_BATCH);
-  g_autoptr (GArray) failed = g_array_new (FALSE, FALSE, sizeof (unsigned));
+  unsigned ways = engine_of (diff, COMPILED, batch) ? N_WAYS : COMPILED;
 
   diff_generate (diff->seed, batch, diff->tests);
   shared->count = shared->slots_end = shared->jumps_end = 0;
@@ -393,31 +526,13 @@ run_batch (Diff *diff, uint64_t batch, unsigned first, unsigned last)
     diff_place_state (&diff->tests[i], shared, index[i]);
   }
   oracle_begin (diff);
-  diff_engine_start_batch (diff->engine, shared);
-  for (unsigned i = first; i < last; i++) {
-    diff_engine_run (diff->engine, &diff->tests[i], &diff->outcomes[i]);
-    break_outcome (diff, &diff->tests[i], &diff->outcomes[i]);
-  }
-  diff_engine_end_batch (diff->engine, shared, data);
+  for (unsigned way = 0; way < ways; way++)
+    run_engine (diff, batch, way, first, last, data + way * DIFF_DATA_SIZE / 8);
   oracle_finish (diff);
-  if (memcmp (data, shared->data, DIFF_DATA_SIZE) != 0) {
-    diff->differences++;
-    for (unsigned i = 0; i < DIFF_DATA_SIZE / 8; i++) {
-      if (data[i] != shared->data[i])
-        g_print ("outside the windows of the cases from %" PRIu64 " of seed %" PRIu64 " at %" PRIx64
-                 ": expected %" PRIx64 ", have %" PRIx64 "\n",
-                 batch * DIFF_BATCH, diff->seed, DIFF_DATA + i * 8, shared->data[i], data[i]);
-    }
+  for (unsigned way = 0; way < ways; way++) {
+    compare_data (diff, batch, way, data + way * DIFF_DATA_SIZE / 8);
+    judge_way (diff, way, first, last, index);
   }
-  for (unsigned i = first; i < last; i++) {
-    unsigned before = diff->differences;
-
-    judge_test (diff, &diff->tests[i], &diff->outcomes[i], &shared->results[index[i]]);
-    if (diff->differences != before && diff->differences <= MAX_PRINTED)
-      g_array_append_val (failed, i);
-  }
-  for (unsigned i = 0; i < failed->len; i++)
-    print_difference (diff, &diff->tests[g_array_index (failed, unsigned, i)]);
 }
 
 /* ---- Report ---- */
@@ -466,6 +581,8 @@ parse_options (Diff *diff, int *argc, char ***argv)
     { "report", 0, 0, G_OPTION_ARG_FILENAME, &diff->report, "Cases and oracle of each leaf",
       "FILE" },
     { "break", 0, 0, G_OPTION_ARG_STRING, &diff->broken, "Falsify our results of a leaf", "LEAF" },
+    { "compiler", 0, 0, G_OPTION_ARG_STRING, &diff->compiler, "Options of the compiler",
+      "OPTIONS" },
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -506,9 +623,10 @@ main (int argc, char **argv)
   signal (SIGPIPE, SIG_IGN);
   if (!start_oracle (diff))
     return EXIT_SKIPPED;
-  diff->engine = diff_engine_new ();
+  diff->interpreter = diff_engine_new (NULL);
   diff->tests = g_new (DiffTest, DIFF_BATCH);
-  diff->outcomes = g_new (DiffOutcome, DIFF_BATCH);
+  for (unsigned way = 0; way < N_WAYS; way++)
+    diff->outcomes[way] = g_new (DiffOutcome, DIFF_BATCH);
 
   int64_t started = g_get_monotonic_time ();
   if (diff->only >= 0) {
@@ -531,12 +649,26 @@ main (int argc, char **argv)
            " ended in a trap; %u leaves, each at least %" PRIu64 " times\n",
            diff->by_kind[DIFF_SINGLE], diff->by_kind[DIFF_WORD], diff->by_kind[DIFF_SEQUENCE],
            diff->traps, DIO_RV_N_LEAVES - 1, least);
+  uint64_t compiled = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (diff->compilers); i++)
+    if (diff->compilers[i])
+      compiled += diff_engine_compiled (diff->compilers[i]);
+  g_print ("%" PRIu64 " instructions compiled\n", compiled);
   g_print ("%u differences\n", diff->differences);
+  if (N_VARIANTS && compiled < cases / DIFF_GROUP) {
+    g_print ("too few were compiled\n");
+    diff->differences++;
+  }
 
   stop_oracle (diff);
-  diff_engine_free (diff->engine);
+  diff_engine_free (diff->interpreter);
+  for (unsigned i = 0; i < G_N_ELEMENTS (diff->compilers); i++)
+    if (diff->compilers[i])
+      diff_engine_free (diff->compilers[i]);
   g_free (diff->tests);
-  g_free (diff->outcomes);
+  for (unsigned way = 0; way < N_WAYS; way++)
+    g_free (diff->outcomes[way]);
+  g_free (diff->compiler);
   g_free (diff->oracle);
   g_free (diff->qemu);
   g_free (diff->report);
