@@ -160,9 +160,10 @@ dio_jit_synchronise (DioJit *jit, unsigned vcpu)
 {
   uint64_t writes = atomic_load (&jit->ram->code_writes);
   if (DIO_UNLIKELY (writes != atomic_load_explicit (&jit->code_writes, memory_order_relaxed))) {
+    /* Last, as it lets others pass: they must find the epoch of what was dropped. */
     pthread_mutex_lock (&jit->lock);
-    atomic_store (&jit->code_writes, writes);
     g_hash_table_foreach_remove (jit->pages, drop_stale, jit);
+    atomic_store (&jit->code_writes, writes);
     pthread_mutex_unlock (&jit->lock);
   }
   uint64_t epoch;
