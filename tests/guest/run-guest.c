@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs a bare-metal program: run-guest IMAGE [CPUS [SECONDS]]. Prints what the program prints; exit
- * status 0 when it passes, else 1, with the number of the check that failed. */
+ * Runs a bare-metal program: run-guest IMAGE [CPUS [SECONDS [ENGINE]]]. ENGINE is "interpreter" or
+ * options of the compiler (core/jit/jit-options.h), maybe none. Prints what the program prints;
+ * exit status 0 when it passes, else 1, with the number of the check that failed. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/jit/jit.h"
 #include "tests/guest/guest-board.h"
 
 typedef struct {
@@ -83,11 +85,23 @@ on_paused (DioMachine *machine, const GError *error, void *data)
   pthread_mutex_unlock (&watch->lock);
 }
 
+static void
+print_compiled (DioMachine *machine)
+{
+  DioJitStats stats = { 0 };
+  if (machine->jit)
+    dio_jit_get_stats (machine->jit, &stats);
+  g_print ("compiled %" G_GUINT64_FORMAT " units, %" G_GUINT64_FORMAT
+           " instructions; %" G_GUINT64_FORMAT " invalidated, %" G_GUINT64_FORMAT
+           " segments evicted, %" G_GUINT64_FORMAT " faults\n",
+           stats.units, stats.insns, stats.invalidated_units, stats.evicted_segments, stats.faults);
+}
+
 int
 main (int argc, char **argv)
 {
   if (argc < 2) {
-    g_printerr ("Usage: run-guest IMAGE [CPUS [SECONDS]]\n");
+    g_printerr ("Usage: run-guest IMAGE [CPUS [SECONDS [ENGINE]]]\n");
     return 2;
   }
   Watch watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -106,7 +120,9 @@ main (int argc, char **argv)
   config->board = g_strdup ("guest");
   config->memory = 64 << 20;
   config->cpus = argc > 2 ? atoi (argv[2]) : 1;
-  config->engine = DIO_ENGINE_INTERPRETER;
+  bool interpreter = argc <= 4 || g_str_equal (argv[4], "interpreter");
+  config->engine = interpreter ? DIO_ENGINE_INTERPRETER : DIO_ENGINE_COMPILER;
+  config->compiler = interpreter ? NULL : g_strdup (argv[4]);
   config->firmware = g_strdup (argv[1]);
   config->headless = true;
 
@@ -139,6 +155,7 @@ main (int argc, char **argv)
     g_print ("%.3f s, %" G_GUINT64_FORMAT " instructions, %" G_GUINT64_FORMAT
              " TLB misses, %" G_GUINT64_FORMAT " traps\n",
              stats.run_seconds, stats.cpu.instructions, stats.cpu.tlb_misses, stats.cpu.traps);
+    print_compiled (machine);
   }
   dio_machine_free (machine);
   dio_pool_free (host.pool);
