@@ -208,6 +208,8 @@ retire (DioJit *jit, unsigned number)
 static bool
 is_quiet (const DioJit *jit, const DioJitSegment *segment)
 {
+  if (segment->pending)
+    return false;
   for (unsigned i = 0; i < jit->n_vcpus; i++)
     if (atomic_load (&jit->inside[i]) < segment->epoch)
       return false;
@@ -301,16 +303,18 @@ reserve (DioJit *jit, size_t size, Room *room)
     DioJitSegment *segment = &jit->segments[jit->open];
     *room = (Room){ .segment = jit->open, .start = segment->used, .size = size };
     segment->used += size;
+    segment->pending++;
   }
   pthread_mutex_unlock (&jit->lock);
   return ok;
 }
 
-/* Gives back what was reserved and not used, if nobody has come behind. */
+/* Under the lock: gives back what was reserved and not used, if nobody has come behind. */
 static void
-shrink (DioJit *jit, const Room *room, size_t used)
+settle (DioJit *jit, const Room *room, size_t used)
 {
   DioJitSegment *segment = &jit->segments[room->segment];
+  segment->pending--;
   used = (used + 15) & ~(size_t) 15;
   if (segment->used == room->start + room->size)
     segment->used = room->start + used;
@@ -377,8 +381,10 @@ commit (DioJit *jit, DioJitRegion *region, DioJitCode *code, const Room *room, c
 {
   DioJitUnit *unit = make_unit (jit, region, code, room, exec);
   pthread_mutex_lock (&jit->lock);
-  shrink (jit, room, code->size);
-  bool valid = generation_of (jit, region->page >> DIO_PAGE_SHIFT) == generation;
+  settle (jit, room, code->size);
+  /* The segment may have been retired meanwhile, by vCPUs that compile faster. */
+  bool valid = generation_of (jit, region->page >> DIO_PAGE_SHIFT) == generation
+               && jit->segments[room->segment].state != SEGMENT_RETIRED;
   if (valid) {
     DioJitPage *page = page_of (jit, region->page);
     if (page->units && page->generation != generation)
@@ -435,7 +441,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
                                        size, exec, &code);
     if (!generated) {
       pthread_mutex_lock (&jit->lock);
-      shrink (jit, &room, 0);
+      settle (jit, &room, 0);
       pthread_mutex_unlock (&jit->lock);
     }
   }
@@ -446,6 +452,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   __atomic_fetch_add (&jit->stats.compile_ns, now_ns () - began, __ATOMIC_RELAXED);
   g_array_unref (code.sites);
   g_array_unref (code.places);
+  __atomic_fetch_add (&jit->stats.failed, code.failed, __ATOMIC_RELAXED);
   if (!done && !code.failed)
     return put_off (jit, entry);
   return done;

@@ -26,6 +26,7 @@ typedef enum { SEGMENT_FREE, SEGMENT_OPEN, SEGMENT_FULL, SEGMENT_RETIRED } DioJi
 
 typedef struct {
   uint8_t state;
+  unsigned pending; /* somebody generates code into it */
   size_t used;
   uint64_t epoch;   /* RETIRED: free when every vCPU has synchronised after this */
   GPtrArray *units; /* by code address */
