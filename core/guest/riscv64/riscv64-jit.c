@@ -85,9 +85,11 @@ compile (DioRiscv64 *hart, DioJitEntry *entry)
   uint64_t page = entry->address & ~(uint64_t) DIO_PAGE_MASK;
   uint32_t generation = dio_rv_engine_watch_page (hart, ram, page);
   DioRvSlot *slots = dio_rv_engine_slots (hart->decoder, ram->host + page);
+  /* A copy, as others may write meanwhile: then it is compiled in vain, but from one text. */
+  g_autofree uint8_t *bytes = g_memdup2 (ram->host + page, DIO_PAGE_SIZE);
   DioJitRegion *region = g_new (DioJitRegion, 1);
   region->page = page;
-  dio_rv_region_build (region, ram->host + page, entry->address & DIO_PAGE_MASK, slot_was_run,
+  dio_rv_region_build (region, bytes, entry->address & DIO_PAGE_MASK, slot_was_run,
                        dio_jit_options (jit)->whole ? NULL : slots);
   for (unsigned i = 0; i < region->n_blocks; i++)
     dio_opt_block (hart->optimiser, region->blocks[i].ir);
