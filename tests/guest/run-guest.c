@@ -93,8 +93,9 @@ print_compiled (DioMachine *machine)
     dio_jit_get_stats (machine->jit, &stats);
   g_print ("compiled %" G_GUINT64_FORMAT " units, %" G_GUINT64_FORMAT
            " instructions; %" G_GUINT64_FORMAT " invalidated, %" G_GUINT64_FORMAT
-           " segments evicted, %" G_GUINT64_FORMAT " faults\n",
-           stats.units, stats.insns, stats.invalidated_units, stats.evicted_segments, stats.faults);
+           " segments evicted, %" G_GUINT64_FORMAT " faults, %" G_GUINT64_FORMAT " refused\n",
+           stats.units, stats.insns, stats.invalidated_units, stats.evicted_segments, stats.faults,
+           stats.failed);
 }
 
 int
