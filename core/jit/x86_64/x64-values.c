@@ -291,6 +291,20 @@ dio_x64_in_memory (DioX64Gen *g, uint32_t value, DioX64Mem *mem)
   return false;
 }
 
+/* @offset from the page's start; optimisation adds constants of any size to it. */
+static void
+make_pc (DioX64Gen *g, DioX64Reg reg, int64_t offset)
+{
+  if (offset != (int32_t) offset) {
+    dio_x64_mov_ri (&g->a, reg, (uint64_t) offset);
+    dio_x64_alu_rm (&g->a, DIO_X64_ADD, 8, reg, X64_VCPU (g, page));
+    return;
+  }
+  dio_x64_mov_rm (&g->a, 8, reg, X64_VCPU (g, page));
+  if (offset)
+    dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, reg, (int32_t) offset);
+}
+
 static void
 make_lazy (DioX64Gen *g, DioX64Reg reg, uint32_t value)
 {
@@ -298,10 +312,7 @@ make_lazy (DioX64Gen *g, DioX64Reg reg, uint32_t value)
   if (op->opcode == DIO_IR_CONST) {
     dio_x64_mov_ri (&g->a, reg, (uint64_t) op->immediate);
   } else if (op->opcode == DIO_IR_PC) {
-    dio_x64_mov_rm (&g->a, 8, reg, X64_VCPU (g, page));
-    int32_t offset = (int32_t) (g->block->offset + op->immediate);
-    if (offset)
-      dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, reg, offset);
+    make_pc (g, reg, g->block->offset + op->immediate);
   } else if (op->opcode == DIO_IR_FP_ROUNDING) {
     dio_x64_mov_ri (&g->a, reg, 0);
   } else {
