@@ -156,6 +156,30 @@ drop_stale (void *key, void *value, void *data)
 }
 
 bool
+dio_jit_is_current (DioJit *jit, uint64_t address)
+{
+  pthread_mutex_lock (&jit->lock);
+  const DioJitPage *page = page_of (jit, address);
+  bool current = page->units && page->generation == generation_of (jit, page->number);
+  pthread_mutex_unlock (&jit->lock);
+  return current;
+}
+
+bool
+dio_jit_code_at (DioJit *jit, uint64_t address, const uint8_t **code, uint32_t *size)
+{
+  DioJitEntry *entry = dio_jit_entry (jit, address);
+  pthread_mutex_lock (&jit->lock);
+  const DioJitUnit *unit = entry ? entry->unit : NULL;
+  if (unit) {
+    *code = unit->code;
+    *size = unit->size;
+  }
+  pthread_mutex_unlock (&jit->lock);
+  return unit;
+}
+
+bool
 dio_jit_synchronise (DioJit *jit, unsigned vcpu)
 {
   uint64_t writes = atomic_load (&jit->ram->code_writes);

@@ -72,6 +72,11 @@ typedef struct DioRiscv64 {
   struct DioRiscv64Engine *stepper; /* one that runs a single instruction, or NULL */
   struct DioOptContext *optimiser;
 
+  /* With the option "check" of the compiler; see riscv64-check.h. */
+  struct DioRvCheck *check;
+  DioTlbEntry *check_tlb;
+  DioTlbJump *check_jumps;
+
   /* Pending fault detail, set by whoever returns an exception. */
   uint64_t exc_tval;
 

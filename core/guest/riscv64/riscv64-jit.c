@@ -13,6 +13,7 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/fp/fp.h"
+#include "core/guest/riscv64/riscv64-check.h"
 #include "core/guest/riscv64/riscv64-priv.h"
 #include "core/guest/riscv64/riscv64-region.h"
 #include "core/interp/interp-sem.h"
@@ -25,8 +26,8 @@
 
 /* ---- Time, instructions, floating point ---- */
 
-static uint64_t
-retired (const DioRiscv64 *hart)
+uint64_t
+dio_rv_jit_retired (const DioRiscv64 *hart)
 {
   return hart->jit.base - (uint64_t) hart->jit.budget;
 }
@@ -39,15 +40,19 @@ set_budget (DioRiscv64 *hart, uint64_t instructions)
 }
 
 /* MXCSR: invalid, denormal, division by zero, overflow, underflow, precision. */
+uint8_t
+dio_rv_jit_exceptions (uint32_t mxcsr)
+{
+  return (uint8_t) ((mxcsr & 1 ? DIO_FP_NV : 0) | (mxcsr & 4 ? DIO_FP_DZ : 0)
+                    | (mxcsr & 8 ? DIO_FP_OF : 0) | (mxcsr & 16 ? DIO_FP_UF : 0)
+                    | (mxcsr & 32 ? DIO_FP_NX : 0));
+}
+
 static void
 collect_exceptions (DioRiscv64 *hart)
 {
-  uint32_t host = hart->jit.mxcsr;
-  if (DIO_LIKELY (!(host & 0x3d)))
-    return;
-  hart->fflags |= (uint8_t) ((host & 1 ? DIO_FP_NV : 0) | (host & 4 ? DIO_FP_DZ : 0)
-                             | (host & 8 ? DIO_FP_OF : 0) | (host & 16 ? DIO_FP_UF : 0)
-                             | (host & 32 ? DIO_FP_NX : 0));
+  if (DIO_UNLIKELY (hart->jit.mxcsr & 0x3d))
+    hart->fflags |= dio_rv_jit_exceptions (hart->jit.mxcsr);
 }
 
 static void
@@ -161,7 +166,7 @@ interpret (void *vcpu)
   DioRiscv64 *hart = vcpu;
   hart->jit.stats->interpreted++;
   collect_exceptions (hart);
-  uint64_t before = retired (hart);
+  uint64_t before = dio_rv_jit_retired (hart);
   hart->cpu.stats.instructions = before;
   bool go_on = dio_rv_engine_step (hart);
   hart->jit.budget -= (int64_t) (hart->cpu.stats.instructions - before);
@@ -176,7 +181,7 @@ poll (void *vcpu)
   if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
     return NULL;
   hart->jit.stats->polls++;
-  set_budget (hart, retired (hart));
+  set_budget (hart, dio_rv_jit_retired (hart));
   hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
   uint64_t fp = dio_fp_host_enter ();
   dio_rv_jit_synchronise (hart);
@@ -306,7 +311,7 @@ RESERVED_FUNCTIONS (64, AS_IS)
   [DIO_IR_AMO_max_##bits] = amo_max_##bits, [DIO_IR_AMO_minu_##bits] = amo_minu_##bits,            \
   [DIO_IR_AMO_maxu_##bits] = amo_maxu_##bits
 
-static const DioJitGuest guest = {
+const DioJitGuest dio_rv_jit_guest = {
   .base = offsetof (DioRiscv64, x) + 16 * sizeof (uint64_t),
   .x = offsetof (DioRiscv64, x),
   .f = offsetof (DioRiscv64, f),
@@ -357,9 +362,11 @@ dio_rv_jit_enter (DioRiscv64 *hart, uint64_t address)
   set_budget (hart, hart->cpu.stats.instructions);
   refresh_fp (hart);
   hart->jit.stats->enters++;
+  if (DIO_UNLIKELY (hart->check))
+    dio_rv_check_begin (hart, hart->cpu.machine->ram->host + (address & ~(uint64_t) DIO_PAGE_MASK));
   dio_jit_run (jit, hart, code);
   collect_exceptions (hart);
-  hart->cpu.stats.instructions = retired (hart);
+  hart->cpu.stats.instructions = dio_rv_jit_retired (hart);
   dio_jit_outside (jit, hart->cpu.index);
   return true;
 }
@@ -385,7 +392,8 @@ make_compiler (DioMachine *machine, GError **error)
   dio_jit_options_init (&options);
   if (!dio_jit_options_parse (&options, machine->config->compiler, error))
     return false;
-  machine->jit = dio_jit_new (&guest, machine->ram, machine->config->cpus, &options, error);
+  const DioJitGuest *guest = options.check ? &dio_rv_check_guest : &dio_rv_jit_guest;
+  machine->jit = dio_jit_new (guest, machine->ram, machine->config->cpus, &options, error);
   return machine->jit;
 }
 
@@ -397,6 +405,8 @@ dio_rv_jit_init (DioRiscv64 *hart, GError **error)
   hart->jit.stats = dio_jit_stats (hart->cpu.machine->jit);
   if (dio_jit_options (hart->cpu.machine->jit)->hot == 0)
     hart->sample_period = 1;
+  if (dio_jit_options (hart->cpu.machine->jit)->check)
+    dio_rv_check_init (hart);
   hart->sample = hart->sample_period;
   hart->optimiser = dio_opt_context_new ();
   dio_tlb_add_jumps (&hart->tlb, RV_SET_MACHINE);
@@ -409,5 +419,6 @@ dio_rv_jit_init (DioRiscv64 *hart, GError **error)
 void
 dio_rv_jit_free (DioRiscv64 *hart)
 {
+  dio_rv_check_free (hart);
   g_clear_pointer (&hart->optimiser, dio_opt_context_free);
 }

@@ -58,7 +58,7 @@ add_leader (Finder *f, int offset, unsigned marks)
     return;
   }
   if (f->n_leaders == DIO_JIT_MAX_BLOCKS
-      || (f->n_leaders && !f->was_run (f->data, (unsigned) offset)))
+      || (f->n_leaders && f->was_run && !f->was_run (f->data, (unsigned) offset)))
     return;
   *mark |= (uint8_t) (LEADER | marks);
   f->queue[f->n_leaders++] = (uint16_t) offset;

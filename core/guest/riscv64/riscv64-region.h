@@ -4,7 +4,7 @@
 
 #include "core/jit/jit-region.h"
 
-/* Is the instruction at @offset in the page likely to be run? */
+/* Is the instruction at @offset in the page likely to be run? NULL: all are. */
 typedef bool (*DioRvWasRun) (void *data, unsigned offset);
 
 /* Finds the blocks that can be reached from @start within the page whose bytes are at @page and
