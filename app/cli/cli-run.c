@@ -356,8 +356,12 @@ command_run (Cli *cli, int argc, char **argv)
 {
   CliConfigOptions config_options = CLI_CONFIG_OPTIONS_INIT;
   CliRunOptions run_options = { 0 };
+  g_autofree char *compiler = NULL;
   const GOptionEntry entries[] = { CLI_CONFIG_ENTRIES (config_options),
                                    CLI_RUN_ENTRIES (run_options),
+                                   /* For who works on the compiler: see HACKING.md. */
+                                   { "compiler", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING,
+                                     &compiler, NULL, NULL },
                                    { NULL } };
   int code = cli_parse (cli, entries, &argc, &argv, 0, 0);
   if (code < 0) {
@@ -371,6 +375,7 @@ command_run (Cli *cli, int argc, char **argv)
     else if (!dio_validate_config (config, cli->host, &field, &error))
       code = cli_fail (error);
     else {
+      config->compiler = g_steal_pointer (&compiler);
       g_autoptr (DioMachineItem) item = dio_machine_item_new_ephemeral (config, cli->host);
       code = cli_run_item (cli, item, &run_options);
     }

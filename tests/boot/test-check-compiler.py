@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boots the Debian 13 installer for a while with all compiled code run beside the interpreter, which
+must agree.
+
+Usage: test-check-compiler.py DIORAMA [--cpus N] [--seconds S] [--compiler OPTIONS]"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+TIME_LIMIT = 4
+LEAST = 20_000_000  # instructions: OpenSBI alone is a few millions
+
+
+def image(name):
+    cache = os.environ.get("DIORAMA_IMAGES") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
+    path = os.path.join(cache, "debian-13-riscv64-netboot", name)
+    if not os.path.exists(path):
+        sys.exit(f"{path} is not there; ./dev guests fetches it")
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--seconds", type=int, default=40)
+    parser.add_argument("--compiler", default="check")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dio-check-") as folder:
+        serial = os.path.join(folder, "serial")
+        result = subprocess.run(
+            [options.program, "run", "--arch", "riscv64", "--memory", "512M", "--headless",
+             "--cpus", str(options.cpus), "--kernel", image("linux"), "--initrd",
+             image("initrd.gz"), "--append", "console=ttyS0", "--serial", f"file:{serial}",
+             "--time-limit", str(options.seconds), "--compiler", options.compiler],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=options.seconds + 60, check=False)
+        with open(serial, encoding="utf-8", errors="replace") as file:
+            booted = "Linux version" in file.read()
+    text = result.stdout + result.stderr
+    counts = re.findall(r"CPU \d+: (\d+) instructions in \d+ sections agree, (\d+)", text)
+    compared = sum(int(instructions) for instructions, _ in counts)
+    print(f"{compared} instructions compared on {len(counts)} CPUs, Linux started: {booted}")
+    if result.returncode != TIME_LIMIT or len(counts) != options.cpus:
+        sys.exit(f"FAILED: exit status {result.returncode}\n{text}")
+    if compared < LEAST:
+        sys.exit(f"FAILED: only {compared} instructions were compared")
+
+
+if __name__ == "__main__":
+    main()
