@@ -164,6 +164,19 @@ store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
   return DIO_RV_EXC_STORE_ACCESS;
 }
 
+/* May @size bytes at @va, within a page, be written? A device may still refuse. */
+static DioRvExc
+check_store (DioRiscv64 *hart, DioGva va, unsigned size)
+{
+  RvPage page;
+  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_STORE,
+                               rv_data_privilege (hart), &page);
+  if (exc != DIO_RV_EXC_NONE || page.info.io || (page.info.ram && !page.info.readonly))
+    return exc;
+  hart->exc_tval = va;
+  return DIO_RV_EXC_STORE_ACCESS;
+}
+
 DioRvExc
 dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
 {
@@ -171,12 +184,9 @@ dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
     return store_page (hart, va, size, value);
   /* Both pages must be writable before the first byte is written. */
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
-  RvPage page;
-  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, first, DIO_RV_STORE,
-                               rv_data_privilege (hart), &page);
+  DioRvExc exc = check_store (hart, va, first);
   if (exc == DIO_RV_EXC_NONE)
-    exc = rv_translate (hart, hart->tlb.data_set, va + first, size - first, DIO_RV_STORE,
-                        rv_data_privilege (hart), &page);
+    exc = check_store (hart, va + first, size - first);
   for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < size; i++)
     exc = store_page (hart, va + i, 1, (value >> (8 * i)) & 0xff);
   return exc;
