@@ -18,6 +18,8 @@ typedef struct {
   DioIrBlock *block;
   int64_t offset; /* of the instruction from the start of the block */
   unsigned length;
+  bool
+      plain; /* NEXT_CHANGED is NEXT: what the instruction changes is nothing that code relies on */
 } DioIrContext;
 
 static inline Val
@@ -245,7 +247,7 @@ ir_note (DioIrContext *c, const char *note)
 #define RETURN_TO_PC IR_ENDER (DIO_IR_RETURN, DIO_SEM_RETURN)
 #define NEXT_CHANGED(whether)                                                                      \
   do {                                                                                             \
-    if (!(whether))                                                                                \
+    if (!(whether) || c->plain)                                                                    \
       NEXT;                                                                                        \
     IR_ENDER (DIO_IR_CHANGED, DIO_SEM_CHANGED);                                                    \
   } while (0)

@@ -16,6 +16,7 @@ typedef struct {
   const uint8_t *jump;      /* to the virtual address in rax, which no table has */
   const uint8_t *poll_near; /* out of budget, going to the offset in eax */
   const uint8_t *poll_far;  /* the same, to the address in rax */
+  const uint8_t *fp_enter;  /* the region at the offset in eax, while fp_block is set */
   const uint8_t *interpret; /* the instruction at the offset in eax */
   const uint8_t *access[2][DIO_IR_N_OPS]; /* [FPU in use] */
   const uint8_t *fp[DIO_IR_N_FP];

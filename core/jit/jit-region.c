@@ -17,6 +17,8 @@ scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
   for (uint32_t i = 0; i < block->ir->ops->len; i++) {
     const DioIrOp *op = dio_ir_block_op (block->ir, i);
     int var = dio_jit_var (op);
+    if (op->opcode >= DIO_IR_CSR_READ && op->opcode <= DIO_IR_CSR_CLEAR)
+      region->checks_fp = false; /* the rounding may change on the way */
     if (op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
       region->has_fp = true;
     if (var < 0)
@@ -121,6 +123,7 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   uint32_t weights[DIO_JIT_N_VARS] = { 0 };
   region->pinned = 0;
   region->has_fp = false;
+  region->checks_fp = true;
   region->n_insns = 0;
   memset (region->host, -1, sizeof region->host);
   for (unsigned i = 0; i < region->n_blocks; i++) {
@@ -134,6 +137,7 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
     scan_block (region, &region->blocks[i], weights);
     region->n_insns += region->blocks[i].n_insns;
   }
+  region->checks_fp &= region->has_fp;
   pin (region, 0, pool_x, n_pool_x, weights);
   pin (region, DIO_JIT_F, pool_f, n_pool_f, weights);
   find_dirty (region);

@@ -16,6 +16,6 @@ typedef struct {
   uint64_t interpreted;              /* single instructions run by the interpreter */
   uint64_t polls, faults;
   uint64_t slow_accesses; /* TLB misses and devices */
-  uint64_t failed;                    /* regions that the generator refused */
+  uint64_t failed;        /* regions that the generator refused */
   uint64_t enters;        /* from the interpreter */
 } DioJitStats;

@@ -68,6 +68,9 @@ typedef struct {
   const uint8_t *(*interpret) (void *vcpu);
   /* The budget is used up or somebody kicked: refills it, or NULL. pc is exact. */
   const uint8_t *(*poll) (void *vcpu);
+  /* pc is where a region with floating point begins, and fp_block is set: clears it, if the guest
+   * may compute, or runs the instruction by the interpreter; then as lookup. */
+  const uint8_t *(*fp_enter) (void *vcpu);
   /* Takes the exception that an access below has left, at pc, then as lookup. */
   const uint8_t *(*fault) (void *vcpu);
   /* Any memory operation of the IR, in full; false: an exception, to be taken by fault(). */

@@ -12,6 +12,7 @@ typedef struct {
   bool done;       /* or it has faulted */
   uint64_t va, value, result;
   uint64_t reservation, reservation_value; /* after it */
+  uint8_t fflags, frm;
 } DioRvCheckAccess;
 
 /* The state that both sides compute. The first members are those that semantic functions use. */

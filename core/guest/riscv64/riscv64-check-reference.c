@@ -45,7 +45,8 @@ same_kind (unsigned a, unsigned b)
 static uint64_t
 operand_mask (unsigned opcode)
 {
-  if (is_load (opcode) || opcode == DIO_IR_LOAD_RESERVED_32 || opcode == DIO_IR_LOAD_RESERVED_64)
+  if (is_load (opcode) || opcode == DIO_IR_LOAD_RESERVED_32 || opcode == DIO_IR_LOAD_RESERVED_64
+      || opcode == DIO_IR_CSR_READ)
     return 0;
   bool word = opcode == DIO_IR_STORE_CONDITIONAL_32
               || (opcode >= DIO_IR_AMO_swap_32 && opcode <= DIO_IR_AMO_maxu_32);
@@ -64,6 +65,12 @@ mismatch (const DioRvCheckAccess *access, unsigned opcode, uint64_t va, uint64_t
 }
 
 static bool
+is_csr (unsigned opcode)
+{
+  return opcode >= DIO_IR_CSR_READ && opcode <= DIO_IR_CSR_CLEAR;
+}
+
+static bool
 replay (DioRvReference *c, unsigned opcode, uint64_t va, uint64_t value, uint64_t *result)
 {
   if (c->next == c->accesses->len) {
@@ -77,6 +84,10 @@ replay (DioRvReference *c, unsigned opcode, uint64_t va, uint64_t value, uint64_
   if (opcode >= DIO_IR_LOAD_RESERVED_32 && opcode <= DIO_IR_STORE_CONDITIONAL_64) {
     c->state.reservation = access->reservation;
     c->state.reservation_value = access->reservation_value;
+  }
+  if (is_csr (opcode) && va <= 3) {
+    c->state.fflags = access->fflags;
+    c->state.frm = access->frm;
   }
   return !c->why && access->done;
 }
@@ -162,9 +173,30 @@ replay (DioRvReference *c, unsigned opcode, uint64_t va, uint64_t value, uint64_
 #define FP_TEST2(name, a, b) ((Val) dio_fp_##name (FLAGS, (a), (b)))
 #define FP_PURE1(name, a) ((Val) dio_fp_##name (a))
 
+/* Of the system instructions some accesses to control registers are compiled. */
+static const uint16_t csr_opcodes[] = {
+  [DIO_RV_CSR_READ] = DIO_IR_CSR_READ,
+  [DIO_RV_CSR_WRITE] = DIO_IR_CSR_WRITE,
+  [DIO_RV_CSR_SET] = DIO_IR_CSR_SET,
+  [DIO_RV_CSR_CLEAR] = DIO_IR_CSR_CLEAR,
+};
+#define CSR(op, csr, operand) REPLAY (csr_opcodes[op], (uint64_t) (csr) &0xfff, operand)
+#define NEVER()                                                                                    \
+  do {                                                                                             \
+    c->why = "a system instruction was compiled";                                                  \
+    return DIO_SEM_TRAP;                                                                           \
+  } while (0)
+#define SYSTEM0(name) NEVER ()
+#define CACHE_BLOCK(op, address) NEVER ()
+#define FENCE_VMA(has_va, va, has_asid, asid) NEVER ()
+#define RAISE(exception, tval) NEVER ()
+#define ILLEGAL NEVER ()
+#define ENVIRONMENT_CALL NEVER ()
+
 #define SEM(name) static DioSemEnd do_##name (DioRvReference *c, const DioInsn *o)
 #include "core/guest/riscv64/riscv64-sem-fp.h"
 #include "core/guest/riscv64/riscv64-sem-int.h"
+#include "core/guest/riscv64/riscv64-sem-sys.h"
 
 /* ---- By leaf ---- */
 
@@ -177,11 +209,11 @@ replay (DioRvReference *c, unsigned opcode, uint64_t va, uint64_t value, uint64_
 #define DO_jump_register(sem) do_##sem
 #define DO_fp(sem) do_##sem
 #define DO_fence(sem) do_##sem
-#define DO_system(sem) NULL /* never compiled */
-#define DO_end(sem) NULL
+#define DO_system(sem) do_##sem
+#define DO_end(sem) do_##sem
 #define DO(leaf, sem, bytes, kind, pins) DO_##kind (sem),
 static DioSemEnd (*const functions[DIO_RV_N_LEAVES]) (DioRvReference *c,
-                                                      const DioInsn *o) = { NULL,
+                                                      const DioInsn *o) = { do_illegal,
                                                                             DIO_RV_LEAVES (DO) };
 
 DioSemEnd
@@ -189,13 +221,10 @@ dio_rv_reference_step (DioRvReference *reference, uint32_t raw)
 {
   DioInsn insn;
   reference->length = dio_rv_decode (raw, &insn);
-  if (!functions[insn.leaf]) {
-    reference->why = "a system instruction was compiled";
-    return DIO_SEM_TRAP;
-  }
   DioSemEnd end = functions[insn.leaf](reference, &insn);
   switch (end) {
   case DIO_SEM_NEXT:
+  case DIO_SEM_CHANGED:
     reference->state.pc += reference->length;
     break;
   case DIO_SEM_BRANCH:

@@ -187,6 +187,15 @@ interpret (void *vcpu)
 }
 
 static const uint8_t *
+fp_enter (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  finish (hart, false, hart->jit.mxcsr);
+  const uint8_t *code = dio_rv_jit_guest.fp_enter (vcpu);
+  return go_on (hart, code, hart->jit.mxcsr);
+}
+
+static const uint8_t *
 poll (void *vcpu)
 {
   finish (vcpu, false, live_mxcsr ());
@@ -210,7 +219,9 @@ record (DioRiscv64 *hart, unsigned opcode, uint64_t va, uint64_t value, uint64_t
                               .value = value,
                               .result = *result,
                               .reservation = hart->reservation,
-                              .reservation_value = hart->reservation_value };
+                              .reservation_value = hart->reservation_value,
+                              .fflags = hart->fflags,
+                              .frm = hart->frm };
   g_array_append_val (hart->check->accesses, access);
   return done;
 }
@@ -223,7 +234,7 @@ record (DioRiscv64 *hart, unsigned opcode, uint64_t va, uint64_t value, uint64_t
   X (LOAD_S8) X (LOAD_U8) X (LOAD_S16) X (LOAD_U16) X (LOAD_S32) X (LOAD_U32) X (LOAD_U64)         \
   X (STORE_8) X (STORE_16) X (STORE_32) X (STORE_64)                                               \
   X (LOAD_RESERVED_32) X (LOAD_RESERVED_64) X (STORE_CONDITIONAL_32) X (STORE_CONDITIONAL_64)      \
-  AMOS (X, 32) AMOS (X, 64)
+  AMOS (X, 32) AMOS (X, 64) X (CSR_READ) X (CSR_WRITE) X (CSR_SET) X (CSR_CLEAR)
 /* clang-format on */
 
 #define FUNCTION(name)                                                                             \
@@ -248,6 +259,7 @@ const DioJitGuest dio_rv_check_guest = {
   .fflags = offsetof (DioRiscv64, fflags),
   .lookup = lookup,
   .interpret = interpret,
+  .fp_enter = fp_enter,
   .poll = poll,
   .fault = fault,
   .access = { ACCESSES (ENTRY) },

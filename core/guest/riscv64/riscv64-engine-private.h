@@ -142,6 +142,8 @@ void dio_rv_engine_forget (DioRiscv64Engine *engine);
 uint32_t dio_rv_engine_watch_page (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset);
 /* The slots of the decoded page at @host, or NULL. */
 DioRvSlot *dio_rv_engine_slots (DioRiscv64Engine *engine, const uint8_t *host);
+/* Takes @cause at hart->pc. */
+void dio_rv_engine_take (DioRiscv64 *hart, DioRvExc cause);
 /* Runs the one instruction at hart->pc; false when the engine must be left then (DIO_EXIT_HALT).
  * cpu.stats.instructions is exact before and after. */
 bool dio_rv_engine_step (DioRiscv64 *hart);

@@ -287,8 +287,8 @@ find_slot (DioRiscv64 *hart)
 }
 
 /* Takes @cause at hart->pc. */
-static DIO_NOINLINE void
-take (DioRiscv64 *hart, DioRvExc cause)
+DIO_NOINLINE void
+dio_rv_engine_take (DioRiscv64 *hart, DioRvExc cause)
 {
   uint64_t tval = hart->exc_tval;
   if (cause == DIO_RV_EXC_ILLEGAL) {
@@ -318,7 +318,7 @@ dio_rv_op_enter (DIO_RV_HANDLER_ARGS)
     ip = find_slot (hart);
     if (DIO_LIKELY (ip))
       break;
-    take (hart, engine->cause);
+    dio_rv_engine_take (hart, engine->cause);
   }
   bias = engine->bias;
   tlb = hart->tlb.data;
@@ -367,7 +367,7 @@ dio_rv_op_straddle (DIO_RV_HANDLER_ARGS)
   ip = load_loose (hart);
   if (DIO_UNLIKELY (!ip)) {
     count--;
-    take (hart, hart->engine->cause);
+    dio_rv_engine_take (hart, hart->engine->cause);
     DIO_RV_TAIL (dio_rv_op_enter);
   }
   bias = hart->engine->bias;
@@ -384,7 +384,7 @@ dio_rv_op_end (DIO_RV_HANDLER_ARGS)
 
   switch (engine->end) {
   case DIO_SEM_TRAP:
-    take (hart, engine->cause);
+    dio_rv_engine_take (hart, engine->cause);
     break;
   case DIO_SEM_HALT:
     hart->pc = next;
@@ -497,7 +497,7 @@ dio_rv_engine_step (DioRiscv64 *hart)
       ip = ip->handler (ip, hart, engine->count, engine->tlb, engine->bias);
 #endif
   } else {
-    take (hart, engine->cause);
+    dio_rv_engine_take (hart, engine->cause);
   }
   hart->engine = hart->decoder;
   hart->engine->exit = engine->exit;

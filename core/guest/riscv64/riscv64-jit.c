@@ -174,6 +174,19 @@ interpret (void *vcpu)
   return go_on ? lookup (vcpu) : NULL;
 }
 
+/* FS becomes dirty with the way into a region that computes, whether it comes to that or not: it
+ * may be imprecise in this direction (PrivSpec 3.1.6.6). */
+static const uint8_t *
+fp_enter (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  if (!(hart->mstatus & RV_MSTATUS_FS) || hart->frm != DIO_FP_RNE)
+    return interpret (vcpu);
+  dio_rv_fp_dirty (hart);
+  hart->jit.fp_block = false;
+  return lookup (vcpu);
+}
+
 static const uint8_t *
 poll (void *vcpu)
 {
@@ -194,7 +207,7 @@ fault (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
   hart->jit.stats->faults++;
-  dio_rv_take_exception (hart, hart->decoder->cause, hart->pc, hart->exc_tval);
+  dio_rv_engine_take (hart, hart->decoder->cause);
   return lookup (vcpu);
 }
 
@@ -304,6 +317,32 @@ AMO_FUNCTIONS (64)
 RESERVED_FUNCTIONS (32, SEXT32)
 RESERVED_FUNCTIONS (64, AS_IS)
 
+/* Those of floating point see the exceptions that the host's FPU has collected, and change how it
+ * computes. */
+static bool
+csr_access (DioRiscv64 *hart, DioRvCsrOp op, uint64_t csr, uint64_t value, uint64_t *result)
+{
+  bool fp = csr <= 3;
+  if (fp) {
+    hart->jit.mxcsr = (uint32_t) dio_fp_host_enter ();
+    collect_exceptions (hart);
+  }
+  DioRvExc cause = dio_rv_csr_access (hart, (unsigned) csr, op, value, result);
+  if (fp)
+    refresh_fp (hart);
+  return check (hart, cause);
+}
+
+#define CSR_FUNCTION(name, op)                                                                     \
+  static bool csr_##name (void *vcpu, uint64_t csr, uint64_t value, uint64_t *result)              \
+  {                                                                                                \
+    return csr_access (vcpu, op, csr, value, result);                                              \
+  }
+CSR_FUNCTION (read, DIO_RV_CSR_READ)
+CSR_FUNCTION (write, DIO_RV_CSR_WRITE)
+CSR_FUNCTION (set, DIO_RV_CSR_SET)
+CSR_FUNCTION (clear, DIO_RV_CSR_CLEAR)
+
 #define AMO_ENTRIES(bits)                                                                          \
   [DIO_IR_AMO_swap_##bits] = amo_swap_##bits, [DIO_IR_AMO_add_##bits] = amo_add_##bits,            \
   [DIO_IR_AMO_xor_##bits] = amo_xor_##bits, [DIO_IR_AMO_and_##bits] = amo_and_##bits,              \
@@ -325,6 +364,7 @@ const DioJitGuest dio_rv_jit_guest = {
   .fflags = offsetof (DioRiscv64, fflags),
   .lookup = lookup,
   .interpret = interpret,
+  .fp_enter = fp_enter,
   .poll = poll,
   .fault = fault,
   .access = {
@@ -343,6 +383,10 @@ const DioJitGuest dio_rv_jit_guest = {
     [DIO_IR_LOAD_RESERVED_64] = reserve_64,
     [DIO_IR_STORE_CONDITIONAL_32] = conditional_32,
     [DIO_IR_STORE_CONDITIONAL_64] = conditional_64,
+    [DIO_IR_CSR_READ] = csr_read,
+    [DIO_IR_CSR_WRITE] = csr_write,
+    [DIO_IR_CSR_SET] = csr_set,
+    [DIO_IR_CSR_CLEAR] = csr_clear,
     AMO_ENTRIES (32),
     AMO_ENTRIES (64),
   },

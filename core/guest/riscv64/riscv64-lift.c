@@ -62,12 +62,73 @@ static DioSemEnd (*const lifts[DIO_RV_N_LEAVES]) (DioIrContext *c,
                                                   const DioInsn *o) = { lift_illegal,
                                                                         DIO_RV_LEAVES (LIFT) };
 
+/* What only holds a value, or concerns floating point. */
+static bool
+is_plain_register (unsigned csr)
+{
+  switch (csr) {
+  case 0x001: /* fflags, frm, fcsr */
+  case 0x002:
+  case 0x003:
+  case 0x140: /* sscratch, sepc, scause, stval */
+  case 0x141:
+  case 0x142:
+  case 0x143:
+  case 0x340: /* mscratch, mepc, mcause, mtval */
+  case 0x341:
+  case 0x342:
+  case 0x343:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* What may be read at any time. */
+static bool
+is_readable (unsigned csr)
+{
+  switch (csr) {
+  case 0x100: /* sstatus, sie, stvec, satp */
+  case 0x104:
+  case 0x105:
+  case 0x180:
+  case 0x300: /* mstatus, mie, mtvec */
+  case 0x304:
+  case 0x305:
+  case 0xc01: /* time */
+  case 0xf14: /* mhartid */
+    return true;
+  default:
+    return is_plain_register (csr);
+  }
+}
+
+bool
+dio_rv_is_plain_csr (const DioInsn *insn)
+{
+  unsigned csr = (unsigned) insn->imm & 0xfff;
+  switch (insn->leaf) {
+  case DIO_RV_LEAF_CSRRW:
+  case DIO_RV_LEAF_CSRRWI:
+    return is_plain_register (csr);
+  case DIO_RV_LEAF_CSRRS:
+  case DIO_RV_LEAF_CSRRC:
+  case DIO_RV_LEAF_CSRRSI:
+  case DIO_RV_LEAF_CSRRCI:
+    return insn->rs1 ? is_plain_register (csr) : is_readable (csr);
+  default:
+    return false;
+  }
+}
+
 static DioSemEnd
 lift_one (DioIrContext *c, const DioInsn *insn)
 {
   ir_append (c, DIO_IR_INSN, c->offset);
   g_array_index (c->block->ops, DioIrOp, c->block->ops->len - 1).leaf = insn->leaf;
   ir_note (c, dio_rv_leaf_info[insn->leaf].name);
+  c->plain = dio_rv_is_plain_csr (insn);
   return lifts[insn->leaf](c, insn);
 }
 

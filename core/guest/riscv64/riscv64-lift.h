@@ -2,7 +2,12 @@
  * From riscv64 instructions to intermediate representation. */
 #pragma once
 
+#include "core/guest/guest-insn.h"
 #include "core/ir/ir-block.h"
+
+/* An access to a control register after which a block may go on: it changes neither translation nor
+ * what interrupts may be taken, and need not know how many instructions were retired. */
+bool dio_rv_is_plain_csr (const DioInsn *insn);
 
 /* Appends to @block the meaning of the instructions in @code, as far as one block goes: up to an
  * instruction that always leaves, at most @max instructions, or what of @length bytes holds whole

@@ -44,6 +44,8 @@ decode (const Finder *f, unsigned offset)
   }
   d.length = dio_rv_decode (raw, &d.insn);
   d.kind = dio_rv_leaf_info[d.insn.leaf].kind;
+  if (d.kind == DIO_LEAF_SYSTEM && dio_rv_is_plain_csr (&d.insn))
+    d.kind = DIO_LEAF_ATOMIC; /* may trap, and goes on */
   return d;
 }
 

@@ -309,6 +309,14 @@ dio_x64_gen_entries (DioX64Gen *g)
       continue;
     far_entry (g, block->offset);
     g->code->entries[i] = (uint32_t) dio_x64_size (&g->a);
+    if (g->region->checks_fp) {
+      DioX64Label on = DIO_X64_LABEL_INIT;
+      dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+      dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &on);
+      dio_x64_mov_ri (&g->a, DIO_X64_RAX, block->offset);
+      dio_x64_jmp_abs (&g->a, g->jit->stubs.fp_enter);
+      dio_x64_bind (&g->a, &on);
+    }
     load_needed (g, block->needed);
     dio_x64_jmp_label (&g->a, &g->blocks[i]);
   }

@@ -447,6 +447,8 @@ dio_x64_gen_float (DioX64Gen *g, const DioIrOp *op)
 {
   switch (op->opcode) {
   case DIO_IR_FP_REQUIRE: {
+    if (g->region->checks_fp)
+      return true;
     DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
     dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);

@@ -66,6 +66,7 @@ typedef struct {
   bool write; /* the page was found writable */
   uint8_t reg;
   uint32_t base; /* value */
+  int32_t shift; /* from it to what is in the register of the first member's address */
   int32_t low, high;
   uint32_t last; /* operation */
 } DioX64Group;

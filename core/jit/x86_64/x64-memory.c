@@ -61,7 +61,10 @@ call_access (DioX64Gen *g, DioX64Cold *cold)
     dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, (DioX64Reg) cold->value);
   else
     dio_x64_mov_ri (&g->a, DIO_X64_RDX, (uint64_t) cold->constant);
-  dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem (cold->base, cold->disp));
+  if (cold->base >= 0)
+    dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem (cold->base, cold->disp));
+  else
+    dio_x64_mov_ri (&g->a, DIO_X64_RCX, (uint64_t) cold->disp);
   dio_x64_call_abs (&g->a, g->jit->stubs.access[g->region->has_fp][cold->opcode]);
   dio_x64_site (g, cold);
   if (cold->result < 0)
@@ -213,20 +216,41 @@ keeps_group (const DioIrOp *op)
          || (op->opcode >= DIO_IR_FP_CALL1 && op->opcode <= DIO_IR_FP_TEST2);
 }
 
-static bool
-in_group (const DioX64Group *group, const DioIrOp *op)
+/* The value that the address of @op is relative to, sums of constants looked through, and by how
+ * much. */
+static uint32_t
+root_of (const DioX64Gen *g, const DioIrOp *op, int64_t *offset)
 {
-  return group->active && group->base == op->arguments[0] && op->immediate >= group->low
-         && op->immediate + access_size (op->opcode) <= group->high
+  uint32_t value = op->arguments[0];
+  int64_t constant;
+  *offset = op->immediate;
+  while (g->ops[value].opcode == DIO_IR_ADD
+         && dio_x64_constant (g, g->ops[value].arguments[1], &constant)
+         && constant == (int16_t) constant) {
+    *offset += constant;
+    value = g->ops[value].arguments[0];
+  }
+  return value;
+}
+
+static bool
+in_group (const DioX64Gen *g, const DioX64Group *group, const DioIrOp *op)
+{
+  int64_t offset;
+  return group->active && group->base == root_of (g, op, &offset) && offset >= group->low
+         && offset + access_size (op->opcode) <= group->high
          && (group->write || !is_store (op->opcode));
 }
 
 /* Adds @op to @group if the whole does not get too wide. */
 static bool
-join (DioX64Group *group, const DioIrOp *op, uint32_t at)
+join (const DioX64Gen *g, DioX64Group *group, const DioIrOp *op, uint32_t at)
 {
-  int64_t low = MIN (group->low, op->immediate);
-  int64_t high = MAX (group->high, op->immediate + (int64_t) access_size (op->opcode));
+  int64_t offset;
+  if (root_of (g, op, &offset) != group->base)
+    return false;
+  int64_t low = MIN (group->low, offset);
+  int64_t high = MAX (group->high, offset + (int64_t) access_size (op->opcode));
   if (high - low > GROUP_BYTES)
     return false;
   group->low = (int32_t) low;
@@ -244,29 +268,32 @@ group_of (DioX64Gen *g, const DioIrOp *op, bool *leads)
   DioX64Group *unused = NULL;
   *leads = false;
   for (unsigned i = 0; i < X64_GROUPS; i++) {
-    if (in_group (&g->groups[i], op))
+    if (in_group (g, &g->groups[i], op))
       return &g->groups[i];
     if (!g->groups[i].active)
       unused = &g->groups[i];
   }
   if (!unused)
     return NULL;
-  DioX64Group group = { .base = op->arguments[0],
-                        .low = (int32_t) op->immediate,
-                        .high = (int32_t) op->immediate + (int32_t) access_size (op->opcode),
-                        .write = is_store (op->opcode) };
+  int64_t offset;
+  DioX64Group group = { .base = root_of (g, op, &offset), .write = is_store (op->opcode) };
+  if (offset != (int16_t) offset)
+    return NULL;
+  group.low = (int32_t) offset;
+  group.high = (int32_t) offset + (int32_t) access_size (op->opcode);
   unsigned others = 0;
   for (uint32_t i = g->at + 1; i < g->n_ops && i < g->at + GROUP_WINDOW; i++) {
     const DioIrOp *other = &g->ops[i];
     if (!keeps_group (other))
       break;
-    if (is_plain_access (other->opcode) && other->arguments[0] == group.base)
-      others += join (&group, other, i);
+    if (is_plain_access (other->opcode))
+      others += join (g, &group, other, i);
   }
   int reg = others ? dio_x64_free_gpr (g) : -1;
   if (reg < 0)
     return NULL;
   group.active = true;
+  group.shift = (int32_t) (op->immediate - offset);
   group.reg = (uint8_t) reg;
   g->gpr_owner[reg] = X64_TAKEN;
   g->gpr_locked |= 1u << reg;
@@ -308,8 +335,8 @@ emit (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, DioX64Group *group, boo
   cold->kind = X64_COLD_MEMBER;
   cold->leads = leads;
   if (leads) {
-    probe (g, (DioX64Reg) cold->base, group->low, group->high, tag_of (group->write), false,
-           group->reg, &cold->label);
+    probe (g, (DioX64Reg) cold->base, group->low + group->shift, group->high + group->shift,
+           tag_of (group->write), false, group->reg, &cold->label);
   } else {
     dio_x64_test_rr (&g->a, 8, group->reg, group->reg);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &cold->label);
@@ -489,6 +516,27 @@ amo (DioX64Gen *g, const DioIrOp *op)
     dio_x64_define_gpr (g, dst);
 }
 
+/* A control register: its number takes the place of the address. */
+static void
+control_register (DioX64Gen *g, const DioIrOp *op)
+{
+  int32_t constant = 0;
+  bool is_constant = dio_x64_constant32 (g, op->arguments[0], &constant);
+  bool wanted = g->values[g->at].last != 0;
+  int value = is_constant ? -1 : (int) dio_x64_gpr_of (g, op->arguments[0]);
+  DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
+  DioX64Cold *cold = access_cold (g, op, DIO_X64_RAX);
+  cold->base = -1;
+  cold->disp = (int32_t) op->immediate;
+  cold->value = (int8_t) value;
+  cold->constant = constant;
+  cold->result = wanted ? (int8_t) dst : -1;
+  dio_x64_jmp_label (&g->a, &cold->label);
+  dio_x64_bind (&g->a, &cold->back);
+  if (wanted)
+    dio_x64_define_gpr (g, dst);
+}
+
 /* Only a store before a load needs more than the host's own order. Requests of other vCPUs are
  * acted on first: by the interpreter. */
 static void
@@ -514,6 +562,8 @@ dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op)
     store_conditional (g, op);
   else if (op->opcode >= DIO_IR_AMO_swap_32 && op->opcode <= DIO_IR_AMO_maxu_64)
     amo (g, op);
+  else if (op->opcode >= DIO_IR_CSR_READ && op->opcode <= DIO_IR_CSR_CLEAR)
+    control_register (g, op);
   else if (op->opcode == DIO_IR_FENCE)
     fence (g, op);
   else

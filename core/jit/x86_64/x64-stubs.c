@@ -151,6 +151,11 @@ make_exits (Stubs *s)
   dio_x64_mov_mr (a, 8, state (s, s->guest->pc), DIO_X64_RAX);
   ask (s, s->guest->poll, false);
 
+  stubs->fp_enter = here (s);
+  dio_x64_alu_rm (a, DIO_X64_ADD, 8, DIO_X64_RAX, VCPU (s, page));
+  dio_x64_mov_mr (a, 8, state (s, s->guest->pc), DIO_X64_RAX);
+  ask (s, s->guest->fp_enter, true);
+
   stubs->interpret = here (s);
   dio_x64_alu_rm (a, DIO_X64_ADD, 8, DIO_X64_RAX, VCPU (s, page));
   dio_x64_mov_mr (a, 8, state (s, s->guest->pc), DIO_X64_RAX);
