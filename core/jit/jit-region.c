@@ -17,7 +17,7 @@ scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
   for (uint32_t i = 0; i < block->ir->ops->len; i++) {
     const DioIrOp *op = dio_ir_block_op (block->ir, i);
     int var = dio_jit_var (op);
-    if (op->opcode >= DIO_IR_CSR_READ && op->opcode <= DIO_IR_CSR_CLEAR)
+    if (op->opcode >= DIO_IR_CSR_WRITE && op->opcode <= DIO_IR_CSR_CLEAR && op->immediate != 1)
       region->checks_fp = false; /* the rounding may change on the way */
     if (op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
       region->has_fp = true;

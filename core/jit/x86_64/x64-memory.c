@@ -516,6 +516,59 @@ amo (DioX64Gen *g, const DioIrOp *op)
     dio_x64_define_gpr (g, dst);
 }
 
+/* The guest's exception flags: what it has set itself, and what the host has collected since. */
+static void
+fp_flags (DioX64Gen *g, const DioIrOp *op, const DioX64Cold *cold, bool wanted)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Mem flags = dio_x64_state (g, g->guest->fflags), mxcsr = X64_VCPU (g, scratch);
+  dio_x64_stmxcsr (a, mxcsr);
+  if (wanted) {
+    dio_x64_mov_rm (a, 4, DIO_X64_RCX, mxcsr);
+    dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, 0x3f);
+    dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem_abs (g->jit->stubs.flags));
+    dio_x64_movzx_rm (a, 1, DIO_X64_RCX, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 0, 0));
+    dio_x64_movzx_rm (a, 1, DIO_X64_RDX, flags);
+    dio_x64_alu_rr (a, DIO_X64_OR, 4, DIO_X64_RCX, DIO_X64_RDX);
+  }
+  if (op->opcode == DIO_IR_CSR_WRITE) {
+    if (cold->value < 0) {
+      dio_x64_mov_mi (a, 1, flags, (int32_t) cold->constant & 0x1f);
+    } else {
+      dio_x64_mov_rr (a, 4, DIO_X64_RDX, (DioX64Reg) cold->value);
+      dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RDX, 0x1f);
+      dio_x64_mov_mr (a, 1, flags, DIO_X64_RDX);
+    }
+    dio_x64_alu_mi (a, DIO_X64_AND, 4, mxcsr, ~0x3f);
+    dio_x64_ldmxcsr (a, mxcsr);
+  }
+  if (wanted)
+    dio_x64_mov_rr (a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
+}
+
+/* fflags and frm in line while fp_block is clear: FS is dirty and the rounding mode 0. */
+static void
+fp_register (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, bool wanted)
+{
+  DioX64Asm *a = &g->a;
+  if (op->opcode == DIO_IR_CSR_WRITE && op->immediate == 2 && cold->value < 0 && cold->constant) {
+    dio_x64_jmp_label (a, &cold->label);
+    return;
+  }
+  dio_x64_alu_mi (a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+  dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
+  if (op->immediate == 1) {
+    fp_flags (g, op, cold, wanted);
+    return;
+  }
+  if (op->opcode == DIO_IR_CSR_WRITE && cold->value >= 0) {
+    dio_x64_test_rr (a, 8, (DioX64Reg) cold->value, (DioX64Reg) cold->value);
+    dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
+  }
+  if (wanted)
+    dio_x64_mov_ri (a, (DioX64Reg) cold->result, 0);
+}
+
 /* A control register: its number takes the place of the address. */
 static void
 control_register (DioX64Gen *g, const DioIrOp *op)
@@ -531,7 +584,10 @@ control_register (DioX64Gen *g, const DioIrOp *op)
   cold->value = (int8_t) value;
   cold->constant = constant;
   cold->result = wanted ? (int8_t) dst : -1;
-  dio_x64_jmp_label (&g->a, &cold->label);
+  if (op->immediate <= 2 && op->opcode <= DIO_IR_CSR_WRITE)
+    fp_register (g, op, cold, wanted);
+  else
+    dio_x64_jmp_label (&g->a, &cold->label);
   dio_x64_bind (&g->a, &cold->back);
   if (wanted)
     dio_x64_define_gpr (g, dst);

@@ -62,6 +62,14 @@ vcpu_to (Stubs *s, DioX64Reg reg)
 
 /* ---- In and out ---- */
 
+/* From MXCSR's invalid, denormal, division by zero, overflow, underflow, precision. */
+static uint64_t
+guest_flags (unsigned host)
+{
+  return (host & 1 ? DIO_FP_NV : 0u) | (host & 4 ? DIO_FP_DZ : 0u) | (host & 8 ? DIO_FP_OF : 0u)
+         | (host & 16 ? DIO_FP_UF : 0u) | (host & 32 ? DIO_FP_NX : 0u);
+}
+
 static void
 make_constants (Stubs *s)
 {
@@ -75,6 +83,9 @@ make_constants (Stubs *s)
   s->jit->stubs.nan32 = at + 16;
   s->jit->stubs.nan64 = at + 24;
   s->jit->stubs.mxcsr = at + 32;
+  s->jit->stubs.flags = here (s);
+  for (unsigned host = 0; host < 64; host++)
+    dio_x64_put_bytes (&s->a, guest_flags (host), 1);
 }
 
 static void
