@@ -227,6 +227,7 @@ flush_jumps_of_page (DioTlbJumpTable *jumps, DioGva page)
 void
 dio_tlb_flush_set (DioTlbSet *set)
 {
+  set->generation++;
   if (set->jumps && set->jumps->used)
     flush_jumps (set->jumps);
   for (uint64_t used = set->used; used; used &= used - 1) {
@@ -276,6 +277,7 @@ dio_tlb_flush_page (DioTlbSet *set, DioGva va)
 void
 dio_tlb_flush_local (DioTlbSet *set)
 {
+  set->generation++;
   if (set->jumps && set->jumps->local)
     flush_jumps (set->jumps);
   for (unsigned word = 0; word < G_N_ELEMENTS (set->local); word++) {

@@ -4,6 +4,8 @@
  * What is cached where:
  * - the TLB (core/mem/mem-tlb.h) holds whole translations, permissions of page table and PMP
  *   merged, in sets per privilege and address space (riscv64-priv.h);
+ * - behind it the second level holds more of them, shared by all sets, without room for a pointer
+ * to writable memory: whether a page may be written at once is looked at when it is entered again;
  * - the page-walk cache holds where the last and last-but-one tables of recently walked parts of
  *   an address space are, so that a TLB miss reads one PTE and not five;
  * - the last PMP range that answered, for M and for S/U.
@@ -13,6 +15,8 @@
  * (tables are tagged with the whole of satp). */
 #include <string.h>
 
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
 #include "core/guest/riscv64/riscv64-priv.h"
 #include "core/vm/vm-machine.h"
 
@@ -316,6 +320,86 @@ walk (DioRiscv64 *hart, DioGva va, DioRvAccess access, unsigned priv, RvPage *pa
   }
 }
 
+/* ---- The second level ---- */
+
+static DIO_ALWAYS_INLINE uint64_t
+second_tag (const DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
+{
+  return (va & ~DIO_PAGE_MASK) | (uint64_t) (set - hart->tlb.sets);
+}
+
+static DIO_ALWAYS_INLINE RvSecondEntry *
+second_entry (const DioRiscv64 *hart, uint64_t tag)
+{
+  uint64_t page = tag >> DIO_PAGE_SHIFT;
+  uint64_t index = page ^ page >> RV_SECOND_BITS ^ (tag & DIO_PAGE_MASK) << (RV_SECOND_BITS - 5);
+  return &hart->mmu->second[index & (RV_SECOND - 1)];
+}
+
+static void
+second_fill (DioRiscv64 *hart, const DioTlbSet *set, DioGva va, const RvPage *page, unsigned enter)
+{
+  uint64_t tag = second_tag (hart, set, va);
+  *second_entry (hart, tag) = (RvSecondEntry){ .tag = tag,
+                                               .va_mask = page->va_mask,
+                                               .gpa = page->gpa,
+                                               .ram_offset = page->info.ram_offset,
+                                               .generation = set->generation,
+                                               .permissions = enter };
+}
+
+static void
+second_drop (DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
+{
+  uint64_t tag = second_tag (hart, set, va);
+  RvSecondEntry *entry = second_entry (hart, tag);
+  if (entry->tag == tag)
+    entry->tag = UINT64_MAX;
+}
+
+/* Flushes the page of @va from both levels. */
+static void
+flush_page (DioRiscv64 *hart, unsigned set, DioGva va)
+{
+  dio_tlb_flush_page (&hart->tlb.sets[set], va);
+  second_drop (hart, &hart->tlb.sets[set], va);
+}
+
+/* Enters the page, which is RAM, in the first level. */
+static void
+enter_page (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, DioRam *ram,
+            uint64_t ram_offset, uint64_t va_mask, unsigned enter)
+{
+  _Atomic uint8_t *flags = &ram->page_flags[ram_offset >> DIO_PAGE_SHIFT];
+  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
+    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
+     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
+    if (access == DIO_RV_STORE)
+      dio_ram_note_write (ram, ram_offset, DIO_PAGE_SIZE);
+    else
+      enter &= ~(unsigned) DIO_TLB_WRITE;
+  }
+  dio_tlb_fill (set, va, va_mask, ram->host + ram_offset, enter);
+}
+
+/* Answers from the second level, for all of @access. */
+static bool
+second_find (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, RvPage *page)
+{
+  uint64_t tag = second_tag (hart, set, va);
+  const RvSecondEntry *entry = second_entry (hart, tag);
+  if (entry->tag != tag || entry->generation != set->generation
+      || !(entry->permissions & needed_permission (access)))
+    return false;
+  DioRam *ram = hart->cpu.machine->ram;
+  *page = (RvPage){ .gpa = entry->gpa,
+                    .va_mask = entry->va_mask,
+                    .permissions = entry->permissions & ~(unsigned) DIO_TLB_LOCAL,
+                    .info = { .ram = ram, .ram_offset = entry->ram_offset } };
+  enter_page (hart, set, va, access, ram, entry->ram_offset, entry->va_mask, entry->permissions);
+  return true;
+}
+
 DioRvExc
 rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvAccess access,
               unsigned priv, RvPage *page)
@@ -324,6 +408,8 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   hart->cpu.stats.tlb_misses++;
   bool machine = priv == DIO_RV_M;
   bool global = true;
+  if (second_find (hart, set, va, access, page))
+    return DIO_RV_EXC_NONE;
   DioRvExc exc = DIO_RV_EXC_NONE;
   if (machine || hart->satp >> RV_SATP_MODE_SHIFT == RV_SATP_BARE) {
     page->gpa = va & ~DIO_PAGE_MASK;
@@ -357,18 +443,11 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   unsigned enter = page->permissions;
   if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;
-  _Atomic uint8_t *flags = &ram->page_flags[page->info.ram_offset >> DIO_PAGE_SHIFT];
-  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
-    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
-     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
-    if (access == DIO_RV_STORE)
-      dio_ram_note_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
-    else
-      enter &= ~(unsigned) DIO_TLB_WRITE;
-  }
   if (!global)
     enter |= DIO_TLB_LOCAL;
-  dio_tlb_fill (set, va, page->va_mask, ram->host + page->info.ram_offset, enter);
+  if (ram == hart->cpu.machine->ram && set != &hart->tlb.sets[RV_SET_TRANSIENT])
+    second_fill (hart, set, va, page, enter);
+  enter_page (hart, set, va, access, ram, page->info.ram_offset, page->va_mask, enter);
   return DIO_RV_EXC_NONE;
 }
 
@@ -489,8 +568,8 @@ dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid, ui
           || (has_asid && ((mmu->slots[i].satp >> RV_SATP_ASID_SHIFT) & RV_SATP_ASID) != asid))
         continue;
       if (has_va) {
-        dio_tlb_flush_page (&sets[RV_SET_SLOTS + 2 * i], va);
-        dio_tlb_flush_page (&sets[RV_SET_SLOTS + 2 * i + 1], va);
+        flush_page (hart, RV_SET_SLOTS + 2 * i, va);
+        flush_page (hart, RV_SET_SLOTS + 2 * i + 1, va);
       } else if (i == mmu->slot) {
         flush_slot (hart, i);
       } else {
@@ -500,7 +579,7 @@ dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid, ui
     if (has_va) {
       mmu->walk_2m[(va >> 21) % RV_WALK_2M].generation = mmu->walk_generation - 1;
       mmu->walk_1g[(va >> 30) % RV_WALK_1G].generation = mmu->walk_generation - 1;
-      dio_tlb_flush_page (&sets[RV_SET_SUPERVISOR], va);
+      flush_page (hart, RV_SET_SUPERVISOR, va);
     } else {
       forget_walks (mmu);
       dio_tlb_flush_local (&sets[RV_SET_SUPERVISOR]);
@@ -573,6 +652,12 @@ rv_mmu_init (DioRiscv64 *hart, GError **error)
 {
   hart->mmu = g_new0 (DioRiscv64Mmu, 1);
   hart->mmu->walk_generation = 1;
+  hart->mmu->second = g_try_new0 (RvSecondEntry, RV_SECOND);
+  if (!hart->mmu->second) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("This computer has not enough free memory for a CPU of the machine"));
+    return false;
+  }
   pthread_mutex_init (&hart->mmu->lock, NULL);
   return dio_tlb_init (&hart->tlb, RV_SETS, error);
 }
@@ -583,6 +668,8 @@ rv_mmu_free (DioRiscv64 *hart)
   dio_tlb_clear (&hart->tlb);
   if (hart->mmu)
     pthread_mutex_destroy (&hart->mmu->lock);
+  if (hart->mmu)
+    g_free (hart->mmu->second);
   g_clear_pointer (&hart->mmu, g_free);
 }
 
