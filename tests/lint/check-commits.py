@@ -7,6 +7,15 @@ import subprocess
 import sys
 
 SUBJECT = re.compile(r"^[a-z0-9_/+, .-]+: [A-Z].*[^.]$")
+COLUMNS = 72
+
+
+def broken_rules(subject):
+    """The rules that @subject breaks, in words."""
+    if len(subject) > COLUMNS:
+        yield f"length: {len(subject)} columns, at most {COLUMNS}"
+    if not SUBJECT.match(subject):
+        yield "form: not like “area: Imperative subject” (small area, capital letter, no full stop)"
 
 
 def main():
@@ -20,8 +29,9 @@ def main():
     lines = run.stdout.splitlines()
     for line in lines:
         commit, subject = line.split(" ", 1)
-        if len(subject) > 72 or not SUBJECT.match(subject):
-            print(f"{commit}: {subject}")
+        rules = list(broken_rules(subject))
+        if rules:
+            print(f"{commit}: {subject}\n  " + "\n  ".join(rules))
             found += 1
     print(f"commits: {len(lines)} subjects, {found} problems")
     return 1 if found else 0
