@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "app/job/job-thread.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
@@ -351,7 +352,7 @@ dio_bridge_launch_async (DioBridge *bridge, const DioMachineConfig *config,
   /* Not cancellable itself: the machine must come back to be freed. */
   g_autoptr (GTask) build = g_task_new (NULL, NULL, built_cb, pending_new (bridge, outer));
   g_task_set_task_data (build, launch, launch_free);
-  g_task_run_in_thread (build, build_thread);
+  dio_job_thread_run (build, build_thread);
 }
 
 gboolean
@@ -413,7 +414,7 @@ dio_bridge_close_async (DioBridge *bridge, GAsyncReadyCallback callback, gpointe
   dio_bridge_get_stats (bridge, &stats);
   g_autoptr (GTask) task = g_task_new (NULL, NULL, closed_cb, pending_new (bridge, outer));
   g_task_set_task_data (task, g_steal_pointer (&bridge->machine), NULL);
-  g_task_run_in_thread (task, close_thread);
+  dio_job_thread_run (task, close_thread);
 }
 
 void

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "app/cli/cli-private.h"
+#include "core/base/base-thread.h"
 
 #define END_OF_OPTIONS "--"
+#define GLIB_THREADS 3 /* its worker, its pools' starter, and one to spare */
 
 static const CliCommand *const groups[] = { cli_run_commands, cli_library_commands,
                                             cli_control_commands };
@@ -225,7 +227,10 @@ dio_cli_main (int argc, char **argv, const DioMachineHost *host, const DioCliUi 
 {
   Cli cli = { .host = host, .ui = ui };
   const char *first = argc > 1 ? argv[1] : NULL;
+  g_autoptr (GError) error = NULL;
   g_set_prgname ("diorama");
+  if (!dio_thread_check_room (GLIB_THREADS, &error))
+    return cli_fail (error);
   if (first
       && (g_str_equal (first, "--help") || g_str_equal (first, "-h")
           || (g_str_equal (first, "help") && argc == 2))) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/job/job-thread.h"
 #include "app/library/library-file.h"
 #include "app/library/library-json.h"
 #include "app/library/library-size.h"
@@ -351,7 +352,7 @@ dio_images_scan (void)
 {
   GListStore *store = g_list_store_new (DIO_TYPE_IMAGE);
   g_autoptr (GTask) task = g_task_new (store, NULL, scanned_cb, NULL);
-  g_task_run_in_thread (task, scan_thread);
+  dio_job_thread_run (task, scan_thread);
   return G_LIST_MODEL (store);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
 #include "app/model/model-validate.h"
 #include "core/base/base-error.h"
@@ -385,7 +386,7 @@ dio_library_create_async (DioLibrary *self, const DioMachineConfig *config, guin
   creation->config = dio_machine_config_copy (config);
   creation->new_disk_size = new_disk_size;
   g_task_set_task_data (task, creation, creation_free);
-  g_task_run_in_thread (task, create_thread);
+  dio_job_thread_run (task, create_thread);
 }
 
 DioMachineItem *

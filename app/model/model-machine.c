@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
@@ -344,7 +345,7 @@ close_journal (Closing *closing)
 {
   g_autoptr (GTask) task = g_task_new (closing->self, NULL, journal_closed_cb, closing);
   g_task_set_task_data (task, g_steal_pointer (&closing->self->journal), NULL);
-  g_task_run_in_thread (task, journal_close_thread);
+  dio_job_thread_run (task, journal_close_thread);
 }
 
 static void
@@ -404,7 +405,7 @@ begin_close (DioMachineItem *self, GError *error)
   farewell->path = g_strdup (self->path);
   g_autoptr (GTask) task = g_task_new (self, NULL, farewell_cb, closing);
   g_task_set_task_data (task, farewell, farewell_free);
-  g_task_run_in_thread (task, farewell_thread);
+  dio_job_thread_run (task, farewell_thread);
 }
 
 /* The bridge's callbacks. */
@@ -689,7 +690,7 @@ dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
   prepare->name = g_strdup (self->name);
   g_autoptr (GTask) work = g_task_new (self, NULL, prepared_cb, NULL);
   g_task_set_task_data (work, prepare, prepare_free);
-  g_task_run_in_thread (work, prepare_thread);
+  dio_job_thread_run (work, prepare_thread);
 }
 
 /* The other commands. */
@@ -966,7 +967,7 @@ dio_machine_item_save_screenshot_async (DioMachineItem *self, const char *path,
   if (error)
     g_task_return_error (task, error);
   else
-    g_task_run_in_thread (task, screenshot_thread);
+    dio_job_thread_run (task, screenshot_thread);
 }
 
 gboolean

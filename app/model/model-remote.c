@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A machine and other processes: what its control socket answers, and asking a machine that another
  * process runs. */
+#include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
 #include "app/model/model-stats.h"
 #include "core/base/base-error.h"
@@ -171,5 +172,5 @@ dio_machine_remote_command_async (DioMachineItem *self, const char *command,
   ask->request = json_object_new ();
   json_object_set_string_member (ask->request, "command", command);
   g_task_set_task_data (task, ask, ask_free);
-  g_task_run_in_thread (task, ask_thread);
+  dio_job_thread_run (task, ask_thread);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Thumbnails of machines: live once a second when something changed, kept in the bundle. */
+#include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ dio_machine_thumbnail_tick (DioMachineItem *self)
   sample->scanout_box = g_atomic_rc_box_acquire (self->scanout_box);
   g_autoptr (GTask) task = g_task_new (self, NULL, sampled_cb, NULL);
   g_task_set_task_data (task, sample, sample_free);
-  g_task_run_in_thread (task, sample_thread);
+  dio_job_thread_run (task, sample_thread);
 }
 
 void

@@ -36,6 +36,32 @@ dio_thread_start (pthread_t *thread, const char *name, void *(*func) (void *data
   return true;
 }
 
+/* Waits until the others are there as well. */
+static void *
+wait_for_gate (void *gate)
+{
+  pthread_mutex_lock (gate);
+  pthread_mutex_unlock (gate);
+  return NULL;
+}
+
+bool
+dio_thread_check_room (unsigned count, GError **error)
+{
+  pthread_t threads[8];
+  pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+  unsigned started = 0;
+  count = MIN (count, G_N_ELEMENTS (threads));
+  pthread_mutex_lock (&gate);
+  while (started < count
+         && dio_thread_start (&threads[started], "dio-check", wait_for_gate, &gate, error))
+    started++;
+  pthread_mutex_unlock (&gate);
+  for (unsigned i = 0; i < started; i++)
+    pthread_join (threads[i], NULL);
+  return started == count;
+}
+
 void
 dio_thread_lower_priority (void)
 {

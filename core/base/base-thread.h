@@ -12,5 +12,9 @@
 bool dio_thread_start (pthread_t *thread, const char *name, void *(*func) (void *data), void *data,
                        GError **error);
 
+/* False when this process cannot have @count threads more. GLib and GTK end the program without a
+ * word to the person where one of theirs cannot be started, so this is asked before. */
+bool dio_thread_check_room (unsigned count, GError **error);
+
 /* Makes the calling thread yield to everything that a person waits for. */
 void dio_thread_lower_priority (void);

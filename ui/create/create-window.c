@@ -12,6 +12,7 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "app/job/job-thread.h"
 #include "app/model/model-image.h"
 #include "core/vm/vm-board.h"
 #include "ui/widgets/dialogs.h"
@@ -477,7 +478,7 @@ probe (DioCreateWindow *self, const char *path)
   data->path = g_strdup (path);
   gtk_spinner_set_spinning (self->busy_spinner, TRUE);
   g_task_set_task_data (task, data, probe_free);
-  g_task_run_in_thread (task, probe_thread);
+  dio_job_thread_run (task, probe_thread);
 }
 
 static void
@@ -515,7 +516,7 @@ file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
     Probe *data = g_new0 (Probe, 1);
     data->path = g_strdup (path);
     g_task_set_task_data (task, data, probe_free);
-    g_task_run_in_thread (task, probe_thread);
+    dio_job_thread_run (task, probe_thread);
     g_free (self->kernel);
     self->kernel = g_strdup (path);
     break;
@@ -792,7 +793,7 @@ dio_create_window_new (GtkWindow *parent, DioLibrary *library, const DioMachineH
 
   self->library = g_object_ref (library);
   self->host = host;
-  g_task_run_in_thread (scan, scan_thread);
+  dio_job_thread_run (scan, scan_thread);
   gtk_window_set_focus (GTK_WINDOW (self), GTK_WIDGET (self->file_row));
   if (path)
     probe (self, path);
