@@ -78,42 +78,64 @@ default_arch (const DioMachineHost *host)
   return arch;
 }
 
+/* "" takes what is there away. */
+static void
+replace (char **value, const char *option)
+{
+  if (!option)
+    return;
+  g_free (*value);
+  *value = *option ? g_strdup (option) : NULL;
+}
+
+gboolean
+cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  if (options->arch)
+    config->arch = dio_arch_from_string (options->arch);
+  if (options->arch && config->arch == DIO_ARCH_NONE) {
+    cli_usage (cli, _ ("“%s” is not an architecture; riscv64 is one"), options->arch);
+    return FALSE;
+  }
+  if (options->memory && !dio_size_parse (options->memory, &config->memory, &error)) {
+    cli_usage (cli, "--memory: %s", error->message);
+    return FALSE;
+  }
+  if (options->cpus != G_MININT)
+    config->cpus = MAX (options->cpus, 0);
+  if (options->engine && !parse_engine (options->engine, &config->engine)) {
+    cli_usage (cli, _ ("--engine: “%s” is none of auto, interpreter, compiler"), options->engine);
+    return FALSE;
+  }
+  if (options->display && !parse_display (options->display, config)) {
+    cli_usage (cli, _ ("--display: “%s” is not a size like 1280x800"), options->display);
+    return FALSE;
+  }
+  replace (&config->board, options->board);
+  replace (&config->kernel, options->kernel);
+  replace (&config->initrd, options->initrd);
+  replace (&config->append, options->append);
+  replace (&config->firmware, options->firmware);
+  for (char **disk = options->disks; disk && *disk; disk++)
+    add_disk (config, *disk, options->disk_format ? options->disk_format : "raw");
+  return TRUE;
+}
+
 DioMachineConfig *
 cli_config (Cli *cli, const CliConfigOptions *options, const char *name)
 {
   g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
-  g_autoptr (GError) error = NULL;
   g_free (config->name);
   config->name = g_strdup (name);
-  config->arch = options->arch ? dio_arch_from_string (options->arch) : default_arch (cli->host);
-  if (options->arch && config->arch == DIO_ARCH_NONE) {
-    cli_usage (cli, _ ("“%s” is not an architecture; riscv64 is one"), options->arch);
+  config->arch = default_arch (cli->host);
+  config->memory = DEFAULT_MEMORY;
+  config->cpus = 1;
+  if (!cli_config_apply (cli, options, config))
     return NULL;
-  }
   if (config->arch == DIO_ARCH_NONE) {
     cli_usage (cli, "%s", _ ("--arch is missing"));
     return NULL;
   }
-  config->memory = DEFAULT_MEMORY;
-  if (options->memory && !dio_size_parse (options->memory, &config->memory, &error)) {
-    cli_usage (cli, "--memory: %s", error->message);
-    return NULL;
-  }
-  config->cpus = options->cpus == G_MININT ? 1 : MAX (options->cpus, 0);
-  if (options->engine && !parse_engine (options->engine, &config->engine)) {
-    cli_usage (cli, _ ("--engine: “%s” is none of auto, interpreter, compiler"), options->engine);
-    return NULL;
-  }
-  if (options->display && !parse_display (options->display, config)) {
-    cli_usage (cli, _ ("--display: “%s” is not a size like 1280x800"), options->display);
-    return NULL;
-  }
-  config->board = g_strdup (options->board);
-  config->kernel = g_strdup (options->kernel);
-  config->initrd = g_strdup (options->initrd);
-  config->append = g_strdup (options->append);
-  config->firmware = g_strdup (options->firmware);
-  for (char **disk = options->disks; disk && *disk; disk++)
-    add_disk (config, *disk, options->disk_format ? options->disk_format : "raw");
   return g_steal_pointer (&config);
 }

@@ -446,6 +446,11 @@ const CliCommand cli_library_commands[] = {
     command_create },
   { "list", "", N_ ("List the machines"), NULL, command_list },
   { "show", N_ ("NAME"), N_ ("Tell about a machine and what happened to it"), NULL, command_show },
+  { "set", N_ ("NAME"), N_ ("Change what a machine is made of"),
+    N_ ("Only what is given changes, while the machine is off; an empty value takes a file away.\n"
+        "Kernel, initrd and firmware are copied into the machine; a disk is attached beside the\n"
+        "others. A disk that is removed keeps its file."),
+    cli_command_set },
   { "rename", N_ ("NAME NEW-NAME"), N_ ("Give a machine another name"), NULL, command_rename },
   { "delete", N_ ("NAME"), N_ ("Move a machine to the library's trash"), NULL, command_delete },
   { "restore", N_ ("ID"), N_ ("Bring a deleted machine back"), NULL, command_restore },

@@ -27,6 +27,7 @@ struct Cli {
 /* The commands, terminated by a NULL name. */
 extern const CliCommand cli_run_commands[];
 extern const CliCommand cli_library_commands[];
+int cli_command_set (Cli *cli, int argc, char **argv);
 extern const CliCommand cli_control_commands[];
 
 /* Parses the options of the current command. Returns -1 when the command should go on, or the exit
@@ -58,7 +59,7 @@ gboolean cli_wait_command (DioMachineItem *item, CliItemCommand command, GError 
 /* Iterates the main context until *@flag. */
 void cli_wait_flag (const gboolean *flag);
 
-/* The options that `run` and `create` share. */
+/* The options that `run`, `create` and `set` share. */
 typedef struct {
   char *arch;
   char *board;
@@ -159,6 +160,9 @@ typedef struct {
   }
 
 void cli_config_options_clear (CliConfigOptions *options);
+
+/* Changes @config as the options that were given say; FALSE after printing a usage error. */
+gboolean cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config);
 
 /* The configuration from the options; NULL after printing a usage error. */
 DioMachineConfig *cli_config (Cli *cli, const CliConfigOptions *options, const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Bundles: loading, making, the trash. */
-#include "app/library/library-bundle.h"
+#include "app/library/library-bundle-private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,6 @@
 
 #define NEW_SUFFIX ".new"
 #define FOLDER_MAX_BYTES 200
-#define SPACE_MARGIN (G_GUINT64_CONSTANT (1) << 20)
 #define MAX_FOLDER_TRIES 1000
 
 char *
@@ -65,8 +64,8 @@ dio_bundle_folder_name (const char *name)
   return g_string_free (folder, FALSE);
 }
 
-static int
-open_folder (const char *path, GError **error)
+int
+dio_bundle_open_folder (const char *path, GError **error)
 {
   int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
@@ -77,7 +76,7 @@ open_folder (const char *path, GError **error)
 DioLock *
 dio_bundle_lock_library (const char *library, GError **error)
 {
-  int fd = open_folder (library, error);
+  int fd = dio_bundle_open_folder (library, error);
   if (fd < 0)
     return NULL;
   DioLock *lock = dio_lock_wait (fd, ".lock", library, error);
@@ -88,7 +87,7 @@ dio_bundle_lock_library (const char *library, GError **error)
 DioManifest *
 dio_bundle_load (const char *path, GError **error)
 {
-  int fd = open_folder (path, error);
+  int fd = dio_bundle_open_folder (path, error);
   if (fd < 0)
     return NULL;
   gsize length;
@@ -101,7 +100,7 @@ dio_bundle_load (const char *path, GError **error)
 gboolean
 dio_bundle_save (const char *path, const DioManifest *manifest, GError **error)
 {
-  int fd = open_folder (path, error);
+  int fd = dio_bundle_open_folder (path, error);
   if (fd < 0)
     return FALSE;
   gsize length;
@@ -129,7 +128,7 @@ check_inside (int dir_fd, const char *file, const char *key, GError **error)
 DioMachineConfig *
 dio_bundle_prepare (const char *path, const DioManifest *manifest, GError **error)
 {
-  int fd = open_folder (path, error);
+  int fd = dio_bundle_open_folder (path, error);
   if (fd < 0)
     return NULL;
   const DioMachineConfig *config = manifest->config;
@@ -161,8 +160,8 @@ progress_cb (guint64 bytes, gpointer data)
     progress->progress (progress->before + bytes, progress->data);
 }
 
-static gboolean
-add_size (const char *path, guint64 *total, GError **error)
+gboolean
+dio_bundle_add_size (const char *path, guint64 *total, GError **error)
 {
   struct stat st;
   if (!path)
@@ -185,7 +184,7 @@ copy_in (int dir_fd, char **file, const char *name, GCancellable *cancellable, P
   if (!dio_file_copy (*file, dir_fd, name, cancellable, progress_cb, progress, error))
     return FALSE;
   guint64 size = 0;
-  add_size (*file, &size, NULL);
+  dio_bundle_add_size (*file, &size, NULL);
   progress->before += size;
   g_free (*file);
   *file = g_strdup (name);
@@ -198,9 +197,10 @@ fill_bundle (const char *path, int fd, const char *library, DioManifest *manifes
              guint64 new_disk_size, GCancellable *cancellable, Progress *progress, GError **error)
 {
   DioMachineConfig *config = manifest->config;
-  guint64 bytes = SPACE_MARGIN;
-  if (!add_size (config->firmware, &bytes, error) || !add_size (config->kernel, &bytes, error)
-      || !add_size (config->initrd, &bytes, error)
+  guint64 bytes = DIO_BUNDLE_SPACE_MARGIN;
+  if (!dio_bundle_add_size (config->firmware, &bytes, error)
+      || !dio_bundle_add_size (config->kernel, &bytes, error)
+      || !dio_bundle_add_size (config->initrd, &bytes, error)
       || !dio_file_check_space (fd, bytes, library, error))
     return FALSE;
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
@@ -269,8 +269,8 @@ name_is_taken (const char *library, const char *name)
   return FALSE;
 }
 
-static gboolean
-require_free_name (const char *library, const char *name, GError **error)
+gboolean
+dio_bundle_require_free_name (const char *library, const char *name, GError **error)
 {
   if (!name_is_taken (library, name))
     return TRUE;
@@ -293,7 +293,7 @@ create_in (int library_fd, const char *library, const char *folder, DioManifest 
   }
   g_autofree char *path = g_build_filename (library, hidden, NULL);
   g_autofree char *final = NULL;
-  int fd = open_folder (path, error);
+  int fd = dio_bundle_open_folder (path, error);
   if (fd >= 0) {
     /* Held while it is made: tells a crashed making from one in progress. */
     g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
@@ -305,7 +305,7 @@ create_in (int library_fd, const char *library, const char *folder, DioManifest 
                              name, library);
       else
         names = dio_bundle_lock_library (library, error);
-      if (names && require_free_name (library, name, error))
+      if (names && dio_bundle_require_free_name (library, name, error))
         final = rename_to_free (library_fd, hidden, library_fd, folder, error);
     }
     close (fd);
@@ -324,9 +324,9 @@ dio_bundle_create (const char *library, const DioMachineConfig *config, guint64 
                    GError **error)
 {
   if (!dio_manifest_check_name (config->name, error)
-      || !require_free_name (library, config->name, error))
+      || !dio_bundle_require_free_name (library, config->name, error))
     return NULL;
-  int library_fd = open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (library, error);
   if (library_fd < 0)
     return NULL;
   g_autoptr (DioManifest) manifest = dio_manifest_new (config);
@@ -457,7 +457,7 @@ dio_bundle_trash (const char *path, const char *id, const char *name, GError **e
 {
   g_autofree char *library = g_path_get_dirname (path);
   g_autofree char *folder = g_path_get_basename (path);
-  int library_fd = open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (library, error);
   if (library_fd < 0)
     return FALSE;
   gboolean good = FALSE;
@@ -490,7 +490,7 @@ dio_bundle_restore (const char *library, const char *id, GError **error)
     g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), id);
     return NULL;
   }
-  int library_fd = open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (library, error);
   if (library_fd < 0)
     return NULL;
   char *result = NULL;
@@ -534,7 +534,7 @@ dio_bundle_rename (const char *path, const char *name, GError **error)
   if (!manifest)
     return FALSE;
   if (!dio_bundle_same_name (manifest->config->name, name)
-      && !require_free_name (library, name, error))
+      && !dio_bundle_require_free_name (library, name, error))
     return FALSE;
   g_free (manifest->config->name);
   manifest->config->name = g_strdup (name);
@@ -544,7 +544,7 @@ dio_bundle_rename (const char *path, const char *name, GError **error)
 gboolean
 dio_bundle_renew_identity (const char *path, GError **error)
 {
-  int fd = open_folder (path, error);
+  int fd = dio_bundle_open_folder (path, error);
   if (fd < 0)
     return FALSE;
   g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, path, error);

@@ -62,11 +62,24 @@ char *dio_bundle_restore (const char *library, const char *id, GError **error);
 /* Changes the name in machine.json of the bundle at @path; other keys stay as they are on disk. */
 gboolean dio_bundle_rename (const char *path, const char *name, GError **error);
 
+/* Makes the bundle at @path, which must not be in use, into what @config says; its name may change
+ * too. Files of @config that are not in the bundle already are copied into it, but for disks, which
+ * are used where they are; those it no longer names are removed, but for disks, which stay. A raw
+ * disk of @new_disk_size bytes is added unless that is 0. On failure everything is as before. */
+gboolean dio_bundle_configure (const char *path, const DioMachineConfig *config,
+                               guint64 new_disk_size, GCancellable *cancellable, GError **error);
+
+/* FALSE and a sentence when the bundle at @path cannot be called @name. */
+gboolean dio_bundle_check_new_name (const char *path, const char *name, GError **error);
+
 /* Gives the bundle at @path, a copy of another, an identity of its own. */
 gboolean dio_bundle_renew_identity (const char *path, GError **error);
 
 /* Serialises changes of the set of names in @library across processes. Short. */
 DioLock *dio_bundle_lock_library (const char *library, GError **error);
+
+/* @file as seen from the bundle at @path: a borrowed part of it when it lies inside, else NULL. */
+const char *dio_bundle_inside (const char *path, const char *file);
 
 /* Two names that people would take for the same: case and Unicode composition do not count. */
 gboolean dio_bundle_same_name (const char *a, const char *b);

@@ -72,6 +72,9 @@ DioMachineItem *dio_machine_item_new_bundle (const char *path, const DioMachineH
 /* Looks at the bundle again: machine.json and who runs it. */
 void dio_machine_item_reload (DioMachineItem *self);
 
+/* What went wrong before does not matter any more. */
+void dio_machine_item_clear_error (DioMachineItem *self);
+
 /* model-remote.c: the control socket while active, and asking another process. */
 void dio_machine_remote_listen (DioMachineItem *self, GError **error);
 void dio_machine_remote_command_async (DioMachineItem *self, const char *command,

@@ -31,6 +31,7 @@ enum {
   PROP_ARCH,
   PROP_ERROR,
   PROP_ENGINE_NOTE,
+  PROP_HAS_SYSTEM,
   N_PROPS,
 };
 
@@ -109,14 +110,29 @@ set_error_text (DioMachineItem *self, const char *text)
   set_string (self, &self->error, PROP_ERROR, text);
 }
 
+static gboolean
+has_system (const DioMachineConfig *config)
+{
+  return config && (config->kernel || config->firmware || (config->disks && config->disks->len));
+}
+
 static void
 set_config (DioMachineItem *self, DioMachineConfig *config)
 {
   gboolean arch_changed = (self->config ? self->config->arch : 0) != (config ? config->arch : 0);
+  gboolean system_changed = has_system (self->config) != has_system (config);
   g_clear_pointer (&self->config, dio_machine_config_free);
   self->config = config;
   if (arch_changed)
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ARCH]);
+  if (system_changed)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_HAS_SYSTEM]);
+}
+
+void
+dio_machine_item_clear_error (DioMachineItem *self)
+{
+  set_error_text (self, NULL);
 }
 
 static void
@@ -1003,6 +1019,9 @@ dio_machine_item_get_property (GObject *object, guint id, GValue *value, GParamS
   case PROP_ENGINE_NOTE:
     g_value_set_string (value, self->engine_note);
     break;
+  case PROP_HAS_SYSTEM:
+    g_value_set_boolean (value, has_system (self->config));
+    break;
   default:
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -1044,6 +1063,9 @@ dio_machine_item_class_init (DioMachineItemClass *klass)
   properties[PROP_ARCH] = string_property ("arch");
   properties[PROP_ERROR] = string_property ("error");
   properties[PROP_ENGINE_NOTE] = string_property ("engine-note");
+  properties[PROP_HAS_SYSTEM] =
+      g_param_spec_boolean ("has-system", NULL, NULL, FALSE,
+                            G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, properties);
   signals[SIGNAL_THUMBNAIL_CHANGED] =
       g_signal_new ("thumbnail-changed", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL,

@@ -30,9 +30,10 @@ GType dio_item_state_get_type (void);
 /* Properties (all notify on the main thread):
  *   "id" (string, construct-only), "name" (string), "state" (DioItemState), "arch" (string, for
  * people: "RISC-V"), "error" (string or NULL: why the last run or load failed), "engine-note"
- * (string). While STOPPING (notify::state) the last picture and the statistics can still be had.
- * Signals: "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at
- * most once a second). "stopped" (DioStopReason reason, const char *message). */
+ * (string), "has-system" (boolean: there is something that could start). While STOPPING
+ * (notify::state) the last picture and the statistics can still be had. Signals:
+ * "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at most once a second).
+ * "stopped" (DioStopReason reason, const char *message). */
 const char *dio_machine_item_get_id (DioMachineItem *self);
 const char *dio_machine_item_get_name (DioMachineItem *self);
 DioItemState dio_machine_item_get_state (DioMachineItem *self);
@@ -45,6 +46,20 @@ gboolean dio_machine_item_is_active (DioMachineItem *self);
 
 /* Renames (the bundle keeps its folder name); FALSE and @error for an empty or taken name. */
 gboolean dio_machine_item_rename (DioMachineItem *self, const char *name, GError **error);
+
+/* Checks what @config would make of the machine, as dio_library_validate() does for a new one. */
+gboolean dio_machine_item_validate (DioMachineItem *self, const DioMachineConfig *config,
+                                    guint64 new_disk_size, const char **field, GError **error);
+
+/* Makes the machine, which must be off, into @config (whose files are named by absolute paths, as
+ * dio_machine_item_get_config() does), with a new raw disk of @new_disk_size bytes unless that is
+ * 0. On failure it is as before. Finished by dio_machine_item_command_finish(). */
+void dio_machine_item_configure_async (DioMachineItem *self, const DioMachineConfig *config,
+                                       guint64 new_disk_size, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data);
+
+/* The boards there are; static, NULL-terminated. */
+const DioBoardType *const *dio_machine_item_get_boards (DioMachineItem *self);
 
 /* The last picture: BGRX pixels, stride width*4; NULL if there never was one. Live while running,
  * the last frame (kept in the bundle as thumbnail.png) afterwards. */

@@ -18,7 +18,7 @@ import time
 import unittest
 
 PROGRAM, MANPAGE = sys.argv[1:3]
-COMMANDS = ("run start create list show rename delete restore images stop reset pause resume "
+COMMANDS = ("run start create list show set rename delete restore images stop reset pause resume "
             "screenshot type key console").split()
 OK, ERROR, USAGE, CRASHED, LIMIT, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -279,6 +279,71 @@ class CliTest(unittest.TestCase):
         self.cli("restore", identity)
         self.assertEqual("off", self.state("new"))
         self.cli("restore", identity, code=ERROR)
+
+    def manifest(self, name):
+        with open(os.path.join(self.library, name + ".diorama", "machine.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def files(self, name):
+        return sorted(n for n in os.listdir(os.path.join(self.library, name + ".diorama"))
+                      if n not in ("lock", "machine.json") and not n.startswith("journal."))
+
+    def test_set(self):
+        """An empty machine gets a system later, another one after it, and loses it again."""
+        self.cli("create", "m", "--memory", "128M")
+        disk = self.write("disk.raw", bytes(1 << 20))
+        self.cli("set", "m", "--kernel", self.kernel, "--initrd", self.kernel, "--append", "dummy:still",
+                 "--memory", "256M", "--cpus", "2", "--disk", disk + ",readonly", "--disk-size", "1M")
+        self.assertEqual(["disk0.raw", "initrd", "kernel"], self.files("m"))
+        manifest = self.manifest("m")
+        self.assertEqual((256 << 20, 2, "kernel", "initrd", "dummy:still"),
+                         tuple(manifest[k] for k in ("memory", "cpus", "kernel", "initrd", "append")))
+        self.assertEqual([{"path": disk, "format": "raw", "readonly": True},
+                          {"path": "disk0.raw", "format": "raw"}], manifest["disks"])
+        self.assertIn("changed", self.cli("show", "m").stdout)
+
+        # Another kernel takes the place of the first; what is not named stays as it is.
+        other = self.write("other", riscv_image(64 << 10))
+        self.cli("set", "m", "--kernel", other, "--firmware", self.write("fw", bytes(64)))
+        self.assertEqual(["disk0.raw", "firmware", "initrd", "kernel1"], self.files("m"))
+        self.assertEqual({**manifest, "kernel": "kernel1", "firmware": "firmware"}, self.manifest("m"))
+        self.cli("set", "m", "--kernel", self.kernel, "--firmware", "")
+        self.assertEqual(manifest, self.manifest("m"))
+        self.assertEqual(["disk0.raw", "initrd", "kernel"], self.files("m"))
+
+        # Disks go by number or name; their files stay.
+        self.assertIn("no disk “3”", self.cli("set", "m", "--remove-disk", "3", code=ERROR).stderr)
+        self.cli("set", "m", "--remove-disk", "1", "--remove-disk", "disk0.raw", "--initrd", "", "--append", "")
+        self.assertTrue(os.path.exists(disk))
+        self.assertEqual(["disk0.raw", "kernel"], self.files("m"))
+        self.assertEqual([], self.manifest("m")["disks"])
+        self.assertNotIn("initrd", self.manifest("m"))
+        self.cli("set", "m", "--disk", os.path.join(self.library, "m.diorama/disk0.raw"))
+        self.assertEqual("disk0.raw", self.manifest("m")["disks"][0]["path"])
+
+        # While it runs nothing changes, also beside another process.
+        self.start("m")
+        self.assertIn("process", self.cli("set", "m", "--memory", "512M", code=BUSY).stderr)
+        self.cli("stop", "m", "--force")
+        self.assertEqual(256 << 20, self.manifest("m")["memory"])
+
+    def test_set_bad(self):
+        self.cli("create", "m", "--kernel", self.kernel)
+        manifest, files = self.manifest("m"), self.files("m")
+        for options, part in ((("--kernel", "/proc/nonexistent"), "/proc/nonexistent"),
+                              (("--kernel", self.write("text", b"hello")), "not a kernel"),
+                              (("--kernel", self.write("cut", riscv_image(4096)[:60])), "incomplete"),
+                              (("--memory", "1M"), "minimum"), (("--cpus", "0"), "CPUs"),
+                              (("--disk-size", "1"), "Disk"), (("--disk", self.folder), "folder"),
+                              (("--kernel", "", "--initrd", self.kernel), "needs a kernel")):
+            with self.subTest(options=options):
+                self.assertIn(part, self.cli("set", "m", *options, code=ERROR).stderr)
+                self.assertEqual((manifest, files), (self.manifest("m"), self.files("m")))
+        self.cli("set", "m", "--memory", "lots", code=USAGE)
+        self.cli("set", "nobody", "--memory", "1G", code=ERROR)
+        with open(os.path.join(self.library, "m.diorama/machine.json"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        self.assertIn("machine.json: version", self.cli("set", "m", "--memory", "1G", code=ERROR).stderr)
 
     def test_console(self):
         self.cli("create", "c", "--kernel", self.kernel)

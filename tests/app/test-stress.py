@@ -58,7 +58,7 @@ class Stress:
     def step(self, dice):
         identity = dice.choice(self.ids)
         kill = dice.uniform(0.002, 0.25) if dice.random() < 0.4 else None
-        kind = dice.randrange(8)
+        kind = dice.randrange(9)
         if kind <= 2:
             self.run("start", identity, "--headless", "--serial", "none", "--time-limit", "1",
                      kill_after=dice.uniform(0.01, 0.4))
@@ -72,6 +72,9 @@ class Stress:
             self.run(dice.choice(("pause", "resume", "reset")), identity, kill_after=kill)
         elif kind == 6:
             self.run("stop", identity, "--force", kill_after=kill)
+        elif kind == 7:
+            self.run("set", identity, "--memory", dice.choice(("64M", "128M")), "--firmware", self.sleeper,
+                     kill_after=kill)
         else:
             self.run("list", "--json", kill_after=kill)
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * `diorama set`: changes what a machine of the library is made of. */
+#include <string.h>
+
+#include "app/cli/cli-private.h"
+#include "app/library/library-size.h"
+
+static void
+result_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+/* The disk that a person calls @text: its place in the list from 1 on, its path or its file name.
+ * Its index, or -1. */
+static int
+find_disk (const DioMachineConfig *config, const char *text)
+{
+  g_autofree char *absolute = g_canonicalize_filename (text, NULL);
+  guint count = config->disks ? config->disks->len : 0;
+  guint64 number;
+  if (g_ascii_string_to_unsigned (text, 10, 1, MAX (count, 1), &number, NULL) && number <= count)
+    return (int) number - 1;
+  for (guint i = 0; i < count; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    g_autofree char *name = g_path_get_basename (disk->path);
+    if (g_str_equal (disk->path, absolute) || g_str_equal (name, text))
+      return (int) i;
+  }
+  return -1;
+}
+
+static gboolean
+remove_disks (const DioMachineConfig *old, DioMachineConfig *config, char **removed)
+{
+  gboolean gone[64] = { FALSE };
+  for (char **text = removed; text && *text; text++) {
+    int index = find_disk (old, *text);
+    if (index < 0 || index >= (int) G_N_ELEMENTS (gone)) {
+      cli_message (_ ("“%s” has no disk “%s”. “diorama show” tells which it has"), old->name,
+                   *text);
+      return FALSE;
+    }
+    gone[index] = TRUE;
+  }
+  for (guint i = G_N_ELEMENTS (gone); i-- > 0;)
+    if (gone[i])
+      g_ptr_array_remove_index (config->disks, i);
+  return TRUE;
+}
+
+static int
+configure (DioMachineItem *item, const DioMachineConfig *config, guint64 disk_size)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  dio_machine_item_configure_async (item, config, disk_size, NULL, result_cb, &result);
+  while (!result)
+    g_main_context_iteration (NULL, TRUE);
+  return dio_machine_item_command_finish (item, result, &error) ? DIO_CLI_OK : cli_fail (error);
+}
+
+static int
+set (Cli *cli, const char *name, const CliConfigOptions *options, char **removed, guint64 disk_size)
+{
+  int code;
+  DioMachineItem *item = cli_find (cli, name, &code);
+  if (!item)
+    return code;
+  const DioMachineConfig *old = dio_machine_item_get_config (item);
+  if (!old) {
+    cli_message ("%s: %s", dio_machine_item_get_name (item), dio_machine_item_get_error (item));
+    return DIO_CLI_ERROR;
+  }
+  g_autoptr (DioMachineConfig) config = dio_machine_config_copy (old);
+  if (!remove_disks (old, config, removed))
+    return DIO_CLI_ERROR;
+  if (!cli_config_apply (cli, options, config))
+    return DIO_CLI_USAGE;
+  return configure (item, config, disk_size);
+}
+
+int
+cli_command_set (Cli *cli, int argc, char **argv)
+{
+  CliConfigOptions options = CLI_CONFIG_OPTIONS_INIT;
+  g_autofree char *disk_size = NULL;
+  g_auto (GStrv) removed = NULL;
+  const GOptionEntry entries[] = {
+    CLI_CONFIG_ENTRIES (options),
+    { "disk-size", 0, 0, G_OPTION_ARG_STRING, &disk_size,
+      N_ ("Make a new disk of this size in the machine, like 8G"), N_ ("SIZE") },
+    { "remove-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &removed,
+      N_ ("Take a disk away, by its number from 1 on or its name; may be repeated"), N_ ("DISK") },
+    { NULL },
+  };
+  int code = cli_parse (cli, entries, &argc, &argv, 1, 1);
+  if (code < 0) {
+    g_autoptr (GError) error = NULL;
+    guint64 bytes = 0;
+    if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
+      code = cli_usage (cli, "--disk-size: %s", error->message);
+    else
+      code = set (cli, argv[1], &options, removed, bytes);
+  }
+  cli_config_options_clear (&options);
+  return code;
+}
