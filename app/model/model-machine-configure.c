@@ -62,12 +62,16 @@ static void
 configured_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
+  DioMachineItem *self = DIO_MACHINE_ITEM (object);
   GError *error = NULL;
-  if (g_task_propagate_boolean (G_TASK (result), &error)) {
-    dio_machine_item_clear_error (DIO_MACHINE_ITEM (object));
-    dio_machine_item_reload (DIO_MACHINE_ITEM (object));
+  gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
+  self->configuring = FALSE;
+  if (good)
+    dio_machine_item_clear_error (self);
+  dio_machine_item_reload (self);
+  if (good)
     g_task_return_boolean (task, TRUE);
-  } else
+  else
     g_task_return_error (task, error);
 }
 
@@ -82,13 +86,14 @@ dio_machine_item_configure_async (DioMachineItem *self, const DioMachineConfig *
   g_task_set_source_tag (task, dio_machine_item_configure_async);
   g_task_set_check_cancellable (task, FALSE);
   GError *error = NULL;
-  if (dio_machine_item_is_active (self))
+  if (dio_machine_item_is_active (self) || self->configuring)
     g_set_error (&error, DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is running; turn it off first"),
                  self->name);
   if (error || !dio_machine_item_validate (self, config, new_disk_size, NULL, &error)) {
     g_task_return_error (task, error);
     return;
   }
+  self->configuring = TRUE;
   Configuration *configuration = g_new0 (Configuration, 1);
   configuration->path = g_strdup (self->path);
   configuration->config = dio_machine_config_copy (config);

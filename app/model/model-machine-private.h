@@ -52,6 +52,7 @@ struct _DioMachineItem {
   gboolean launched;       /* the machine exists */
   gboolean stop_requested; /* while it started */
   gboolean closing;
+  gboolean configuring; /* its lock is ours meanwhile */
   DioStopReason stop_reason;
   char *stop_message;
   int exit_code;

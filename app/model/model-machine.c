@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
@@ -110,10 +111,23 @@ set_error_text (DioMachineItem *self, const char *text)
   set_string (self, &self->error, PROP_ERROR, text);
 }
 
+/* A sparse file that nothing was written to yet holds no system. */
+static gboolean
+is_blank (const DioDiskConfig *disk)
+{
+  struct stat st;
+  return stat (disk->path, &st) != 0 || (S_ISREG (st.st_mode) && st.st_blocks == 0);
+}
+
 static gboolean
 has_system (const DioMachineConfig *config)
 {
-  return config && (config->kernel || config->firmware || (config->disks && config->disks->len));
+  if (!config)
+    return FALSE;
+  gboolean found = config->kernel || config->firmware;
+  for (guint i = 0; config->disks && !found && i < config->disks->len; i++)
+    found = !is_blank (g_ptr_array_index (config->disks, i));
+  return found;
 }
 
 static void
@@ -176,7 +190,7 @@ load_broken (DioMachineItem *self, const GError *error)
 void
 dio_machine_item_reload (DioMachineItem *self)
 {
-  if (!self->path || self->closing)
+  if (!self->path || self->closing || self->configuring)
     return;
   g_autoptr (GError) error = NULL;
   g_autoptr (DioManifest) manifest = dio_bundle_load (self->path, &error);

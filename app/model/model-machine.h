@@ -30,8 +30,8 @@ GType dio_item_state_get_type (void);
 /* Properties (all notify on the main thread):
  *   "id" (string, construct-only), "name" (string), "state" (DioItemState), "arch" (string, for
  * people: "RISC-V"), "error" (string or NULL: why the last run or load failed), "engine-note"
- * (string), "has-system" (boolean: there is something that could start). While STOPPING
- * (notify::state) the last picture and the statistics can still be had. Signals:
+ * (string), "has-system" (boolean: there is something that could start; looks at the disks). While
+ * STOPPING (notify::state) the last picture and the statistics can still be had. Signals:
  * "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at most once a second).
  * "stopped" (DioStopReason reason, const char *message). */
 const char *dio_machine_item_get_id (DioMachineItem *self);

@@ -10,6 +10,7 @@
 #include "ui/library/library-card.h"
 #include "ui/library/library-window.h"
 #include "ui/preferences/preferences-window.h"
+#include "ui/settings/settings-window.h"
 #include "ui/window/machine-window.h"
 
 #define FOLDER "/org/diorama/Diorama/ui/"
@@ -18,8 +19,9 @@ static void
 test_templates (void)
 {
   const GType types[] = {
-    DIO_TYPE_CREATE_WINDOW,  DIO_TYPE_LIBRARY_CARD,       DIO_TYPE_LIBRARY_WINDOW,
-    DIO_TYPE_MACHINE_WINDOW, DIO_TYPE_PREFERENCES_WINDOW, DIO_TYPE_TYPE_TEXT_DIALOG,
+    DIO_TYPE_CREATE_WINDOW,    DIO_TYPE_LIBRARY_CARD,       DIO_TYPE_LIBRARY_WINDOW,
+    DIO_TYPE_MACHINE_WINDOW,   DIO_TYPE_PREFERENCES_WINDOW, DIO_TYPE_SETTINGS_WINDOW,
+    DIO_TYPE_TYPE_TEXT_DIALOG,
   };
   g_auto (GStrv) files = g_resources_enumerate_children (FOLDER, 0, NULL);
   guint made = 0;
@@ -59,6 +61,8 @@ test_icons (void)
 {
   static const char *const names[] = {
     "org.diorama.Diorama",
+    "changes-allow-symbolic",
+    "changes-prevent-symbolic",
     "computer-symbolic",
     "document-open-symbolic",
     "drive-harddisk-symbolic",
@@ -67,6 +71,7 @@ test_icons (void)
     "go-previous-symbolic",
     "input-keyboard-symbolic",
     "list-add-symbolic",
+    "list-remove-symbolic",
     "media-optical-symbolic",
     "media-playback-pause-symbolic",
     "media-playback-start-symbolic",

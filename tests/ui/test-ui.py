@@ -4,44 +4,15 @@
 console, keys, menus, fullscreen, the question at closing, library, rename, delete and undo.
 Usage: test-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
 
-import json
 import pathlib
 import shutil
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import Application, Failure, enter_session, wait_until  # noqa: E402
-
-NAME = "Little machine"
-
-
-def check(condition, words):
-    if not condition:
-        raise Failure(words)
-
-
-def write_kernel(path):
-    """Enough of a riscv64 Linux Image for everything that looks at it."""
-    header = bytearray(0x2000)
-    struct.pack_into("<QQ", header, 8, 0x200000, len(header))
-    header[0x30:0x38] = b"RISCV\0\0\0"
-    header[0x38:0x3c] = b"RSC\x05"
-    path.write_bytes(header)
-
-
-def make_folder(append):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="diorama-ui-"))
-    image = folder / "images/little"
-    image.mkdir(parents=True)
-    write_kernel(image / "linux")
-    (image / "image.json").write_text(json.dumps({
-        "title": NAME, "arch": "riscv64", "kernel": "linux", "append": append,
-        "memory": "256M", "disk-size": "64M"}))
-    return folder
+from ui_driver import (NAME, Application, check, check_log, differing, enter_session,  # noqa: E402
+                       focus_card, make_folder, wait_until)
 
 
 def create_and_start(app):
@@ -51,16 +22,6 @@ def create_and_start(app):
     app.press("push button", "Create and Start")
     app.find("image", "Screen of " + NAME)
     app.find("label", "Running")
-
-
-def differing(one, other, box):
-    x0, y0, x1, y1 = box
-    count = 0
-    for y in range(y0, y1):
-        start, end = (y * one.width + x0) * 3, (y * one.width + x1) * 3
-        if one.rgb[start:end] != other.rgb[start:end]:
-            count += sum(one.rgb[i:i + 3] != other.rgb[i:i + 3] for i in range(start, end, 3))
-    return count
 
 
 def settle(app, before, box, words):
@@ -227,20 +188,6 @@ def test_whole_way(program, shots):
     finally:
         app.close()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def focus_card(app, card):
-    """Puts the keyboard's focus on the card, with Tab as a person would."""
-    for _ in range(12):
-        if app.has_state(card, "FOCUSED"):
-            return
-        app.key("Tab")
-    raise Failure("Tab never reaches the card")
-
-
-def check_log(app):
-    lines = app.complaints()
-    check(not lines, "the application complained:\n" + "\n".join(lines))
 
 
 def test_looks(program, shots):

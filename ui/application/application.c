@@ -55,10 +55,26 @@ watch_activity_cb (DioApplication *self)
     g_application_quit (G_APPLICATION (self));
 }
 
+/* A window on a machine that is no longer there shows nothing true. */
+static void
+close_windows_of_gone (DioApplication *self)
+{
+  g_autoptr (GList) windows = g_list_copy (gtk_application_get_windows (GTK_APPLICATION (self)));
+
+  for (GList *l = windows; l; l = l->next) {
+    DioMachineItem *item =
+        DIO_IS_MACHINE_WINDOW (l->data) ? dio_machine_window_get_item (l->data) : NULL;
+    if (item && dio_library_find (self->library, dio_machine_item_get_id (item)) != item)
+      gtk_window_destroy (l->data);
+  }
+}
+
 static void
 items_changed_cb (DioApplication *self)
 {
   GListModel *model = G_LIST_MODEL (self->library);
+
+  close_windows_of_gone (self);
 
   for (guint i = 0; i < g_list_model_get_n_items (model); i++) {
     g_autoptr (DioMachineItem) item = g_list_model_get_item (model, i);
@@ -82,6 +98,16 @@ find_window (DioApplication *self, GType type)
   return NULL;
 }
 
+static void show_library (DioApplication *self);
+
+static void
+delete_cb (DioApplication *self, DioMachineWindow *window)
+{
+  show_library (self);
+  dio_library_window_delete (DIO_LIBRARY_WINDOW (find_window (self, DIO_TYPE_LIBRARY_WINDOW)),
+                             dio_machine_window_get_item (window));
+}
+
 static GtkWindow *
 open_machine (DioApplication *self, DioMachineItem *item)
 {
@@ -90,8 +116,10 @@ open_machine (DioApplication *self, DioMachineItem *item)
   for (GList *l = gtk_application_get_windows (GTK_APPLICATION (self)); l; l = l->next)
     if (DIO_IS_MACHINE_WINDOW (l->data) && dio_machine_window_get_item (l->data) == item)
       window = l->data;
-  if (!window)
+  if (!window) {
     window = GTK_WINDOW (dio_machine_window_new (ADW_APPLICATION (self), item, self->settings));
+    g_signal_connect_object (window, "delete", G_CALLBACK (delete_cb), self, G_CONNECT_SWAPPED);
+  }
   gtk_window_present (window);
   return window;
 }
@@ -327,6 +355,7 @@ dio_application_startup (GApplication *application)
     { "app.new-machine", { "<Control>n" } },
     { "app.preferences", { "<Control>comma" } },
     { "app.quit", { "<Control>q" } },
+    { "machine.settings", { "<Alt>Return" } },
     { "win.fullscreen", { "F11" } },
     { "win.screenshot", { "<Control><Shift>p" } },
     { "win.search", { "<Control>f" } },

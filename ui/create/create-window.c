@@ -10,26 +10,17 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
-#include <unistd.h>
 
 #include "app/job/job-thread.h"
 #include "app/model/model-image.h"
-#include "core/vm/vm-board.h"
 #include "ui/widgets/dialogs.h"
+#include "ui/widgets/form.h"
 #include "ui/widgets/showing.h"
-#include "ui/widgets/words.h"
 
 #define MIB (UINT64_C (1) << 20)
 #define GIB (UINT64_C (1) << 30)
 #define DEFAULT_MEMORY (1 * GIB)
 #define DEFAULT_DISK 10
-
-typedef struct {
-  const char *name; /* as dio_library_validate() calls it */
-  GtkWidget *field;
-  GtkWidget *row;
-  GtkLabel *label;
-} Field;
 
 enum {
   FIELD_NAME,
@@ -50,7 +41,7 @@ struct _DioCreateWindow {
   const DioMachineHost *host;
   GCancellable *cancellable;
   GArray *archs; /* DioArch by position in the row */
-  Field fields[N_FIELDS];
+  DioFormField fields[N_FIELDS];
   gboolean filling;
 
   /* The source. */
@@ -85,10 +76,8 @@ struct _DioCreateWindow {
   GtkLabel *problem_label;
   GtkButton *create_button;
   GtkButton *start_button;
-  GtkWidget *name_error_row, *arch_error_row, *memory_error_row, *cpus_error_row,
+  DioErrorRow *name_error_row, *arch_error_row, *memory_error_row, *cpus_error_row,
       *disk_size_error_row, *disk_error_row, *kernel_error_row, *initrd_error_row;
-  GtkLabel *name_error_label, *arch_error_label, *memory_error_label, *cpus_error_label,
-      *disk_size_error_label, *disk_error_label, *kernel_error_label, *initrd_error_label;
 };
 
 G_DEFINE_FINAL_TYPE (DioCreateWindow, dio_create_window, ADW_TYPE_WINDOW)
@@ -97,24 +86,7 @@ enum { CREATED, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
-static guint64
-host_memory (void)
-{
-  long pages = sysconf (_SC_PHYS_PAGES), size = sysconf (_SC_PAGESIZE);
-
-  return pages > 0 && size > 0 ? (guint64) pages * (guint64) size : 0;
-}
-
 /* Review */
-
-static DioArch
-selected_arch (DioCreateWindow *self)
-{
-  guint position = adw_combo_row_get_selected (self->arch_row);
-
-  return position < self->archs->len ? g_array_index (self->archs, DioArch, position)
-                                     : DIO_ARCH_NONE;
-}
 
 static DioMachineConfig *
 make_config (DioCreateWindow *self)
@@ -123,7 +95,7 @@ make_config (DioCreateWindow *self)
   const char *append = gtk_editable_get_text (GTK_EDITABLE (self->append_row));
 
   config->name = g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->name_row))));
-  config->arch = selected_arch (self);
+  config->arch = dio_form_get_arch (self->arch_row, self->archs);
   config->memory = (guint64) gtk_spin_button_get_value (self->memory_spin) * MIB;
   config->cpus = gtk_spin_button_get_value_as_int (self->cpus_spin);
   config->kernel = g_strdup (self->kernel);
@@ -145,28 +117,8 @@ new_disk_size (DioCreateWindow *self)
 static void
 show_problem (DioCreateWindow *self, const char *field, const char *message)
 {
-  gboolean placed = FALSE;
+  gboolean placed = dio_form_show_problem (self->fields, N_FIELDS, field, message);
 
-  for (gsize i = 0; i < N_FIELDS; i++) {
-    Field *f = &self->fields[i];
-    gboolean wrong =
-        message && field && g_str_equal (field, f->name) && gtk_widget_get_visible (f->field);
-    placed |= wrong;
-    if (wrong) {
-      gtk_label_set_label (f->label, message);
-      gtk_widget_add_css_class (f->field, "error");
-      gtk_accessible_update_state (GTK_ACCESSIBLE (f->field), GTK_ACCESSIBLE_STATE_INVALID,
-                                   GTK_ACCESSIBLE_INVALID_TRUE, -1);
-      gtk_accessible_update_property (GTK_ACCESSIBLE (f->field),
-                                      GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, message, -1);
-    } else {
-      gtk_widget_remove_css_class (f->field, "error");
-      gtk_accessible_reset_state (GTK_ACCESSIBLE (f->field), GTK_ACCESSIBLE_STATE_INVALID);
-      gtk_accessible_reset_property (GTK_ACCESSIBLE (f->field),
-                                     GTK_ACCESSIBLE_PROPERTY_DESCRIPTION);
-    }
-    gtk_widget_set_visible (f->row, wrong);
-  }
   /* What belongs to no field that is shown. */
   gtk_label_set_label (self->problem_label, message ? message : "");
   gtk_widget_set_visible (GTK_WIDGET (self->problem_label), message && !placed);
@@ -178,20 +130,14 @@ static void
 check (DioCreateWindow *self)
 {
   g_autoptr (DioMachineConfig) config = make_config (self);
+  g_autofree char *too_much = dio_form_check_memory (config->memory);
   g_autoptr (GError) error = NULL;
   const char *field = NULL;
-  guint64 memory = host_memory ();
 
-  if (!dio_library_validate (self->library, config, new_disk_size (self), &field, &error)) {
+  if (!dio_library_validate (self->library, config, new_disk_size (self), &field, &error))
     show_problem (self, field, error->message);
-  } else if (memory && config->memory > memory) {
-    g_autofree char *size = g_format_size_full (memory, G_FORMAT_SIZE_IEC_UNITS);
-    g_autofree char *message =
-        g_strdup_printf (_ ("This is more than the %s that this computer has."), size);
-    show_problem (self, "memory", message);
-  } else {
-    show_problem (self, NULL, NULL);
-  }
+  else
+    show_problem (self, "memory", too_much);
 }
 
 static void
@@ -204,46 +150,10 @@ field_changed_cb (DioCreateWindow *self)
 static void
 fill_archs (DioCreateWindow *self, DioArch detected)
 {
-  g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
-  gboolean known = detected == DIO_ARCH_NONE;
-  guint selected = 0;
-
-  g_array_set_size (self->archs, 0);
-  for (const DioBoardType *const *board = self->host->boards; board && *board; board++) {
-    DioArch arch = (*board)->arch;
-    gboolean seen = FALSE;
-    for (guint i = 0; i < self->archs->len; i++)
-      seen |= g_array_index (self->archs, DioArch, i) == arch;
-    if (seen)
-      continue;
-    if (arch == detected) {
-      known = TRUE;
-      selected = self->archs->len;
-    }
-    g_array_append_val (self->archs, arch);
-    gtk_string_list_append (names, dio_words_arch (arch));
-  }
-  /* The image's own, so that the check can say that no engine runs it. */
-  if (!known) {
-    selected = self->archs->len;
-    g_array_append_val (self->archs, detected);
-    gtk_string_list_append (names, dio_words_arch (detected));
-  }
-  adw_combo_row_set_model (self->arch_row, G_LIST_MODEL (names));
-  adw_combo_row_set_selected (self->arch_row, selected);
+  dio_form_fill_archs (self->arch_row, self->host->boards, detected, self->archs);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (self->arch_row),
                                detected == DIO_ARCH_NONE ? _ ("Could not be told from the system")
                                                          : _ ("As the system needs it"));
-}
-
-static void
-set_file (AdwActionRow *row, const char *path, const char *none)
-{
-  g_autofree char *text = path ? g_filename_display_name (path) : g_strdup (none);
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
-
-  adw_action_row_set_subtitle (row, escaped);
-  gtk_widget_set_tooltip_text (GTK_WIDGET (row), path ? text : NULL);
 }
 
 static void
@@ -255,9 +165,9 @@ show_files (DioCreateWindow *self, gboolean kernel)
   gtk_widget_set_visible (GTK_WIDGET (self->append_row), kernel);
   gtk_widget_set_visible (GTK_WIDGET (self->system_group), kernel || self->disk);
   gtk_widget_set_visible (GTK_WIDGET (self->initrd_clear_button), self->initrd != NULL);
-  set_file (self->disk_row, self->disk, "");
-  set_file (self->kernel_row, self->kernel, _ ("None chosen"));
-  set_file (self->initrd_row, self->initrd, _ ("None"));
+  dio_form_set_file (self->disk_row, self->disk, "");
+  dio_form_set_file (self->kernel_row, self->kernel, _ ("None chosen"));
+  dio_form_set_file (self->initrd_row, self->initrd, _ ("None"));
 }
 
 static void
@@ -265,11 +175,6 @@ show_review (DioCreateWindow *self, const char *title, DioArch arch, guint64 mem
              gboolean kernel, const char *append)
 {
   g_autofree char *name = dio_library_free_name (self->library, title);
-  g_autofree char *host = g_format_size_full (host_memory (), G_FORMAT_SIZE_IEC_UNITS);
-  g_autofree char *memory_text = g_strdup_printf (_ ("This computer has %s"), host);
-  guint cores = g_get_num_processors ();
-  g_autofree char *cpus_text = g_strdup_printf (
-      g_dngettext (GETTEXT_PACKAGE, "This computer has %u", "This computer has %u", cores), cores);
 
   self->filling = TRUE;
   gtk_editable_set_text (GTK_EDITABLE (self->name_row), name);
@@ -278,8 +183,7 @@ show_review (DioCreateWindow *self, const char *title, DioArch arch, guint64 mem
   gtk_spin_button_set_value (self->cpus_spin, 1);
   gtk_spin_button_set_value (self->disk_size_spin, ceil ((double) disk / GIB));
   gtk_editable_set_text (GTK_EDITABLE (self->append_row), append ? append : "");
-  adw_action_row_set_subtitle (self->memory_row, memory_text);
-  adw_action_row_set_subtitle (self->cpus_row, cpus_text);
+  dio_form_show_host (self->memory_row, self->cpus_row);
   adw_action_row_set_subtitle (self->disk_size_row, _ ("Takes space only as it fills; 0 for none"));
   show_files (self, kernel);
   self->filling = FALSE;
@@ -527,27 +431,15 @@ file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
 }
 
 static void
-chooser_response_cb (GtkFileChooserNative *chooser, int response, DioCreateWindow *self)
+chosen_cb (GtkWindow *window, const char *path, int purpose)
 {
-  if (response == GTK_RESPONSE_ACCEPT) {
-    g_autoptr (GFile) file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (chooser));
-    g_autofree char *path = file ? g_file_get_path (file) : NULL;
-    if (path)
-      file_chosen (self, path, GPOINTER_TO_INT (g_object_get_data (G_OBJECT (chooser), "purpose")));
-  }
-  g_object_unref (chooser);
+  file_chosen (DIO_CREATE_WINDOW (window), path, (Purpose) purpose);
 }
 
 static void
 choose (DioCreateWindow *self, const char *title, Purpose purpose)
 {
-  GtkFileChooserNative *chooser = gtk_file_chooser_native_new (
-      title, GTK_WINDOW (self), GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Open"), _ ("_Cancel"));
-
-  g_object_set_data (G_OBJECT (chooser), "purpose", GINT_TO_POINTER (purpose));
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (chooser), TRUE);
-  g_signal_connect_object (chooser, "response", G_CALLBACK (chooser_response_cb), self, 0);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
+  dio_form_choose_file (GTK_WINDOW (self), title, chosen_cb, purpose);
 }
 
 static void
@@ -696,6 +588,7 @@ dio_create_window_class_init (DioCreateWindowClass *klass)
       g_signal_new ("created", DIO_TYPE_CREATE_WINDOW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                     G_TYPE_NONE, 2, DIO_TYPE_MACHINE_ITEM, G_TYPE_BOOLEAN);
 
+  g_type_ensure (DIO_TYPE_ERROR_ROW);
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/create-window.ui");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_DIALOG);
@@ -735,14 +628,6 @@ dio_create_window_class_init (DioCreateWindowClass *klass)
   BIND (disk_error_row);
   BIND (kernel_error_row);
   BIND (initrd_error_row);
-  BIND (name_error_label);
-  BIND (arch_error_label);
-  BIND (memory_error_label);
-  BIND (cpus_error_label);
-  BIND (disk_size_error_label);
-  BIND (disk_error_label);
-  BIND (kernel_error_label);
-  BIND (initrd_error_label);
   gtk_widget_class_bind_template_callback (widget_class, back_cb);
   gtk_widget_class_bind_template_callback (widget_class, choose_file_cb);
   gtk_widget_class_bind_template_callback (widget_class, choose_kernel_source_cb);
@@ -767,16 +652,15 @@ dio_create_window_init (DioCreateWindow *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   dio_showing_stack (self->stack, "source");
 
-  const Field fields[N_FIELDS] = {
-    { "name", GTK_WIDGET (self->name_row), self->name_error_row, self->name_error_label },
-    { "arch", GTK_WIDGET (self->arch_row), self->arch_error_row, self->arch_error_label },
-    { "memory", GTK_WIDGET (self->memory_row), self->memory_error_row, self->memory_error_label },
-    { "cpus", GTK_WIDGET (self->cpus_row), self->cpus_error_row, self->cpus_error_label },
-    { "disk-size", GTK_WIDGET (self->disk_size_row), self->disk_size_error_row,
-      self->disk_size_error_label },
-    { "disk", GTK_WIDGET (self->disk_row), self->disk_error_row, self->disk_error_label },
-    { "kernel", GTK_WIDGET (self->kernel_row), self->kernel_error_row, self->kernel_error_label },
-    { "initrd", GTK_WIDGET (self->initrd_row), self->initrd_error_row, self->initrd_error_label },
+  const DioFormField fields[N_FIELDS] = {
+    { "name", GTK_WIDGET (self->name_row), self->name_error_row },
+    { "arch", GTK_WIDGET (self->arch_row), self->arch_error_row },
+    { "memory", GTK_WIDGET (self->memory_row), self->memory_error_row },
+    { "cpus", GTK_WIDGET (self->cpus_row), self->cpus_error_row },
+    { "disk-size", GTK_WIDGET (self->disk_size_row), self->disk_size_error_row },
+    { "disk", GTK_WIDGET (self->disk_row), self->disk_error_row },
+    { "kernel", GTK_WIDGET (self->kernel_row), self->kernel_error_row },
+    { "initrd", GTK_WIDGET (self->initrd_row), self->initrd_error_row },
   };
   memcpy (self->fields, fields, sizeof fields);
 

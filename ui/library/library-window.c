@@ -159,9 +159,10 @@ undo_cb (AdwToast *toast, Undo *undo)
                        error);
 }
 
-static void
-delete_item (DioLibraryWindow *self, DioMachineItem *item)
+void
+dio_library_window_delete (DioLibraryWindow *self, DioMachineItem *item)
 {
+  g_return_if_fail (DIO_IS_LIBRARY_WINDOW (self));
   g_autoptr (GError) error = NULL;
   g_autofree char *name = g_strdup (dio_machine_item_get_name (item));
   Undo *undo = g_new0 (Undo, 1);
@@ -214,7 +215,7 @@ delete_cb (GSimpleAction *action, GVariant *parameter, gpointer card)
 {
   GtkWidget *window = GTK_WIDGET (gtk_widget_get_root (card));
 
-  delete_item (DIO_LIBRARY_WINDOW (window), dio_library_card_get_item (card));
+  dio_library_window_delete (DIO_LIBRARY_WINDOW (window), dio_library_card_get_item (card));
 }
 
 /* Only a machine that does not run can be deleted. */
@@ -255,6 +256,10 @@ key_pressed_cb (GtkEventControllerKey *controller, guint keyval, guint keycode,
     return GDK_EVENT_PROPAGATE;
   if (keyval == GDK_KEY_Menu || (keyval == GDK_KEY_F10 && held == GDK_SHIFT_MASK)) {
     dio_library_card_popup_menu (card);
+    return GDK_EVENT_STOP;
+  }
+  if (held == GDK_ALT_MASK && (keyval == GDK_KEY_Return || keyval == GDK_KEY_KP_Enter)) {
+    gtk_widget_activate_action (GTK_WIDGET (card), "machine.settings", NULL);
     return GDK_EVENT_STOP;
   }
   if (held)

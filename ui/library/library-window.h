@@ -15,3 +15,6 @@ G_DECLARE_FINAL_TYPE (DioLibraryWindow, dio_library_window, DIO, LIBRARY_WINDOW,
  * NULL): wants a new machine, from a dropped file perhaps. */
 GtkWidget *dio_library_window_new (AdwApplication *application, DioLibrary *library,
                                    DioSettings *settings);
+
+/* Moves @item to the trash and offers to undo that. */
+void dio_library_window_delete (DioLibraryWindow *self, DioMachineItem *item);

@@ -6,6 +6,7 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/settings/settings-window.h"
 #include "ui/widgets/dialogs.h"
 
 typedef struct {
@@ -188,6 +189,16 @@ rename_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+settings_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  Context *context = data;
+  GtkRoot *root = gtk_widget_get_root (context->widget);
+
+  gtk_window_present (GTK_WINDOW (
+      dio_settings_window_new (GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL, context->item)));
+}
+
+static void
 show_folder_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   Context *context = data;
@@ -215,6 +226,7 @@ state_cb (Context *context)
     { "power-button", running },
     { "reset", running || paused },
     { "force-off", dio_machine_item_is_active (context->item) },
+    { "settings", off && !dio_machine_item_is_ephemeral (context->item) },
     { "rename", state != DIO_ITEM_BROKEN && state != DIO_ITEM_ELSEWHERE },
   };
 
@@ -245,6 +257,7 @@ dio_machine_actions_attach (GtkWidget *widget, DioMachineItem *item)
     { "reset", reset_cb },
     { "force-off", force_off_cb },
     { "rename", rename_cb },
+    { "settings", settings_cb },
     { "show-folder", show_folder_cb },
   };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The commands of one machine as actions: start, pause, resume, toggle, power-button, reset,
- * force-off, rename, show-folder. They are enabled as the machine's state allows; failures are told
- * in a dialog above @widget. Main thread. */
+ * force-off, settings, rename, show-folder. They are enabled as the machine's state allows;
+ * failures are told in a dialog above @widget. Main thread. */
 #pragma once
 
 #include <gtk/gtk.h>

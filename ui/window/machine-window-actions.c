@@ -98,6 +98,12 @@ focus_screen_action (GtkWidget *widget, const char *name, GVariant *parameter)
   gtk_widget_grab_focus (GTK_WIDGET (DIO_MACHINE_WINDOW (widget)->console));
 }
 
+static void
+delete_action (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  dio_machine_window_emit_delete (DIO_MACHINE_WINDOW (widget));
+}
+
 void
 dio_machine_window_install_actions (GtkWidgetClass *widget_class)
 {
@@ -105,6 +111,7 @@ dio_machine_window_install_actions (GtkWidgetClass *widget_class)
   gtk_widget_class_install_action (widget_class, "win.type-text", NULL, type_text_action);
   gtk_widget_class_install_action (widget_class, "win.screenshot", NULL, screenshot_action);
   gtk_widget_class_install_action (widget_class, "win.fullscreen", NULL, fullscreen_action);
+  gtk_widget_class_install_action (widget_class, "win.delete", NULL, delete_action);
   gtk_widget_class_install_action (widget_class, "win.focus-screen", NULL, focus_screen_action);
 }
 
@@ -128,6 +135,7 @@ dio_machine_window_update_actions (DioMachineWindow *self)
 
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.send-keys", live);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.type-text", live);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.delete", state == DIO_ITEM_BROKEN);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "win.screenshot",
                                  dio_machine_item_get_thumbnail (self->item, &width, &height)
                                      != NULL);

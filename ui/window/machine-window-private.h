@@ -29,6 +29,9 @@ struct _DioMachineWindow {
   GtkPicture *last_picture;
   AdwStatusPage *off_page;
   GtkButton *start_button;
+  GtkButton *settings_button;
+  GtkButton *folder_button;
+  GtkButton *delete_button;
   GtkSpinner *spinner;
   GtkScrolledWindow *scroller;
   DioConsoleView *console;
@@ -46,6 +49,9 @@ struct _DioMachineWindow {
 void dio_machine_window_install_actions (GtkWidgetClass *widget_class);
 void dio_machine_window_add_actions (DioMachineWindow *self);
 void dio_machine_window_update_actions (DioMachineWindow *self);
+
+/* Emits "delete". */
+void dio_machine_window_emit_delete (DioMachineWindow *self);
 
 /* Says something over the screen for a few seconds. */
 void dio_machine_window_show_pill (DioMachineWindow *self, const char *text);

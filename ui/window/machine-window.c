@@ -21,11 +21,21 @@
 
 G_DEFINE_FINAL_TYPE (DioMachineWindow, dio_machine_window, ADW_TYPE_APPLICATION_WINDOW)
 
+enum { DELETE, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
 DioMachineItem *
 dio_machine_window_get_item (DioMachineWindow *self)
 {
   g_return_val_if_fail (DIO_IS_MACHINE_WINDOW (self), NULL);
   return self->item;
+}
+
+void
+dio_machine_window_emit_delete (DioMachineWindow *self)
+{
+  g_signal_emit (self, signals[DELETE], 0);
 }
 
 static gboolean
@@ -104,18 +114,48 @@ update_toggle (GtkButton *button, DioItemState state)
   gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, verb, -1);
 }
 
+static const char *
+describe_off (DioItemState state, gboolean has_system)
+{
+  switch (state) {
+  case DIO_ITEM_ELSEWHERE:
+    return _ ("Another program runs this machine. Its screen is there.");
+  case DIO_ITEM_BROKEN:
+    return _ ("Its settings cannot be read. Mend the file that is named above, or delete the "
+              "machine; nothing of it was changed.");
+  case DIO_ITEM_OFF:
+    return has_system ? NULL : _ ("There is no system in it yet. Choose one in its settings.");
+  default:
+    return NULL;
+  }
+}
+
+static void
+suggest (GtkButton *button, gboolean suggested)
+{
+  if (suggested)
+    gtk_widget_add_css_class (GTK_WIDGET (button), "suggested-action");
+  else
+    gtk_widget_remove_css_class (GTK_WIDGET (button), "suggested-action");
+}
+
 static void
 update_off_page (DioMachineWindow *self, DioItemState state)
 {
   gboolean busy = state == DIO_ITEM_STARTING || state == DIO_ITEM_STOPPING;
+  gboolean has_system;
 
+  g_object_get (self->item, "has-system", &has_system, NULL);
   adw_status_page_set_title (self->off_page, dio_words_state (state));
-  adw_status_page_set_description (
-      self->off_page, state == DIO_ITEM_ELSEWHERE
-                          ? _ ("Another program runs this machine. Its screen is there.")
-                      : state == DIO_ITEM_BROKEN ? _ ("The machine's settings cannot be read.")
-                                                 : NULL);
+  adw_status_page_set_description (self->off_page, describe_off (state, has_system));
   gtk_widget_set_visible (GTK_WIDGET (self->start_button), state == DIO_ITEM_OFF);
+  gtk_widget_set_visible (GTK_WIDGET (self->settings_button),
+                          state == DIO_ITEM_OFF && !has_system
+                              && !dio_machine_item_is_ephemeral (self->item));
+  suggest (self->start_button, has_system || dio_machine_item_is_ephemeral (self->item));
+  suggest (self->settings_button, !has_system);
+  gtk_widget_set_visible (GTK_WIDGET (self->folder_button), state == DIO_ITEM_BROKEN);
+  gtk_widget_set_visible (GTK_WIDGET (self->delete_button), state == DIO_ITEM_BROKEN);
   gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
   gtk_spinner_set_spinning (self->spinner, busy);
 }
@@ -360,6 +400,9 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   widget_class->unmap = dio_machine_window_unmap;
   GTK_WINDOW_CLASS (klass)->close_request = dio_machine_window_close_request;
 
+  signals[DELETE] = g_signal_new ("delete", DIO_TYPE_MACHINE_WINDOW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                  NULL, NULL, G_TYPE_NONE, 0);
+
   g_type_ensure (DIO_TYPE_CONSOLE_VIEW);
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/machine-window.ui");
@@ -376,6 +419,9 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, last_picture);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, off_page);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, start_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, settings_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, folder_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, delete_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, spinner);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, scroller);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, console);
@@ -450,6 +496,7 @@ dio_machine_window_new (AdwApplication *application, DioMachineItem *item, DioSe
   dio_machine_window_add_actions (self);
 
   g_signal_connect_swapped (item, "notify::state", G_CALLBACK (update_state), self);
+  g_signal_connect_swapped (item, "notify::has-system", G_CALLBACK (update_state), self);
   g_signal_connect_swapped (item, "notify::name", G_CALLBACK (update_name), self);
   g_signal_connect_swapped (item, "notify::error", G_CALLBACK (update_error), self);
   g_signal_connect_swapped (item, "thumbnail-changed", G_CALLBACK (update_thumbnail), self);

@@ -11,6 +11,7 @@
 G_DECLARE_FINAL_TYPE (DioMachineWindow, dio_machine_window, DIO, MACHINE_WINDOW,
                       AdwApplicationWindow)
 
+/* Signal "delete": the person wants the machine, which cannot be used, gone. */
 GtkWidget *dio_machine_window_new (AdwApplication *application, DioMachineItem *item,
                                    DioSettings *settings);
 DioMachineItem *dio_machine_window_get_item (DioMachineWindow *self);
