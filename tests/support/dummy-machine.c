@@ -3,6 +3,7 @@
 #include "tests/support/dummy-machine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -74,6 +75,7 @@ typedef struct DioMachinePrivate {
   unsigned n_keys;
   int32_t x, y; /* pointer, DIO_INPUT_ABS_MAX units */
   bool pointer_moved;
+  FILE *log; /* of the input, or NULL */
 
   unsigned sink;
   DioLoop *loop; /* of the serial port */
@@ -119,6 +121,11 @@ input_events_cb (void *opaque, const DioInputEvent *events, size_t count)
       else if (events[i].code == 1)
         priv->y = events[i].value;
       priv->pointer_moved = true;
+    }
+    if (priv->log) {
+      static const char *const kinds[] = { "key", "abs", "rel", "sync" };
+      fprintf (priv->log, "%s %u %d\n", kinds[events[i].kind], events[i].code, events[i].value);
+      fflush (priv->log);
     }
     g_mutex_unlock (&priv->lock);
     if (events[i].kind == DIO_INPUT_KEY)
@@ -484,6 +491,11 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   priv->want_height = config->height ? config->height : 800;
   priv->commands = g_async_queue_new_full (g_free);
   priv->state = DIO_MACHINE_CREATED;
+  const char *log = word (machine, "dummy:log=");
+  if (log) {
+    g_autofree char *path = g_strndup (log, strcspn (log, " "));
+    priv->log = fopen (path, "w");
+  }
   if (host->input)
     priv->sink = dio_input_add_sink (
         host->input, DIO_INPUT_WANTS_KEYBOARD | DIO_INPUT_WANTS_ABSOLUTE, &input_ops, machine);
@@ -515,6 +527,8 @@ dio_machine_free (DioMachine *machine)
     machine->host.serial->ops->set_handlers (machine->host.serial, NULL, NULL, NULL);
     dio_loop_free (priv->loop);
   }
+  if (priv->log)
+    fclose (priv->log);
   g_async_queue_unref (priv->commands);
   g_mutex_clear (&priv->lock);
   dio_machine_config_free (machine->config);

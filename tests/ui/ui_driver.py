@@ -315,12 +315,23 @@ def make_folder(append):
 
 
 def focus_card(app, card):
-    """Puts the keyboard's focus on the card, with Tab as a person would."""
+    """Puts the keyboard's focus on the card, with Tab and the arrow keys as a person would."""
+    def is_focused():
+        return app.has_state(card, "FOCUSED")
+
+    def is_among_cards():
+        return any(node.get_role_name() == "table cell" and app.has_state(node, "FOCUSED")
+                   for _, node in app.walk())
+
     for _ in range(12):
-        if app.has_state(card, "FOCUSED"):
-            return
+        if is_focused() or is_among_cards():
+            break
         app.key("Tab")
-    raise Failure("Tab never reaches the card")
+    for key in ["Right"] * 12 + ["Left"] * 12:
+        if is_focused():
+            return
+        app.key(key)
+    raise Failure("Tab and arrows never reach the card")
 
 
 def check_log(app):

@@ -68,9 +68,13 @@ name (Context *context)
 static void
 start (Context *context)
 {
-  dio_machine_item_start_async (
-      context->item, NULL, done_cb,
-      wait_with (context, _ ("“%s” could not be started"), name (context)));
+  /* A machine's window has a bar that says so and stays. */
+  if (GTK_IS_WINDOW (context->widget))
+    dio_machine_item_start_async (context->item, NULL, NULL, NULL);
+  else
+    dio_machine_item_start_async (
+        context->item, NULL, done_cb,
+        wait_with (context, _ ("“%s” could not be started"), name (context)));
 }
 
 static void
@@ -214,7 +218,7 @@ state_cb (Context *context)
 {
   DioItemState state = dio_machine_item_get_state (context->item);
   gboolean off = state == DIO_ITEM_OFF, running = state == DIO_ITEM_RUNNING;
-  gboolean paused = state == DIO_ITEM_PAUSED;
+  gboolean paused = state == DIO_ITEM_PAUSED, elsewhere = state == DIO_ITEM_ELSEWHERE;
   const struct {
     const char *name;
     gboolean enabled;
@@ -223,9 +227,10 @@ state_cb (Context *context)
     { "pause", running },
     { "resume", paused },
     { "toggle", off || running || paused },
-    { "power-button", running },
-    { "reset", running || paused },
-    { "force-off", dio_machine_item_is_active (context->item) },
+    /* These reach the other process. */
+    { "power-button", running || elsewhere },
+    { "reset", running || paused || elsewhere },
+    { "force-off", dio_machine_item_is_active (context->item) || elsewhere },
     { "settings", off && !dio_machine_item_is_ephemeral (context->item) },
     { "rename", state != DIO_ITEM_BROKEN && state != DIO_ITEM_ELSEWHERE },
   };

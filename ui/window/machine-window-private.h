@@ -24,12 +24,14 @@ struct _DioMachineWindow {
   GtkMenuButton *menu_button;
   GtkInfoBar *error_bar;
   GtkLabel *error_label;
+  GtkButton *error_close_button;
   GtkOverlay *overlay;
   GtkStack *stack;
   GtkPicture *last_picture;
   AdwStatusPage *off_page;
   GtkButton *start_button;
   GtkButton *settings_button;
+  GtkButton *power_button;
   GtkButton *folder_button;
   GtkButton *delete_button;
   GtkSpinner *spinner;

@@ -84,14 +84,16 @@ static void
 update_error (DioMachineWindow *self)
 {
   const char *error = dio_machine_item_get_error (self->item);
+  gboolean broken = dio_machine_item_get_state (self->item) == DIO_ITEM_BROKEN;
 
   if (!error)
     g_clear_pointer (&self->dismissed_error, g_free);
   if (error)
     gtk_label_set_label (self->error_label, error);
+  /* What cannot be used shows nothing but the reason. */
+  gtk_widget_set_visible (GTK_WIDGET (self->error_close_button), !broken);
   gtk_widget_set_visible (GTK_WIDGET (self->error_bar),
-                          error && g_strcmp0 (error, self->dismissed_error) != 0
-                              && !dio_machine_item_is_active (self->item));
+                          error && (broken || g_strcmp0 (error, self->dismissed_error) != 0));
 }
 
 static void
@@ -119,7 +121,9 @@ describe_off (DioItemState state, gboolean has_system)
 {
   switch (state) {
   case DIO_ITEM_ELSEWHERE:
-    return _ ("Another program runs this machine. Its screen is there.");
+    return _ (
+        "Another program runs this machine, and its screen is there. When it is off, it can be "
+        "started here.");
   case DIO_ITEM_BROKEN:
     return _ ("Its settings cannot be read. Mend the file that is named above, or delete the "
               "machine; nothing of it was changed.");
@@ -150,14 +154,22 @@ update_off_page (DioMachineWindow *self, DioItemState state)
   adw_status_page_set_description (self->off_page, describe_off (state, has_system));
   gtk_widget_set_visible (GTK_WIDGET (self->start_button), state == DIO_ITEM_OFF);
   gtk_widget_set_visible (GTK_WIDGET (self->settings_button),
-                          state == DIO_ITEM_OFF && !has_system
-                              && !dio_machine_item_is_ephemeral (self->item));
+                          state == DIO_ITEM_OFF && !dio_machine_item_is_ephemeral (self->item)
+                              && (!has_system || dio_machine_item_get_error (self->item)));
   suggest (self->start_button, has_system || dio_machine_item_is_ephemeral (self->item));
   suggest (self->settings_button, !has_system);
+  gtk_widget_set_visible (GTK_WIDGET (self->power_button), state == DIO_ITEM_ELSEWHERE);
   gtk_widget_set_visible (GTK_WIDGET (self->folder_button), state == DIO_ITEM_BROKEN);
   gtk_widget_set_visible (GTK_WIDGET (self->delete_button), state == DIO_ITEM_BROKEN);
   gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
   gtk_spinner_set_spinning (self->spinner, busy);
+}
+
+static void
+error_changed_cb (DioMachineWindow *self)
+{
+  update_error (self);
+  update_off_page (self, dio_machine_item_get_state (self->item));
 }
 
 static void
@@ -414,12 +426,14 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, menu_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_bar);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_label);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_close_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, overlay);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, last_picture);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, off_page);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, start_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, settings_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, power_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, folder_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, delete_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, spinner);
@@ -498,7 +512,7 @@ dio_machine_window_new (AdwApplication *application, DioMachineItem *item, DioSe
   g_signal_connect_swapped (item, "notify::state", G_CALLBACK (update_state), self);
   g_signal_connect_swapped (item, "notify::has-system", G_CALLBACK (update_state), self);
   g_signal_connect_swapped (item, "notify::name", G_CALLBACK (update_name), self);
-  g_signal_connect_swapped (item, "notify::error", G_CALLBACK (update_error), self);
+  g_signal_connect_swapped (item, "notify::error", G_CALLBACK (error_changed_cb), self);
   g_signal_connect_swapped (item, "thumbnail-changed", G_CALLBACK (update_thumbnail), self);
   update_name (self);
   update_state (self);
