@@ -44,6 +44,8 @@ print_help (void)
 {
   g_print ("%s\n", _ ("Usage:"));
   g_print ("  diorama\n      %s\n", _ ("Open the library window"));
+  g_print ("  diorama %s\n      %s\n", _ ("FILE"),
+           _ ("The same, to make a machine from a disk or system file"));
   g_print ("  diorama %s\n      %s\n\n", _ ("COMMAND [ARGUMENT…]"),
            _ ("Make, run and control machines without it"));
   for (gsize group = 0; group < G_N_ELEMENTS (groups); group++) {
@@ -222,6 +224,14 @@ run_command (Cli *cli, int argc, char **argv)
   return code;
 }
 
+/* A command's name wins over a file that is called the same. */
+static gboolean
+is_file (const char *argument)
+{
+  return !find_command (argument)
+         && (g_file_test (argument, G_FILE_TEST_EXISTS) || g_str_has_prefix (argument, "file://"));
+}
+
 int
 dio_cli_main (int argc, char **argv, const DioMachineHost *host, const DioCliUi *ui)
 {
@@ -245,9 +255,9 @@ dio_cli_main (int argc, char **argv, const DioMachineHost *host, const DioCliUi 
     char *help[] = { argv[2], (char *) "--help", NULL };
     return run_command (&cli, 2, help);
   }
-  if (first && *first != '-')
+  if (first && *first != '-' && !is_file (first))
     return run_command (&cli, argc - 1, argv + 1);
-  /* What begins with a dash is for the window: --display, --gapplication-service. */
+  /* Files, and what begins with a dash, are for the window: --display, --gapplication-service. */
   if (!ui || !ui->run) {
     cli_message ("%s", _ ("This build has no window. See “diorama --help” for what it can do"));
     return DIO_CLI_ERROR;

@@ -6,6 +6,7 @@ Usage: test-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
 
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -264,7 +265,29 @@ def test_failures(program, shots):
           "without a display it said: " + result.stderr)
 
 
-TESTS = {"whole-way": test_whole_way, "looks": test_looks, "failures": test_failures}
+def test_open_file(program, shots):
+    """A file that is given, dropped or opened with the application begins the wizard."""
+    folder = make_folder("dummy:still")
+    disk = folder / "some disk.raw"
+    partition = struct.pack("<B3xB3xII", 0x80, 0x83, 8, 1000)
+    disk.write_bytes(bytes(446) + partition + bytes(48) + b"\x55\xaa" + bytes(1 << 20))
+    app = Application(program, shots, (str(disk),), folder=folder)
+    try:
+        app.find("push button", "Create and _Start")
+        row = app.find("list item", "Disk", exact=True)
+        check(row and app.find("label", str(disk)), "the disk is not in the wizard")
+        app.shot("open-file")
+        app.key("Escape")
+        app.gone("push button", "Create and _Start")
+        app.key("ctrl+q")
+        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+TESTS = {"open-file": test_open_file, "whole-way": test_whole_way, "looks": test_looks, "failures": test_failures}
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Starts the real application under a headless Wayland compositor (sway), as most people have
-Wayland: it shows a guest, takes keys, and says goodbye. Usage: test-wayland.py PROGRAM FOLDER"""
+Wayland: it shows a guest, takes keys and pointer, and says goodbye. Usage: test-wayland.py PROGRAM FOLDER [TEST]"""
 
 import json
 import os
@@ -17,17 +17,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from screen import Screen  # noqa: E402
 from ui_driver import Failure, wait_until  # noqa: E402
+from ui_pointer import Guest, find_picture  # noqa: E402
+from wayland_pointer import WaylandPointer  # noqa: E402
 
 SKIPPED = 77
 NOBODY = 65534
 
 
 class Sway:
-    def __init__(self, folder):
+    def __init__(self, folder, scale="1"):
         self.runtime = folder / "runtime"
         self.runtime.mkdir(mode=0o700)
         config = folder / "sway.config"
-        config.write_text("output HEADLESS-1 resolution 1280x900\nfocus_follows_mouse no\n"
+        config.write_text(f"output HEADLESS-1 resolution 1280x900 scale {scale}\nfocus_follows_mouse no\n"
                           "default_border none\n")
         self.environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime),
                                 WLR_BACKENDS="headless", WLR_LIBINPUT_NO_DEVICES="1",
@@ -106,27 +108,51 @@ class Sway:
         self.log.close()
 
 
-def main():
-    program, shots = sys.argv[1], pathlib.Path(sys.argv[2])
-    missing = [name for name in ("sway", "grim", "wtype") if not shutil.which(name)]
-    if missing:
-        print("skipped: not installed: " + ", ".join(missing))
-        return SKIPPED
-    shots.mkdir(parents=True, exist_ok=True)
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="diorama-wayland-"))
-    sway = Sway(folder)
-    application = None
-    try:
-        environment = dict(sway.environment, GDK_BACKEND="wayland", GTK_A11Y="none",
-                           DIORAMA_LIBRARY=str(folder / "machines"), HOME=str(folder),
+class Session:
+    """The application with one dummy machine in a compositor of its own."""
+
+    def __init__(self, program, scale="1", append=""):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="diorama-wayland-"))
+        self.application = None
+        self.sway = Sway(self.folder, scale)
+        environment = dict(self.sway.environment, GDK_BACKEND="wayland", GTK_A11Y="none",
+                           DIORAMA_LIBRARY=str(self.folder / "machines"), HOME=str(self.folder),
                            G_DEBUG="fatal-criticals")
-        log = open(folder / "log", "w+", encoding="utf-8")
-        application = subprocess.Popen(
-            ["dbus-run-session", "--", program, "--run", "dummy:still"], env=environment,
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        wait_until("the window", lambda: "Dummy" in sway.titles() or (
-            application.poll() is not None and [][0]))
+        self.log = open(self.folder / "log", "w+", encoding="utf-8")
+        self.application = subprocess.Popen(
+            ["dbus-run-session", "--", program, "--run",
+             f"dummy:still dummy:log={self.folder}/events " + append],
+            env=environment, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
+        wait_until("the window", lambda: "Dummy" in self.sway.titles() or self.ended())
         time.sleep(5)  # the hint goes away
+
+    def ended(self):
+        if self.application.poll() is not None:
+            raise Failure(f"the application ended with {self.application.returncode}")
+        return False
+
+    def check_log(self):
+        self.log.flush()
+        text = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        if "CRITICAL" in text:
+            raise Failure(text)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            print((self.folder / "log").read_text(encoding="utf-8", errors="replace"))
+        if self.application and self.application.poll() is None:
+            os.killpg(self.application.pid, signal.SIGTERM)
+        self.sway.close()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def test_keys(program, shots):
+    with Session(program) as session:
+        sway, folder = session.sway, session.folder
         before = sway.screen(folder)
         centre = before.pixel(before.width // 2, before.height // 2)
         if len({before.pixel(x, before.height // 2) for x in range(0, before.width, 16)}) < 20:
@@ -135,9 +161,8 @@ def main():
 
         sway.keys("Down", "Return", "b")
         bottom = range(before.height * 9 // 10, before.height)
-        after = wait_until("keys in the guest", lambda: changed(before, sway.screen(folder), bottom))
+        wait_until("keys in the guest", lambda: changed(before, sway.screen(folder), bottom))
         sway.run("grim", str(shots / "wayland-2-keys.png"))
-        del after
 
         # Fullscreen and back by F11.
         sway.keys("F11")
@@ -152,27 +177,64 @@ def main():
         wait_until("the question at closing", lambda: len(sway.titles()) == 2)
         sway.run("grim", str(shots / "wayland-4-close.png"))
         sway.keys("Return")
-        wait_until("the end of the application", lambda: application.poll() is not None)
-        log.flush()
-        text = (folder / "log").read_text(encoding="utf-8", errors="replace")
-        if "CRITICAL" in text:
-            raise Failure(text)
-        print("ok wayland")
-        return 0
-    except Exception:
-        print((folder / "log").read_text(encoding="utf-8", errors="replace"))
-        raise
-    finally:
-        if application and application.poll() is None:
-            os.killpg(application.pid, signal.SIGTERM)
-        sway.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        wait_until("the end of the application", lambda: session.application.poll() is not None)
+        session.check_log()
+
+
+def test_pointer(program, shots):
+    """On a screen with a scale of 1.5 the pointer is where the person sees it. The outermost pixels are left
+    out: there the window is taken by its edge, and the picture's own edge is blurred by the compositor."""
+    with Session(program, "1.5") as session:
+        sway, guest = session.sway, Guest(session.folder / "events")
+        screen = sway.screen(session.folder)
+        box = find_picture(screen)
+        sway.run("grim", str(shots / "wayland-5-scale.png"))
+        width, height = box[2] - box[0], box[3] - box[1]
+        pointer = WaylandPointer(sway.environment["WAYLAND_DISPLAY"], screen.width, screen.height)
+        for part_x, part_y in ((0.5, 0.5), (0.03, 0.01), (0.1, 0.2), (0.97, 0.3), (0.3, 0.97)):
+            x, y = box[0] + round(part_x * width), box[1] + round(part_y * height)
+            pointer.move(x, y)
+            wanted = (x - box[0]) / width, (y - box[1]) / height
+
+            def arrived():
+                at = guest.position()
+                return None not in at and abs(at[0] - wanted[0]) * width <= 3.0 \
+                    and abs(at[1] - wanted[1]) * height <= 3.0
+            wait_until(f"the pointer at {wanted} of {box}", arrived, timeout=5)
+        for code in (272, 273, 274):
+            guest.forget()
+            pointer.button(code, True)
+            pointer.button(code, False)
+            wait_until(f"button {code}", lambda: [e for e in guest.new() if e[0] == "key"]
+                       == [("key", str(code), "1"), ("key", str(code), "0")])
+        for steps in (1, -1):
+            guest.forget()
+            pointer.wheel(0, steps)
+            wait_until("the wheel", lambda: [e for e in guest.new() if e[0] == "rel"]
+                       == [("rel", "8", str(-steps))])
+        pointer.close()
+        session.check_log()
+
+
+def main():
+    program, shots = sys.argv[1], pathlib.Path(sys.argv[2])
+    missing = [name for name in ("sway", "grim", "wtype") if not shutil.which(name)]
+    if missing:
+        print("skipped: not installed: " + ", ".join(missing))
+        return SKIPPED
+    shots.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[3:] or TESTS:
+        TESTS[name](program, shots)
+        print(f"ok {name}")
+    return 0
 
 
 def changed(one, other, rows):
     return any(one.rgb[y * one.width * 3:(y + 1) * one.width * 3]
                != other.rgb[y * one.width * 3:(y + 1) * one.width * 3] for y in rows)
 
+
+TESTS = {"keys": test_keys, "pointer": test_pointer}
 
 if __name__ == "__main__":
     sys.exit(main())
