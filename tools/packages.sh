@@ -41,6 +41,7 @@ packages_test=(
   clang-format
   desktop-file-utils
   edid-decode
+  flatpak-builder
   fonts-noto-cjk
   gcc-riscv64-linux-gnu
   gir1.2-atspi-2.0
