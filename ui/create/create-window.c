@@ -386,6 +386,15 @@ probe (DioCreateWindow *self, const char *path)
 }
 
 static void
+dropped_cb (GtkWidget *widget, const char *path)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (widget);
+
+  if (gtk_widget_get_sensitive (self->review_box)) /* not while it creates */
+    probe (self, path);
+}
+
+static void
 kernel_probed_cb (GObject *object, GAsyncResult *result, gpointer data)
 {
   DioCreateWindow *self = DIO_CREATE_WINDOW (object);
@@ -664,6 +673,7 @@ dio_create_window_init (DioCreateWindow *self)
   };
   memcpy (self->fields, fields, sizeof fields);
 
+  dio_form_accept_file (GTK_WIDGET (self), dropped_cb);
   g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
 }

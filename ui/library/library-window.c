@@ -11,6 +11,7 @@
 
 #include "ui/library/library-card.h"
 #include "ui/widgets/dialogs.h"
+#include "ui/widgets/form.h"
 #include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
 
@@ -283,16 +284,10 @@ key_pressed_cb (GtkEventControllerKey *controller, guint keyval, guint keycode,
   return GDK_EVENT_STOP;
 }
 
-static gboolean
-drop_cb (GtkDropTarget *target, const GValue *value, double x, double y, DioLibraryWindow *self)
+static void
+dropped_cb (GtkWidget *widget, const char *path)
 {
-  GSList *files = g_value_get_boxed (value);
-  g_autofree char *path = files ? g_file_get_path (files->data) : NULL;
-
-  if (!path)
-    return FALSE;
-  g_signal_emit (self, signals[CREATE], 0, path);
-  return TRUE;
+  g_signal_emit (widget, signals[CREATE], 0, path);
 }
 
 static void
@@ -368,7 +363,6 @@ static void
 dio_library_window_init (DioLibraryWindow *self)
 {
   GtkEventController *keys = gtk_event_controller_key_new ();
-  GtkDropTarget *drop = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
 
   gtk_widget_init_template (GTK_WIDGET (self));
   self->watched = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
@@ -379,8 +373,7 @@ dio_library_window_init (DioLibraryWindow *self)
   g_signal_connect (keys, "key-pressed", G_CALLBACK (key_pressed_cb), self);
   gtk_widget_add_controller (GTK_WIDGET (self->flow_box), keys);
 
-  g_signal_connect (drop, "drop", G_CALLBACK (drop_cb), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drop));
+  dio_form_accept_file (GTK_WIDGET (self), dropped_cb);
 }
 
 GtkWidget *

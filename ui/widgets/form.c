@@ -126,6 +126,28 @@ dio_form_get_arch (AdwComboRow *row, GArray *archs)
   return position < archs->len ? g_array_index (archs, DioArch, position) : DIO_ARCH_NONE;
 }
 
+static gboolean
+drop_cb (GtkDropTarget *target, const GValue *value, double x, double y, gpointer data)
+{
+  void (*dropped) (GtkWidget * widget, const char *path) = data;
+  GSList *files = g_value_get_boxed (value);
+  g_autofree char *path = files ? g_file_get_path (files->data) : NULL;
+
+  if (!path)
+    return FALSE;
+  dropped (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (target)), path);
+  return TRUE;
+}
+
+void
+dio_form_accept_file (GtkWidget *widget, void (*dropped) (GtkWidget *widget, const char *path))
+{
+  GtkDropTarget *target = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
+
+  g_signal_connect (target, "drop", G_CALLBACK (drop_cb), dropped);
+  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (target));
+}
+
 typedef struct {
   GtkWindow *window; /* weak */
   void (*chosen) (GtkWindow *window, const char *path, int purpose);

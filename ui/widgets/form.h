@@ -36,6 +36,11 @@ void dio_form_fill_archs (AdwComboRow *row, const DioBoardType *const *boards, D
 /* The one that is selected. */
 DioArch dio_form_get_arch (AdwComboRow *row, GArray *archs);
 
+/* Lets files be dropped on @widget; @dropped gets the path of the first, if it is one of this
+ * computer. */
+void dio_form_accept_file (GtkWidget *widget,
+                           void (*dropped) (GtkWidget *widget, const char *path));
+
 /* Asks for a file of this computer; @chosen gets its path unless the person cancels or @window
  * is gone by then. */
 void dio_form_choose_file (GtkWindow *window, const char *title,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The library window: files that are dropped on it. */
+ * Files that are dropped on the library and on the wizard. */
 #include <adwaita.h>
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "tests/support/dummy-machine.h"
 #include "ui/application/application.h"
+#include "ui/create/create-window.h"
 #include "ui/library/library-window.h"
 
 static void
@@ -44,23 +46,50 @@ drop (GtkWidget *window, GFile **files, gsize count)
   return taken;
 }
 
+typedef struct {
+  DioMachineHost host;
+  char *folder, *ini, *machines;
+  DioLibrary *library;
+} Fixture;
+
 static void
-test_drop (void)
+set_up (Fixture *f)
 {
-  const DioMachineHost host = { .boards = dio_dummy_boards, .devices = dio_dummy_devices };
-  g_autofree char *folder = g_dir_make_tmp ("dio-library-window-XXXXXX", NULL);
-  g_autofree char *ini = g_build_filename (folder, "settings.ini", NULL);
-  g_autofree char *machines = g_build_filename (folder, "machines", NULL);
+  g_autoptr (GError) error = NULL;
+
+  f->host = (DioMachineHost){ .boards = dio_dummy_boards, .devices = dio_dummy_devices };
+  f->folder = g_dir_make_tmp ("dio-library-window-XXXXXX", NULL);
+  f->ini = g_build_filename (f->folder, "settings.ini", NULL);
+  f->machines = g_build_filename (f->folder, "machines", NULL);
+  f->library = dio_library_new (f->machines, &f->host, &error);
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture *f)
+{
+  g_object_unref (f->library);
+  g_assert_cmpint (g_rmdir (f->machines), ==, 0);
+  g_unlink (f->ini);
+  g_assert_cmpint (g_rmdir (f->folder), ==, 0);
+  g_free (f->folder);
+  g_free (f->ini);
+  g_free (f->machines);
+}
+
+static void
+test_drop_on_library (void)
+{
+  Fixture f;
   g_autofree char *created = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (DioLibrary) library = dio_library_new (machines, &host, &error);
-  g_assert_no_error (error);
-  g_autoptr (DioSettings) settings = dio_settings_new (ini);
+  set_up (&f);
+  g_autoptr (DioSettings) settings = dio_settings_new (f.ini);
   g_autoptr (AdwApplication) application =
       adw_application_new ("org.diorama.Test", G_APPLICATION_NON_UNIQUE);
   g_application_register (G_APPLICATION (application), NULL, &error);
   g_assert_no_error (error);
-  GtkWidget *window = dio_library_window_new (application, library, settings);
+  GtkWidget *window = dio_library_window_new (application, f.library, settings);
   g_signal_connect (window, "create", G_CALLBACK (create_cb), &created);
 
   g_autoptr (GFile) one = g_file_new_for_path ("/tmp/one.iso");
@@ -74,9 +103,34 @@ test_drop (void)
   g_assert_null (created);
 
   gtk_window_destroy (GTK_WINDOW (window));
-  g_assert_cmpint (g_rmdir (machines), ==, 0);
-  g_unlink (ini);
-  g_assert_cmpint (g_rmdir (folder), ==, 0);
+  tear_down (&f);
+}
+
+/* The wizard goes on to its review with a kernel that is dropped on it. */
+static void
+test_drop_on_wizard (void)
+{
+  Fixture f;
+  guint8 image[0x2000] = { 0 };
+  set_up (&f);
+  g_autofree char *path = g_build_filename (f.folder, "linux", NULL);
+  memcpy (image + 0x30, "RISCV\0\0\0RSC\x05", 12);
+  image[0x11] = 0x20; /* the size of the image */
+  g_assert_true (g_file_set_contents (path, (const char *) image, sizeof image, NULL));
+  GtkWidget *window = dio_create_window_new (NULL, f.library, &f.host, NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  g_assert_null (gtk_window_get_default_widget (GTK_WINDOW (window)));
+  g_assert_true (drop (window, &file, 1));
+  while (!gtk_window_get_default_widget (GTK_WINDOW (window)))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (gtk_widget_get_sensitive (gtk_window_get_default_widget (GTK_WINDOW (window))));
+
+  gtk_window_destroy (GTK_WINDOW (window));
+  while (g_main_context_iteration (NULL, FALSE)) {
+  }
+  g_unlink (path);
+  tear_down (&f);
 }
 
 int
@@ -85,6 +139,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dio_ui_register_resources ();
   adw_init ();
-  g_test_add_func ("/ui/library-window/drop", test_drop);
+  g_test_add_func ("/ui/drop/library", test_drop_on_library);
+  g_test_add_func ("/ui/drop/wizard", test_drop_on_wizard);
   return g_test_run ();
 }
