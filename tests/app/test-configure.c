@@ -113,7 +113,7 @@ test_failures (void)
 {
   Fixture fixture;
   fixture_set_up (&fixture);
-  g_autoptr (DioMachineItem) other = fixture_create (&fixture, "Other", NULL);
+  g_object_unref (fixture_create (&fixture, "Other", NULL));
   g_autoptr (DioMachineItem) item = fixture_create (&fixture, "Test", "dummy:still");
   g_autoptr (DioMachineConfig) config =
       dio_machine_config_copy (dio_machine_item_get_config (item));
