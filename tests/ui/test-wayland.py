@@ -207,11 +207,11 @@ def test_pointer(program, shots):
             pointer.button(code, False)
             wait_until(f"button {code}", lambda: [e for e in guest.new() if e[0] == "key"]
                        == [("key", str(code), "1"), ("key", str(code), "0")])
-        for steps in (1, -1):
+        for axis, steps, event in ((0, 1, ("rel", "8", "-1")), (0, -1, ("rel", "8", "1")),
+                                   (1, 1, ("rel", "6", "1")), (1, -1, ("rel", "6", "-1"))):
             guest.forget()
-            pointer.wheel(0, steps)
-            wait_until("the wheel", lambda: [e for e in guest.new() if e[0] == "rel"]
-                       == [("rel", "8", str(-steps))])
+            pointer.wheel(axis, steps)
+            wait_until(f"the wheel {event}", lambda: [e for e in guest.new() if e[0] == "rel"] == [event])
         pointer.close()
         session.check_log()
 

@@ -234,6 +234,21 @@ event_cb (GtkEventControllerLegacy *controller, GdkEvent *event, DioConsoleView 
   return GDK_EVENT_STOP;
 }
 
+/* GDK before 4.10 takes left for right in the steps of a wheel on Wayland. */
+static gboolean
+is_mirrored (GtkEventController *controller)
+{
+#ifdef GDK_WINDOWING_WAYLAND
+  GdkEvent *event = gtk_event_controller_get_current_event (controller);
+
+  return event && gtk_check_version (4, 10, 0) && gdk_event_get_event_type (event) == GDK_SCROLL
+         && gdk_scroll_event_get_direction (event) != GDK_SCROLL_SMOOTH
+         && GDK_IS_WAYLAND_DISPLAY (gdk_event_get_display (event));
+#else
+  return FALSE;
+#endif
+}
+
 static gboolean
 scroll_cb (GtkEventControllerScroll *controller, double dx, double dy, DioConsoleView *self)
 {
@@ -243,6 +258,8 @@ scroll_cb (GtkEventControllerScroll *controller, double dx, double dy, DioConsol
 
   if (!self->input)
     return GDK_EVENT_PROPAGATE;
+  if (is_mirrored (GTK_EVENT_CONTROLLER (controller)))
+    dx = -dx;
   self->scroll_x += dx / detent;
   self->scroll_y += dy / detent;
   int columns = trunc (self->scroll_x), lines = trunc (self->scroll_y);
