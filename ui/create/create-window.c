@@ -303,7 +303,7 @@ scanned_cb (GObject *object, GAsyncResult *result, gpointer data)
     return; /* closed meanwhile */
   gtk_spinner_set_spinning (self->scan_spinner, FALSE);
   gtk_widget_set_visible (GTK_WIDGET (self->scan_spinner), FALSE);
-  gboolean untouched = gtk_widget_has_focus (GTK_WIDGET (self->file_row));
+  gboolean untouched = gtk_widget_is_focus (GTK_WIDGET (self->file_row));
   for (guint i = 0; i < images->len; i++) {
     GtkWidget *row = add_image_row (self, g_ptr_array_index (images, i));
     if (i == 0 && untouched)
