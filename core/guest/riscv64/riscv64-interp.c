@@ -6,11 +6,13 @@
 
 #include "core/interp/interp-memory-fast.h"
 
+/* Behind the fence: who asks because it begins to decode a page must be seen here, or see there what
+ * was stored before. */
 #define FENCE(sets)                                                                                \
   do {                                                                                             \
+    interp_fence (sets);                                                                           \
     if (DIO_UNLIKELY (atomic_load_explicit (&c->hart->requests, memory_order_relaxed)))            \
       return DIO_SEM_SLOW;                                                                         \
-    interp_fence (sets);                                                                           \
   } while (0)
 #define ILLEGAL_IF(condition)                                                                      \
   do {                                                                                             \

@@ -594,15 +594,16 @@ control_register (DioX64Gen *g, const DioIrOp *op)
 }
 
 /* Only a store before a load needs more than the host's own order. Requests of other vCPUs are
- * acted on first: by the interpreter. */
+ * acted on by the interpreter; looked for behind the fence, as who asks because it begins to decode
+ * a page must be seen here, or see there what was stored before. */
 static void
 fence (DioX64Gen *g, const DioIrOp *op)
 {
   DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
-  dio_x64_alu_mi (&g->a, DIO_X64_CMP, 4, dio_x64_state (g, g->guest->requests), 0);
-  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
   if ((op->immediate & 0x50) && (op->immediate & 0x0a))
     dio_x64_lock_alu_mi (&g->a, DIO_X64_OR, 4, dio_x64_mem (DIO_X64_RSP, X64_FRAME - 8), 0);
+  dio_x64_alu_mi (&g->a, DIO_X64_CMP, 4, dio_x64_state (g, g->guest->requests), 0);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
 }
 
 bool
