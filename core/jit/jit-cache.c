@@ -156,27 +156,16 @@ drop_stale (void *key, void *value, void *data)
 }
 
 bool
-dio_jit_is_current (DioJit *jit, uint64_t address)
+dio_jit_is_current (DioJit *jit, uint64_t address, const uint8_t *far_code, uint32_t *generation)
 {
+  const DioJitEntry *entry = dio_jit_entry (jit, address);
   pthread_mutex_lock (&jit->lock);
   const DioJitPage *page = page_of (jit, address);
-  bool current = page->units && page->generation == generation_of (jit, page->number);
+  *generation = generation_of (jit, page->number);
+  bool current = entry && dio_jit_entry_far (jit, entry) == far_code && page->units
+                 && page->generation == *generation;
   pthread_mutex_unlock (&jit->lock);
   return current;
-}
-
-bool
-dio_jit_code_at (DioJit *jit, uint64_t address, const uint8_t **code, uint32_t *size)
-{
-  DioJitEntry *entry = dio_jit_entry (jit, address);
-  pthread_mutex_lock (&jit->lock);
-  const DioJitUnit *unit = entry ? entry->unit : NULL;
-  if (unit) {
-    *code = unit->code;
-    *size = unit->size;
-  }
-  pthread_mutex_unlock (&jit->lock);
-  return unit;
 }
 
 bool
@@ -505,6 +494,16 @@ find_unit (DioJit *jit, const uint8_t *at)
   }
   g_assert (low < units->len);
   return units->pdata[low];
+}
+
+void
+dio_jit_code_around (DioJit *jit, const uint8_t *at, const uint8_t **code, uint32_t *size)
+{
+  pthread_mutex_lock (&jit->lock);
+  const DioJitUnit *unit = find_unit (jit, at);
+  *code = unit->code;
+  *size = unit->size;
+  pthread_mutex_unlock (&jit->lock);
 }
 
 static const DioJitSite *

@@ -121,11 +121,13 @@ const DioJitOptions *dio_jit_options (const DioJit *jit);
 /* The entry at @address in RAM, made if it is not there; NULL when there are too many. Any thread,
  * without a lock. */
 DioJitEntry *dio_jit_entry (DioJit *jit, uint64_t address);
-/* The code that is entered at @address, for people; it stays while the caller is in compiled code.
- * False if there is none. */
-bool dio_jit_code_at (DioJit *jit, uint64_t address, const uint8_t **code, uint32_t *size);
-/* Is all code of the page at @address in RAM compiled from what the page holds now? */
-bool dio_jit_is_current (DioJit *jit, uint64_t address);
+/* The code of the unit that has @at in it, for people; it stays while the caller is in compiled
+ * code. */
+void dio_jit_code_around (DioJit *jit, const uint8_t *at, const uint8_t **code, uint32_t *size);
+/* Is @far_code, which was to be entered at @address, compiled from what the page holds now? And the
+ * write generation of that. */
+bool dio_jit_is_current (DioJit *jit, uint64_t address, const uint8_t *far_code,
+                         uint32_t *generation);
 /* Its code for who comes from another page, or NULL. */
 const uint8_t *dio_jit_entry_far (const DioJit *jit, const DioJitEntry *entry);
 

@@ -41,7 +41,10 @@ struct DioRvCheck {
   DioTlbJumpTable *no_jumps;
   GArray *accesses; /* of DioRvCheckAccess */
   DioRvCheckState start;
+  const uint8_t *code; /* that was entered */
   const uint8_t *page; /* bytes of the page that runs; NULL: not judged */
+  uint64_t address;    /* of the page in RAM */
+  uint32_t generation; /* of what was compiled */
   uint64_t trail[DIO_RV_CHECK_TRAIL];
   unsigned n_trail;
   uint64_t instructions, sections, skipped;

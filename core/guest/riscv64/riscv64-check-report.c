@@ -78,18 +78,15 @@ put_ir (GString *text, const DioRvCheck *check, unsigned offset)
 }
 
 static void
-put_code (GString *text, DioRiscv64 *hart, unsigned offset)
+put_code (GString *text, DioRiscv64 *hart)
 {
-  DioMachine *machine = hart->cpu.machine;
-  uint64_t address = (uint64_t) (hart->check->page - machine->ram->host) + offset;
+  const DioRvCheck *check = hart->check;
   const uint8_t *code;
   uint32_t size;
-  if (!dio_jit_code_at (machine->jit, address, &code, &size)) {
-    g_string_append (text, "The code has gone.\n");
-    return;
-  }
+  dio_jit_code_around (hart->cpu.machine->jit, check->code, &code, &size);
   g_autofree char *listing = dio_debug_disassemble (code, size, (uint64_t) (uintptr_t) code);
-  g_string_append_printf (text, "Code, %u bytes:\n%s", size, listing);
+  g_string_append_printf (text, "Code, %u bytes, entered at %" PRIxPTR ":\n%s", size,
+                          (uintptr_t) check->code, listing);
 }
 
 char *
@@ -107,6 +104,6 @@ dio_rv_check_report (DioRiscv64 *hart, const DioRvReference *reference, const Di
   put_trail (text, check);
   put_accesses (text, reference);
   put_ir (text, check, offset);
-  put_code (text, hart, offset);
+  put_code (text, hart);
   return g_string_free (text, FALSE);
 }

@@ -20,5 +20,5 @@ extern const DioJitGuest dio_rv_check_guest;
 void dio_rv_check_init (DioRiscv64 *hart);
 /* Tells how much was compared. */
 void dio_rv_check_free (DioRiscv64 *hart);
-/* Compiled code is entered at hart->pc, in the page whose bytes are at @page. */
-void dio_rv_check_begin (DioRiscv64 *hart, const uint8_t *page);
+/* @code is entered, for the instruction at hart->pc, whose bytes are at @at. */
+void dio_rv_check_begin (DioRiscv64 *hart, const uint8_t *code, const uint8_t *at);

@@ -407,7 +407,7 @@ dio_rv_jit_enter (DioRiscv64 *hart, uint64_t address)
   refresh_fp (hart);
   hart->jit.stats->enters++;
   if (DIO_UNLIKELY (hart->check))
-    dio_rv_check_begin (hart, hart->cpu.machine->ram->host + (address & ~(uint64_t) DIO_PAGE_MASK));
+    dio_rv_check_begin (hart, code, hart->cpu.machine->ram->host + address);
   dio_jit_run (jit, hart, code);
   collect_exceptions (hart);
   hart->cpu.stats.instructions = dio_rv_jit_retired (hart);
