@@ -385,12 +385,10 @@ store (DioX64Gen *g, const DioIrOp *op)
   if (dio_x64_constant32 (g, value, &constant)) {
     /* in line */
   } else if (size >= 4
-             && (v->where == X64_XMM
+             && ((v->where == X64_XMM && !(v->single && size == 8))
                  || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0))) {
     reg = (int) dio_x64_xmm_of (g, value);
     xmm = true;
-    if (v->single && size == 8)
-      g->failed = true;
   } else {
     reg = (int) dio_x64_gpr_of (g, value);
   }

@@ -484,6 +484,14 @@ dio_x64_define_gpr (DioX64Gen *g, DioX64Reg reg)
   g->gpr_owner[reg] = (int32_t) g->at;
 }
 
+/* What a guest register takes unboxed is 64 bits. */
+static void
+clear_upper (DioX64Gen *g, DioX64Xmm reg)
+{
+  dio_x64_movq_rx (&g->a, 4, DIO_X64_RCX, reg);
+  dio_x64_movq_xr (&g->a, 4, reg, DIO_X64_RCX);
+}
+
 void
 dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
 {
@@ -491,6 +499,8 @@ dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
     return;
   int var = hint (g);
   if (var >= DIO_JIT_F && g->region->host[var] == (int8_t) reg) {
+    if (single)
+      clear_upper (g, reg);
     add_alias (g, g->at, (unsigned) var);
     return;
   }
@@ -691,6 +701,9 @@ dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value)
   DioX64Value *v = &g->values[value];
   int8_t host = g->region->host[var];
   bool same = v->where == X64_VAR && v->reg == var;
+  /* Of a single the upper half may be anything in its register. */
+  if (v->single && (v->where == X64_XMM || v->where == X64_SPILL))
+    dio_x64_gpr_of (g, value);
   if (host < 0) {
     bind (g, var, value, same);
     return;
