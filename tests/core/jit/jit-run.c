@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Blocks run by the compiler. */
+#include "tests/core/jit/jit-run.h"
+
+#include <string.h>
+
+#include "core/fp/fp.h"
+#include "core/interp/interp-sem.h"
+
+/* Blocks are this far from each other at least, and end before the page does. */
+#define STRIDE 4
+#define LAST_OFFSET 4000
+
+typedef struct JitRunCpu {
+  uint64_t x[33], f[32], pc;
+  uint64_t reservation, reservation_value;
+  DioJitVcpu jit;
+  DioTlbEntry *tlb;
+  DioTlbJump *jumps;
+  uint32_t requests;
+  uint8_t fflags;
+  uint8_t *memory;
+  DioTlbEntry no_pages[DIO_TLB_ENTRIES];
+  DioTlbJump no_jumps[DIO_TLB_JUMPS];
+} JitRunCpu;
+
+static const uint8_t *
+leave (void *vcpu)
+{
+  return NULL;
+}
+
+static uint64_t
+get (JitRunCpu *cpu, uint64_t va, unsigned size)
+{
+  uint64_t value = 0;
+  for (unsigned i = 0; i < size; i++)
+    value |= (uint64_t) cpu->memory[(va + i) % IR_EVAL_MEMORY] << (8 * i);
+  return value;
+}
+
+static void
+put (JitRunCpu *cpu, uint64_t va, unsigned size, uint64_t value)
+{
+  for (unsigned i = 0; i < size; i++)
+    cpu->memory[(va + i) % IR_EVAL_MEMORY] = (uint8_t) (value >> (8 * i));
+}
+
+#define LOAD_FUNCTION(NAME, kind)                                                                  \
+  static bool load_##NAME (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)              \
+  {                                                                                                \
+    *result = INTERP_WIDEN_##kind (get (vcpu, va, INTERP_SIZE_##kind));                            \
+    return true;                                                                                   \
+  }
+LOAD_FUNCTION (S8, s8)
+LOAD_FUNCTION (U8, u8)
+LOAD_FUNCTION (S16, s16)
+LOAD_FUNCTION (U16, u16)
+LOAD_FUNCTION (S32, s32)
+LOAD_FUNCTION (U32, u32)
+LOAD_FUNCTION (U64, u64)
+
+#define STORE_FUNCTION(bits)                                                                       \
+  static bool store_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)             \
+  {                                                                                                \
+    put (vcpu, va, (bits) / 8, value);                                                             \
+    return true;                                                                                   \
+  }
+STORE_FUNCTION (8)
+STORE_FUNCTION (16)
+STORE_FUNCTION (32)
+STORE_FUNCTION (64)
+
+/* clang-format off */
+#define AMOS(X, bits)                                                                              \
+  X (swap, bits) X (add, bits) X (xor, bits) X (and, bits) X (or, bits)                            \
+  X (min, bits) X (max, bits) X (minu, bits) X (maxu, bits)
+/* clang-format on */
+#define AMO_FUNCTION(op, bits)                                                                     \
+  static bool amo_##op##_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)        \
+  {                                                                                                \
+    uint##bits##_t cell = (uint##bits##_t) get (vcpu, va, (bits) / 8);                             \
+    *result = interp_amo_##op##_##bits (&cell, value);                                             \
+    put (vcpu, va, (bits) / 8, cell);                                                              \
+    return true;                                                                                   \
+  }
+AMOS (AMO_FUNCTION, 32)
+AMOS (AMO_FUNCTION, 64)
+#define AMO_ENTRY(op, bits) [DIO_IR_AMO_##op##_##bits] = amo_##op##_##bits,
+
+static const DioJitGuest guest = {
+  .base = offsetof (JitRunCpu, x) + 16 * sizeof (uint64_t),
+  .x = offsetof (JitRunCpu, x),
+  .f = offsetof (JitRunCpu, f),
+  .pc = offsetof (JitRunCpu, pc),
+  .jit = offsetof (JitRunCpu, jit),
+  .tlb_data = offsetof (JitRunCpu, tlb),
+  .tlb_jumps = offsetof (JitRunCpu, jumps),
+  .requests = offsetof (JitRunCpu, requests),
+  .reservation = offsetof (JitRunCpu, reservation),
+  .reservation_value = offsetof (JitRunCpu, reservation_value),
+  .fflags = offsetof (JitRunCpu, fflags),
+  .lookup = leave,
+  .interpret = leave,
+  .poll = leave,
+  .fault = leave,
+  .access = { [DIO_IR_LOAD_S8] = load_S8,
+              [DIO_IR_LOAD_U8] = load_U8,
+              [DIO_IR_LOAD_S16] = load_S16,
+              [DIO_IR_LOAD_U16] = load_U16,
+              [DIO_IR_LOAD_S32] = load_S32,
+              [DIO_IR_LOAD_U32] = load_U32,
+              [DIO_IR_LOAD_U64] = load_U64,
+              [DIO_IR_STORE_8] = store_8,
+              [DIO_IR_STORE_16] = store_16,
+              [DIO_IR_STORE_32] = store_32,
+              [DIO_IR_STORE_64] = store_64,
+              AMOS (AMO_ENTRY, 32) AMOS (AMO_ENTRY, 64) },
+};
+
+JitRun *
+jit_run_new (const char *text, unsigned vcpus)
+{
+  g_autoptr (GError) error = NULL;
+  DioJitOptions options;
+  dio_jit_options_init (&options);
+  dio_jit_options_parse (&options, text, &error);
+  g_assert_no_error (error);
+
+  JitRun *run = g_new0 (JitRun, 1);
+  run->ram = dio_ram_new (JIT_RUN_RAM, "jit-run", &error);
+  g_assert_no_error (error);
+  run->jit = dio_jit_new (&guest, run->ram, vcpus, &options, &error);
+  g_assert_no_error (error);
+  JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
+  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
+    cpu->no_pages[i] = (DioTlbEntry){ DIO_TLB_INVALID, DIO_TLB_INVALID, DIO_TLB_INVALID, 0 };
+  for (unsigned i = 0; i < DIO_TLB_JUMPS; i++)
+    cpu->no_jumps[i].target = DIO_TLB_NO_JUMP;
+  cpu->tlb = cpu->no_pages;
+  cpu->jumps = cpu->no_jumps;
+  return run;
+}
+
+void
+jit_run_free (JitRun *run)
+{
+  dio_jit_free (run->jit);
+  dio_ram_free (run->ram);
+  g_free (run->cpu);
+  g_free (run);
+}
+
+DioJitEntry *
+jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
+{
+  unsigned insns = 0;
+  for (uint32_t i = 0; i < ir->ops->len; i++)
+    insns += dio_ir_block_op (ir, i)->opcode == DIO_IR_INSN;
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  region->page = address & ~(uint64_t) DIO_PAGE_MASK;
+  region->n_blocks = 1;
+  region->blocks[0] = (DioJitBlock){
+    .offset = address & DIO_PAGE_MASK,
+    .bytes = 4,
+    .n_insns = (uint16_t) insns,
+    .taken = DIO_JIT_NO_BLOCK,
+    .next = DIO_JIT_NO_BLOCK,
+    .entry = true,
+    .ir = ir,
+  };
+  DioJitEntry *entry = dio_jit_entry (run->jit, address);
+  g_assert_nonnull (entry);
+  uint32_t generation = atomic_load (&run->ram->page_write_gen[address >> DIO_PAGE_SHIFT]);
+  atomic_fetch_or (&run->ram->page_flags[address >> DIO_PAGE_SHIFT], DIO_PAGE_CODE);
+  bool done =
+      dio_jit_begin (run->jit, entry) && dio_jit_finish (run->jit, entry, region, generation);
+  dio_ir_block_free (ir);
+  g_free (region);
+  return done ? entry : NULL;
+}
+
+DioJitEntry *
+jit_run_compile (JitRun *run, DioIrBlock *ir)
+{
+  if ((run->next & DIO_PAGE_MASK) > LAST_OFFSET)
+    run->next = (run->next | DIO_PAGE_MASK) + 1;
+  uint64_t address = run->next;
+  run->next += STRIDE;
+  return jit_run_compile_at (run, address, ir);
+}
+
+static uint8_t
+exceptions (uint32_t mxcsr)
+{
+  return (uint8_t) ((mxcsr & 1 ? DIO_FP_NV : 0) | (mxcsr & 4 ? DIO_FP_DZ : 0)
+                    | (mxcsr & 8 ? DIO_FP_OF : 0) | (mxcsr & 16 ? DIO_FP_UF : 0)
+                    | (mxcsr & 32 ? DIO_FP_NX : 0));
+}
+
+IrEvalExit
+jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
+{
+  JitRunCpu *cpu = run->cpu;
+  memcpy (cpu->x, state->x, sizeof state->x);
+  memcpy (cpu->f, state->f, sizeof state->f);
+  cpu->pc = state->pc;
+  cpu->fflags = state->fflags;
+  cpu->memory = state->memory;
+  cpu->jit.mxcsr = 0x1f80;
+  cpu->jit.budget = DIO_JIT_BUDGET;
+  dio_jit_synchronise (run->jit, 0);
+  const uint8_t *code = dio_jit_entry_far (run->jit, entry);
+  g_assert_nonnull (code);
+  dio_jit_run (run->jit, cpu, code);
+  dio_jit_outside (run->jit, 0);
+  memcpy (state->x, cpu->x, sizeof state->x);
+  memcpy (state->f, cpu->f, sizeof state->f);
+  state->fflags = cpu->fflags | exceptions (cpu->jit.mxcsr);
+  return (IrEvalExit){ .end = IR_EVAL_LEAVE, .target = cpu->pc };
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Blocks of intermediate representation run by the compiler, on the machine of
+ * tests/support/ir-eval.h: a guest that is nothing but registers and a small memory. */
+#pragma once
+
+#include "core/jit/jit.h"
+#include "tests/support/ir-eval.h"
+
+#define JIT_RUN_RAM (UINT64_C (64) << 20)
+
+typedef struct {
+  DioRam *ram;
+  DioJit *jit;
+  uint64_t next; /* address that was not compiled yet */
+  struct JitRunCpu *cpu;
+} JitRun;
+
+/* @options: of core/jit/jit-options.h. */
+JitRun *jit_run_new (const char *options, unsigned vcpus);
+void jit_run_free (JitRun *run);
+
+/* A region of one block, at an address of its own, from @ir, which it takes; NULL when it is
+ * refused. */
+DioJitEntry *jit_run_compile (JitRun *run, DioIrBlock *ir);
+/* The same at @address. */
+DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
+
+/* Runs @entry from and to @state, whose pc must be that of the entry in its page. Accesses never
+ * fault. */
+IrEvalExit jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state);

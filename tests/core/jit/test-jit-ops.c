@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The code generator, operation by operation: random numbers in operands that are in every kind of
+ * place, on processors that lack this and that, against the interpreter's expressions; then whole
+ * random blocks. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/fp/fp.h"
+#include "core/opt/opt.h"
+#include "tests/core/jit/jit-run.h"
+
+#define STATES 3
+#define RANDOM_BLOCKS 6000
+#define SEED 20
+
+static const char *const processors[] = {
+  "",
+  "features=-all",
+  "features=-bmi2,-avx,-fma,-lzcnt,-popcnt,-bmi1",
+};
+
+/* Where an operand is when it is used. */
+typedef enum {
+  PINNED,   /* a guest register that has one of the host's */
+  MEMORY,   /* one that has none */
+  CONSTANT, /* of the block */
+  VALUE,    /* made just before */
+  SPILLED,  /* made before more than there are registers for */
+  SAME,     /* what the first operand is */
+  N_PLACES
+} Place;
+
+static const char *const place_names[] = { "pinned", "memory",  "constant",
+                                           "value",  "spilled", "same" };
+
+/* Guest registers. Pinned ones are named often; all of RESULT_* are written. */
+enum {
+  X_PINNED = 1,
+  X_RESULT = 5,
+  X_MEMORY = 11,
+  X_RESULT_MEMORY = 15,
+  X_SOURCE = 20,
+  X_SUM = 25,
+};
+
+typedef struct {
+  DioIrBlock *block;
+  GRand *rng;
+  uint32_t operands[3];
+  bool spill;
+} Builder;
+
+static uint32_t
+op0 (Builder *b, DioIrOpcode opcode, int64_t immediate)
+{
+  return dio_ir_block_append (b->block, opcode, immediate, 0, 0, 0, 0);
+}
+
+static uint32_t
+op1 (Builder *b, DioIrOpcode opcode, int64_t immediate, uint32_t x)
+{
+  return dio_ir_block_append (b->block, opcode, immediate, x, 0, 0, 0);
+}
+
+static uint32_t
+op2 (Builder *b, DioIrOpcode opcode, uint32_t x, uint32_t y)
+{
+  return dio_ir_block_append (b->block, opcode, 0, x, y, 0, 0);
+}
+
+static bool
+is_truth (DioIrOpcode opcode)
+{
+  return dio_ir_op_info[opcode].result == DIO_IR_I1;
+}
+
+/* Naming them makes them worth a register. */
+static void
+pin (Builder *b)
+{
+  for (unsigned i = 0; i < 4; i++) {
+    for (unsigned r = X_PINNED; r <= X_RESULT; r++)
+      op0 (b, DIO_IR_GET_X, r);
+    for (unsigned r = X_PINNED; r <= X_RESULT; r++)
+      op0 (b, DIO_IR_GET_F, r);
+  }
+}
+
+static uint32_t
+operand (Builder *b, Place place, unsigned i, bool fp)
+{
+  DioIrOpcode get = fp ? DIO_IR_GET_F : DIO_IR_GET_X;
+  switch (place) {
+  case PINNED:
+    return op0 (b, get, X_PINNED + i);
+  case MEMORY:
+    return op0 (b, get, X_MEMORY + i);
+  case CONSTANT:
+    return op0 (b, DIO_IR_CONST, (int64_t) ir_eval_number (b->rng));
+  case SAME:
+    return i ? b->operands[0] : op0 (b, get, X_PINNED);
+  default:
+    b->spill |= place == SPILLED;
+    return op1 (b, DIO_IR_NOT, 0, op0 (b, get, X_SOURCE + i));
+  }
+}
+
+/* Makes more values than there are registers, and uses them up. */
+static void
+crowd (Builder *b)
+{
+  uint32_t values[20];
+  for (unsigned i = 0; i < G_N_ELEMENTS (values); i++)
+    values[i] = op2 (b, DIO_IR_ADD, op0 (b, DIO_IR_GET_X, X_MEMORY + i % 4),
+                     op0 (b, DIO_IR_CONST, (int) i * 77));
+  uint32_t sum = values[0];
+  for (unsigned i = 1; i < G_N_ELEMENTS (values); i++)
+    sum = op2 (b, DIO_IR_XOR, sum, values[i]);
+  dio_ir_block_append (b->block, DIO_IR_SET_X, X_SUM, sum, 0, 0, 0);
+}
+
+static bool
+gives_single (int64_t name)
+{
+  return g_str_has_suffix (dio_ir_fp_names[name], "32")
+         && !g_str_has_suffix (dio_ir_fp_names[name], "_to_i32")
+         && !g_str_has_suffix (dio_ir_fp_names[name], "_to_u32");
+}
+
+/* Of the operands; "f64_to_..." and "add64" do not. */
+static bool
+takes_single (int64_t name)
+{
+  return strstr (dio_ir_fp_names[name], "f32_to") || g_str_has_prefix (dio_ir_fp_names[name], "f32")
+         || (!strstr (dio_ir_fp_names[name], "_to_") && strstr (dio_ir_fp_names[name], "32"));
+}
+
+static bool
+takes_integer (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  return strstr (text, "_to_") && (text[0] == 'i' || text[0] == 'u');
+}
+
+static bool
+gives_float (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  if (strstr (text, "_to_f"))
+    return true;
+  return !strstr (text, "_to_") && !strstr (text, "eq") && !strstr (text, "lt")
+         && !strstr (text, "le") && !strstr (text, "class");
+}
+
+/* Where the result goes: to a guest register with or without one of the host's, to that of the
+ * first operand, or nowhere. */
+typedef enum { TO_PINNED, TO_MEMORY, TO_OPERAND, TO_NOTHING, N_RESULTS } Result;
+
+static void
+set (Builder *b, Result where, uint32_t value, bool fp)
+{
+  static const unsigned registers[] = { X_RESULT, X_RESULT_MEMORY, X_PINNED };
+  if (where != TO_NOTHING)
+    dio_ir_block_append (b->block, fp ? DIO_IR_SET_F : DIO_IR_SET_X, registers[where], value, 0, 0,
+                         0);
+}
+
+/* A block that does @opcode, with @name if it is one of floating point. */
+static DioIrBlock *
+build (GRand *rng, DioIrOpcode opcode, int64_t name, const Place *places, Result where)
+{
+  const DioIrOpInfo *info = &dio_ir_op_info[opcode];
+  bool fp = info->immediate == DIO_IR_IMM_FP;
+  bool rounded = opcode >= DIO_IR_FP_CALL1 && opcode <= DIO_IR_FP_CALL3;
+  bool vector = fp && !takes_integer (name);
+  Builder b = { .block = dio_ir_block_new (), .rng = rng };
+  uint32_t arguments[DIO_IR_MAX_ARGUMENTS] = { 0 };
+  op0 (&b, DIO_IR_INSN, 0);
+  pin (&b);
+  for (unsigned i = 0, n = info->n_arguments - rounded; i < n; i++)
+    b.operands[i] = operand (&b, places[i], i, vector || opcode == DIO_IR_UNBOX);
+  if (b.spill)
+    crowd (&b);
+  for (unsigned i = 0, n = info->n_arguments - rounded; i < n; i++) {
+    uint32_t value = b.operands[i];
+    if (vector && takes_single (name))
+      value = op1 (&b, DIO_IR_UNBOX, 0, value);
+    if (info->arguments[i + rounded] == DIO_IR_I1)
+      value = op2 (&b, DIO_IR_LTU, value, op0 (&b, DIO_IR_CONST, 100));
+    arguments[i + rounded] = value;
+  }
+  if (rounded)
+    arguments[0] = op0 (&b, DIO_IR_CONST, g_rand_int_range (rng, 0, 5) % 5);
+  int64_t immediate = info->immediate == DIO_IR_IMM_SHIFT ? g_rand_int_range (rng, 1, 4)
+                      : info->immediate == DIO_IR_IMM_DISPLACEMENT
+                          ? g_rand_int_range (rng, -5000, 5000)
+                      : info->immediate == DIO_IR_IMM_PC ? (int64_t) (int32_t) ir_eval_number (rng)
+                                                         : name;
+  uint32_t result = dio_ir_block_append (b.block, opcode, immediate, arguments[0], arguments[1],
+                                         arguments[2], arguments[3]);
+  if (is_truth (opcode))
+    result = op1 (&b, DIO_IR_WIDEN, 0, result);
+  bool to_vector = (fp && gives_float (name)) || opcode == DIO_IR_BOX || opcode == DIO_IR_UNBOX;
+  if (fp && gives_float (name) && gives_single (name) && g_rand_boolean (rng))
+    result = op1 (&b, DIO_IR_BOX, 0, result);
+  if (info->result != DIO_IR_VOID)
+    set (&b, where, result, to_vector);
+  op0 (&b, DIO_IR_EXIT, 4);
+  return b.block;
+}
+
+static void
+print_state (const IrEvalState *state)
+{
+  for (unsigned r = 0; r < 32; r++)
+    g_printerr ("x%-2u %016" PRIx64 "  f%-2u %016" PRIx64 "\n", r, state->x[r], r, state->f[r]);
+  g_printerr ("fflags %02x\n", state->fflags);
+}
+
+/* Compiles a copy of @block and compares it with the evaluator in a few states; false if it is
+ * refused. */
+static bool
+compare (JitRun *run, const DioIrBlock *block, GRand *rng, const char *what)
+{
+  g_autofree char *text = dio_ir_block_to_text (block);
+  DioIrBlock *copy = dio_ir_block_new ();
+  g_array_append_vals (copy->ops, block->ops->data, block->ops->len);
+  DioJitEntry *entry = jit_run_compile (run, copy);
+  if (!entry)
+    return false;
+  for (unsigned i = 0; i < STATES; i++) {
+    IrEvalState start, expected, actual;
+    ir_eval_randomize (&start, rng);
+    start.fault_rate = 0;
+    start.frm = DIO_FP_RNE;
+    start.fp_on = true;
+    start.pc = (start.pc & ~(uint64_t) DIO_PAGE_MASK) | (entry->address & DIO_PAGE_MASK);
+    expected = actual = start;
+    IrEvalExit want = ir_eval_block (block, &expected, NULL);
+    IrEvalExit have = jit_run (run, entry, &actual);
+    /* Not what compiled code tells. */
+    have.instruction = want.instruction;
+    actual.log = expected.log;
+    actual.fp_dirty = expected.fp_dirty;
+    const char *difference = ir_eval_difference (&expected, want, &actual, have);
+    if (difference) {
+      print_state (&start);
+      g_printerr ("Expected:\n");
+      print_state (&expected);
+      g_printerr ("Compiled:\n");
+      print_state (&actual);
+      g_error ("%s: %s is wrong:\n%s", what, difference, text);
+    }
+  }
+  return true;
+}
+
+/* All places of up to three operands, of which the third is like the first. */
+static void
+check_operation (JitRun *run, GRand *rng, DioIrOpcode opcode, int64_t name)
+{
+  const DioIrOpInfo *info = &dio_ir_op_info[opcode];
+  bool rounded = opcode >= DIO_IR_FP_CALL1 && opcode <= DIO_IR_FP_CALL3;
+  unsigned n = info->n_arguments - rounded;
+  for (Place p = 0; p < (n ? N_PLACES : 1); p++)
+    for (Place q = 0; q < (n > 1 ? N_PLACES : 1); q++)
+      for (Result where = 0; where < N_RESULTS; where++) {
+        Place places[] = { p, q, (Place) g_rand_int_range (rng, 0, N_PLACES) };
+        g_autoptr (DioIrBlock) block = build (rng, opcode, name, places, where);
+        g_autofree char *what =
+            g_strdup_printf ("%s %s (%s, %s)", info->name,
+                             info->immediate == DIO_IR_IMM_FP ? dio_ir_fp_names[name] : "",
+                             place_names[p], place_names[q]);
+        if (!compare (run, block, rng, what))
+          g_error ("%s is refused", what);
+      }
+}
+
+static bool
+is_compiled (DioIrOpcode opcode)
+{
+  return opcode == DIO_IR_CONST || opcode == DIO_IR_PC
+         || (opcode >= DIO_IR_ADD && opcode <= DIO_IR_STORE_64)
+         || (opcode >= DIO_IR_AMO_swap_32 && opcode <= DIO_IR_BOX);
+}
+
+static void
+test_operations (const void *data)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  JitRun *run = jit_run_new (data, 1);
+  for (DioIrOpcode opcode = 0; opcode < DIO_IR_N_OPS; opcode++)
+    if (is_compiled (opcode) && opcode != DIO_IR_FENCE)
+      check_operation (run, rng, opcode, 0);
+  jit_run_free (run);
+}
+
+static DioIrOpcode
+fp_opcode (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  if (g_str_has_prefix (text, "class"))
+    return DIO_IR_FP_PURE1;
+  if (g_str_has_suffix (text, "_mod"))
+    return DIO_IR_FP_TEST1;
+  if (g_str_has_prefix (text, "eq") || g_str_has_prefix (text, "lt")
+      || g_str_has_prefix (text, "le"))
+    return DIO_IR_FP_TEST2;
+  if (g_str_has_prefix (text, "fma"))
+    return DIO_IR_FP_CALL3;
+  if (strstr (text, "_to_") || g_str_has_prefix (text, "sqrt") || g_str_has_prefix (text, "round"))
+    return DIO_IR_FP_CALL1;
+  return DIO_IR_FP_CALL2;
+}
+
+static void
+test_floating_point (const void *data)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  JitRun *run = jit_run_new (data, 1);
+  for (int64_t name = 0; name < DIO_IR_N_FP; name++)
+    check_operation (run, rng, fp_opcode (name), name);
+  jit_run_free (run);
+}
+
+/* ---- Random blocks ---- */
+
+#define MAX_VALUES 400
+/* Branches leave the page, where other blocks are. */
+#define BRANCH 4096
+
+typedef struct {
+  Builder b;
+  uint32_t words[MAX_VALUES];
+  unsigned n_words;
+} Random;
+
+static uint32_t
+some_word (Random *r)
+{
+  /* Of late ones more often. */
+  unsigned back = (unsigned) g_rand_int_range (r->b.rng, 0, g_rand_boolean (r->b.rng) ? 4 : 60);
+  return r->words[r->n_words - 1 - MIN (back, r->n_words - 1)];
+}
+
+static void
+keep (Random *r, uint32_t value)
+{
+  if (r->n_words < MAX_VALUES)
+    r->words[r->n_words++] = value;
+}
+
+static void
+random_pure (Random *r)
+{
+  DioIrOpcode opcode = (DioIrOpcode) g_rand_int_range (r->b.rng, DIO_IR_ADD, DIO_IR_SELECT + 1);
+  const DioIrOpInfo *info = &dio_ir_op_info[opcode];
+  uint32_t arguments[3];
+  for (unsigned i = 0; i < 3; i++)
+    arguments[i] = some_word (r);
+  for (unsigned i = 0; i < info->n_arguments; i++)
+    if (info->arguments[i] == DIO_IR_I1)
+      arguments[i] = op2 (&r->b, (DioIrOpcode) g_rand_int_range (r->b.rng, DIO_IR_EQ, DIO_IR_WIDEN),
+                          some_word (r), some_word (r));
+  int64_t immediate = info->immediate == DIO_IR_IMM_SHIFT ? g_rand_int_range (r->b.rng, 1, 4) : 0;
+  uint32_t value = dio_ir_block_append (r->b.block, opcode, immediate, arguments[0], arguments[1],
+                                        arguments[2], 0);
+  keep (r, is_truth (opcode) ? op1 (&r->b, DIO_IR_WIDEN, 0, value) : value);
+}
+
+static void
+random_memory (Random *r)
+{
+  bool is_amo = g_rand_int_range (r->b.rng, 0, 4) == 0;
+  DioIrOpcode opcode =
+      is_amo ? (DioIrOpcode) g_rand_int_range (r->b.rng, DIO_IR_AMO_swap_32, DIO_IR_AMO_maxu_64 + 1)
+             : (DioIrOpcode) g_rand_int_range (r->b.rng, DIO_IR_LOAD_S8, DIO_IR_STORE_64 + 1);
+  int64_t displacement = is_amo ? 0 : g_rand_int_range (r->b.rng, -300, 300);
+  uint32_t value =
+      dio_ir_block_append (r->b.block, opcode, displacement, some_word (r), some_word (r), 0, 0);
+  if (dio_ir_op_info[opcode].result != DIO_IR_VOID)
+    keep (r, value);
+}
+
+static void
+random_float (Random *r)
+{
+  int64_t name = g_rand_int_range (r->b.rng, 0, DIO_IR_N_FP);
+  DioIrOpcode opcode = fp_opcode (name);
+  bool rounded = opcode >= DIO_IR_FP_CALL1 && opcode <= DIO_IR_FP_CALL3;
+  uint32_t arguments[4] = { 0 };
+  if (rounded)
+    arguments[0] = op0 (&r->b, DIO_IR_CONST,
+                        g_rand_boolean (r->b.rng) ? 0 : g_rand_int_range (r->b.rng, 0, 5));
+  for (unsigned i = rounded; i < dio_ir_op_info[opcode].n_arguments; i++) {
+    arguments[i] = g_rand_boolean (r->b.rng)
+                       ? some_word (r)
+                       : op0 (&r->b, DIO_IR_GET_F, g_rand_int_range (r->b.rng, 0, 32));
+    if (!takes_integer (name) && takes_single (name))
+      arguments[i] = op1 (&r->b, DIO_IR_UNBOX, 0, arguments[i]);
+  }
+  uint32_t value = dio_ir_block_append (r->b.block, opcode, name, arguments[0], arguments[1],
+                                        arguments[2], arguments[3]);
+  if (gives_float (name) && gives_single (name) && g_rand_int_range (r->b.rng, 0, 4))
+    value = op1 (&r->b, DIO_IR_BOX, 0, value);
+  keep (r, value);
+}
+
+static DioIrBlock *
+random_block (GRand *rng)
+{
+  Random r = { .b = { .block = dio_ir_block_new (), .rng = rng } };
+  unsigned n = (unsigned) g_rand_int_range (rng, 3, 60);
+  unsigned registers = (unsigned) g_rand_int_range (rng, 3, 32);
+  for (unsigned i = 0; i < n; i++) {
+    op0 (&r.b, DIO_IR_INSN, (int) i * 4);
+    unsigned leaf = (unsigned) g_rand_int_range (rng, 0, 8);
+    keep (&r, leaf == 0   ? op0 (&r.b, DIO_IR_PC, (int32_t) ir_eval_number (rng) / 2)
+              : leaf == 1 ? op0 (&r.b, DIO_IR_CONST, (int64_t) ir_eval_number (rng))
+                          : op0 (&r.b, DIO_IR_GET_X, g_rand_int_range (rng, 1, (int) registers)));
+    unsigned kind = (unsigned) g_rand_int_range (rng, 0, 10);
+    if (kind < 2)
+      random_memory (&r);
+    else if (kind < 4)
+      random_float (&r);
+    else
+      random_pure (&r);
+    bool fp = g_rand_int_range (rng, 0, 4) == 0;
+    dio_ir_block_append (r.b.block, fp ? DIO_IR_SET_F : DIO_IR_SET_X,
+                         g_rand_int_range (rng, fp ? 0 : 1, (int) registers), some_word (&r), 0, 0,
+                         0);
+  }
+  if (g_rand_boolean (rng)) {
+    uint32_t truth = op2 (&r.b, (DioIrOpcode) g_rand_int_range (rng, DIO_IR_EQ, DIO_IR_WIDEN),
+                          some_word (&r), some_word (&r));
+    dio_ir_block_append (r.b.block, DIO_IR_BRANCH, BRANCH + g_rand_int_range (rng, 0, 4000) * 2,
+                         truth, 0, 0, 0);
+  } else if (g_rand_boolean (rng)) {
+    /* Code is where the lowest bit is 0. */
+    op1 (&r.b, DIO_IR_JUMP, 0,
+         op2 (&r.b, DIO_IR_AND, some_word (&r), op0 (&r.b, DIO_IR_CONST, -2)));
+    return r.b.block;
+  }
+  op0 (&r.b, DIO_IR_EXIT, (int) n * 4);
+  return r.b.block;
+}
+
+static void
+test_random_blocks (const void *data)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  g_autoptr (DioOptContext) optimiser = dio_opt_context_new ();
+  JitRun *run = jit_run_new (data, 1);
+  unsigned refused = 0; /* too many values may live at once */
+  for (unsigned i = 0; i < RANDOM_BLOCKS; i++) {
+    g_autoptr (DioIrBlock) block = random_block (rng);
+    g_autofree char *what = g_strdup_printf ("block %u", i);
+    refused += !compare (run, block, rng, what);
+    if (i % 2 == 0)
+      continue;
+    dio_opt_block (optimiser, block);
+    refused += !compare (run, block, rng, what);
+  }
+  jit_run_free (run);
+  g_test_message ("%u blocks were refused", refused);
+  g_assert_cmpuint (refused, <=, RANDOM_BLOCKS / 500);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (processors); i++) {
+    g_autofree char *suffix = g_strdup (*processors[i] ? strchr (processors[i], '=') + 1 : "all");
+    g_autofree char *one = g_strdup_printf ("/core/jit/ops/integers/%s", suffix);
+    g_autofree char *two = g_strdup_printf ("/core/jit/ops/floating-point/%s", suffix);
+    g_autofree char *three = g_strdup_printf ("/core/jit/ops/blocks/%s", suffix);
+    g_test_add_data_func (one, processors[i], test_operations);
+    g_test_add_data_func (two, processors[i], test_floating_point);
+    g_test_add_data_func (three, processors[i], test_random_blocks);
+  }
+  return g_test_run ();
+}
