@@ -20,7 +20,8 @@ typedef struct {
   const uint8_t *interpret; /* the instruction at the offset in eax */
   const uint8_t *access[2][DIO_IR_N_OPS]; /* [FPU in use] */
   const uint8_t *fp[DIO_IR_N_FP];
-  const uint8_t *box, *nan32, *nan64, *mxcsr, *flags; /* constants; flags: of the guest by those of MXCSR */
+  const uint8_t *box, *nan32, *nan64, *mxcsr,
+      *flags; /* constants; flags: of the guest by those of MXCSR */
 } DioJitStubs;
 
 typedef enum { SEGMENT_FREE, SEGMENT_OPEN, SEGMENT_FULL, SEGMENT_RETIRED } DioJitSegmentState;

@@ -63,9 +63,9 @@ typedef struct {
   DioTlbEntry entries[DIO_TLB_ENTRIES];
   DioTlbEntry victims[DIO_TLB_VICTIMS];
   DioTlbJumpTable *jumps; /* or NULL */
-  uint32_t generation; /* of what others may have cached of the set; a flush of more than a page is a
-                          new one */
-  uint64_t used; /* bit g: some entry of group g may be valid */
+  uint32_t generation; /* of what others may have cached of the set; a flush of more than a page is
+                          a new one */
+  uint64_t used;       /* bit g: some entry of group g may be valid */
   /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these). Victims
    * of such entries are marked too. */
   uint64_t local[DIO_TLB_ENTRIES / 64];

@@ -10,7 +10,6 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/base/base-thread.h"
-#include "core/jit/jit.h"
 #include "core/vm/vm-private.h"
 
 enum { MAX_REPORTS = 16 };
@@ -577,7 +576,8 @@ dio_machine_free (DioMachine *machine)
   dio_loop_free (machine->loop);
   dio_clock_free (machine->clock);
   dio_space_free (machine->space);
-  dio_jit_free (machine->jit);
+  if (machine->jit)
+    machine->compiler->free (machine->jit);
   dio_ram_free (machine->ram);
   g_ptr_array_unref (machine->devices);
   g_free (machine->cpus);

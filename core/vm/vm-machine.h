@@ -120,6 +120,12 @@ typedef struct {
   void *data;
 } DioMachineHost;
 
+/* How a machine deals with its compiler, which it does not know. */
+typedef struct {
+  void (*free) (struct DioJit *jit);
+  void (*get_stats) (struct DioJit *jit, DioJitStats *stats);
+} DioCompiler;
+
 struct DioMachine {
   DioMachineConfig *config;
   DioMachineHost host;
@@ -131,8 +137,9 @@ struct DioMachine {
   DioLoop *loop; /* devices */
   DioCpu **cpus;
   unsigned n_cpus;
-  struct DioJit *jit; /* compiled code, made by the CPU type; or NULL */
-  GPtrArray *devices; /* of DioDevice*, in order of attachment */
+  struct DioJit *jit;          /* compiled code, made by the CPU type; or NULL */
+  const DioCompiler *compiler; /* what to do with it */
+  GPtrArray *devices;          /* of DioDevice*, in order of attachment */
   struct DioMachinePrivate *priv;
 };
 

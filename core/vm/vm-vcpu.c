@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "core/base/base-thread.h"
-#include "core/jit/jit.h"
 #include "core/vm/vm-private.h"
 
 /* How often a stop is asked for again until all vCPUs have stopped. */
@@ -222,7 +221,7 @@ dio_machine_get_stats (DioMachine *machine, DioMachineStats *stats)
   stats->run_seconds = (double) run / 1e9;
   stats->has_jit = machine->jit != NULL;
   if (machine->jit)
-    dio_jit_get_stats (machine->jit, &stats->jit);
+    machine->compiler->get_stats (machine->jit, &stats->jit);
   if (machine->ram)
     stats->ram_resident = dio_ram_resident (machine->ram);
 }

@@ -429,6 +429,8 @@ dio_rv_jit_barrier (DioRiscv64 *hart)
     dio_rv_jit_synchronise (hart);
 }
 
+static const DioCompiler compiler = { .free = dio_jit_free, .get_stats = dio_jit_get_stats };
+
 static bool
 make_compiler (DioMachine *machine, GError **error)
 {
@@ -438,6 +440,7 @@ make_compiler (DioMachine *machine, GError **error)
     return false;
   const DioJitGuest *guest = options.check ? &dio_rv_check_guest : &dio_rv_jit_guest;
   machine->jit = dio_jit_new (guest, machine->ram, machine->config->cpus, &options, error);
+  machine->compiler = &compiler;
   return machine->jit;
 }
 
