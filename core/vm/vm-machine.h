@@ -120,6 +120,8 @@ typedef struct {
   void *data;
 } DioMachineHost;
 
+struct DioJit;
+
 /* How a machine deals with its compiler, which it does not know. */
 typedef struct {
   void (*free) (struct DioJit *jit);
