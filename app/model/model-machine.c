@@ -557,8 +557,9 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
 static const char *
 engine_note (DioEngine engine)
 {
-  return engine == DIO_ENGINE_COMPILER ? _ ("Compiled by Diorama’s own engine")
-                                       : _ ("Interpreted by Diorama’s own engine");
+  return dio_engine_in_force (engine) == DIO_ENGINE_COMPILER
+             ? _ ("Compiled by Diorama’s own engine")
+             : _ ("Interpreted by Diorama’s own engine");
 }
 
 static void

@@ -150,6 +150,24 @@ check_sizes (const DioMachineConfig *config, const DioBoardType *board, GError *
   return true;
 }
 
+bool
+dio_engine_has_compiler (void)
+{
+#if defined(__x86_64__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+DioEngine
+dio_engine_in_force (DioEngine engine)
+{
+  if (engine == DIO_ENGINE_AUTO)
+    return dio_engine_has_compiler () ? DIO_ENGINE_COMPILER : DIO_ENGINE_INTERPRETER;
+  return engine;
+}
+
 static bool
 check_engine (const DioMachineConfig *config, GError **error)
 {
@@ -158,11 +176,10 @@ check_engine (const DioMachineConfig *config, GError **error)
   case DIO_ENGINE_INTERPRETER:
     return true;
   case DIO_ENGINE_COMPILER:
-#if defined(__x86_64__)
-    return true;
-#endif
+    if (dio_engine_has_compiler ())
+      return true;
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("This version of Diorama has no compiling engine yet; choose the engine "
+                 _ ("Diorama has no compiler for this kind of computer yet; choose the engine "
                     "“interpreter” or “auto”"));
     return false;
   }

@@ -30,6 +30,11 @@ typedef enum {
   DIO_ENGINE_COMPILER = 2,
 } DioEngine;
 
+/* What @engine comes to on this host: never DIO_ENGINE_AUTO. */
+DioEngine dio_engine_in_force (DioEngine engine);
+/* Is there a compiler for this host? */
+bool dio_engine_has_compiler (void);
+
 typedef struct {
   char *path;
   char *format; /* "raw"; from the configuration, never probed */

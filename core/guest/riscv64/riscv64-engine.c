@@ -507,12 +507,8 @@ dio_rv_engine_step (DioRiscv64 *hart)
 static bool
 compiles (const DioRiscv64 *hart)
 {
-#if defined(__x86_64__)
   const DioMachineConfig *config = hart->cpu.machine->config;
-  return config && config->engine != DIO_ENGINE_INTERPRETER;
-#else
-  return false;
-#endif
+  return config && dio_engine_in_force (config->engine) == DIO_ENGINE_COMPILER;
 }
 
 static bool

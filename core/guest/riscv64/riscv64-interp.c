@@ -6,8 +6,8 @@
 
 #include "core/interp/interp-memory-fast.h"
 
-/* Behind the fence: who asks because it begins to decode a page must be seen here, or see there what
- * was stored before. */
+/* Behind the fence: who asks because it begins to decode a page must be seen here, or see there
+ * what was stored before. */
 #define FENCE(sets)                                                                                \
   do {                                                                                             \
     interp_fence (sets);                                                                           \
