@@ -161,6 +161,28 @@ lookup (void *vcpu)
 }
 
 static const uint8_t *
+poll (void *vcpu)
+{
+  DioRiscv64 *hart = vcpu;
+  if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
+    return NULL;
+  hart->jit.stats->polls++;
+  set_budget (hart, dio_rv_jit_retired (hart));
+  hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
+  uint64_t fp = dio_fp_host_enter ();
+  dio_rv_jit_synchronise (hart);
+  dio_fp_host_leave (fp);
+  return lookup (vcpu);
+}
+
+/* After something that may come again without any block being run to its end. */
+static const uint8_t *
+go_on (DioRiscv64 *hart)
+{
+  return DIO_UNLIKELY (hart->jit.budget < 0) ? poll (hart) : lookup (hart);
+}
+
+static const uint8_t *
 interpret (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
@@ -168,10 +190,13 @@ interpret (void *vcpu)
   collect_exceptions (hart);
   uint64_t before = dio_rv_jit_retired (hart);
   hart->cpu.stats.instructions = before;
-  bool go_on = dio_rv_engine_step (hart);
+  bool running = dio_rv_engine_step (hart);
   hart->jit.budget -= (int64_t) (hart->cpu.stats.instructions - before);
+  /* An instruction that traps is none, but takes its time. */
+  hart->jit.budget--;
+  hart->jit.base--;
   refresh_fp (hart);
-  return go_on ? lookup (vcpu) : NULL;
+  return running ? go_on (hart) : NULL;
 }
 
 /* FS becomes dirty with the way into a region that computes, whether it comes to that or not: it
@@ -188,27 +213,14 @@ fp_enter (void *vcpu)
 }
 
 static const uint8_t *
-poll (void *vcpu)
-{
-  DioRiscv64 *hart = vcpu;
-  if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
-    return NULL;
-  hart->jit.stats->polls++;
-  set_budget (hart, dio_rv_jit_retired (hart));
-  hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
-  uint64_t fp = dio_fp_host_enter ();
-  dio_rv_jit_synchronise (hart);
-  dio_fp_host_leave (fp);
-  return lookup (vcpu);
-}
-
-static const uint8_t *
 fault (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
   hart->jit.stats->faults++;
   dio_rv_engine_take (hart, hart->decoder->cause);
-  return lookup (vcpu);
+  hart->jit.budget--;
+  hart->jit.base--;
+  return go_on (hart);
 }
 
 static bool
