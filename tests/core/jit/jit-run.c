@@ -102,6 +102,7 @@ static const DioJitGuest guest = {
   .fflags = offsetof (JitRunCpu, fflags),
   .lookup = leave,
   .interpret = leave,
+  .fp_enter = leave,
   .poll = leave,
   .fault = leave,
   .access = { [DIO_IR_LOAD_S8] = load_S8,

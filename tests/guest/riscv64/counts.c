@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Instructions counted exactly in compiled loops, interrupts that come into endless ones, and
- * waiting. */
+ * Instructions counted exactly in compiled loops, interrupts that come into endless ones, also
+ * those of faults, and waiting. */
 #include "guest.h"
 
 /* minstret over a loop of @n rounds of three instructions. */
@@ -121,10 +121,36 @@ test_interrupts (void)
   trap_handler[0] = 0;
 }
 
+/* Loops in which no instruction comes to its end: a handler that faults itself, on a load, on an
+ * illegal instruction, on a fetch. Only an interrupt to M gets out of them. */
+static void
+test_faults (void)
+{
+  static uint32_t code[8];
+  code[0] = 0x10559073; /* csrw stvec, a1 */
+  code[1] = 0x00053503; /* ld a0, 0(a0) */
+  code[4] = 0x00053503;
+  code[6] = 0;
+  __asm__ volatile("fence.i" ::: "memory");
+  const uint64_t handlers[] = { (uint64_t) &code[4], (uint64_t) &code[6], HOLE };
+  csr_write (medeleg, BIT (LOAD_ACCESS) | BIT (ILLEGAL) | BIT (FETCH_ACCESS));
+  csr_write (mie, BIT (MTI));
+  for (unsigned i = 0; i < 12; i++) {
+    *clint_mtimecmp (0) = *CLINT_MTIME + 5000;
+    struct outcome o = probe (S, code, HOLE, handlers[i % 3]);
+    CHECK_EQ (o.cause, INTERRUPT | MTI);
+    CHECK_EQ (o.epc, handlers[i % 3]);
+    *clint_mtimecmp (0) = UINT64_MAX;
+  }
+  csr_write (mie, 0);
+  csr_write (medeleg, 0);
+}
+
 int
 main (void)
 {
   test_counts ();
+  test_faults ();
   test_writes ();
   test_interrupts ();
   return 0;
