@@ -13,6 +13,7 @@ typedef struct {
   uint64_t va, value, result;
   uint64_t reservation, reservation_value; /* after it */
   uint8_t fflags, frm;
+  bool fp_off;
 } DioRvCheckAccess;
 
 /* The state that both sides compute. The first members are those that semantic functions use. */

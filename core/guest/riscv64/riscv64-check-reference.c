@@ -88,6 +88,7 @@ replay (DioRvReference *c, unsigned opcode, uint64_t va, uint64_t value, uint64_
   if (is_csr (opcode) && va <= 3) {
     c->state.fflags = access->fflags;
     c->state.frm = access->frm;
+    c->state.fp_off = access->fp_off;
   }
   return !c->why && access->done;
 }
@@ -180,7 +181,67 @@ static const uint16_t csr_opcodes[] = {
   [DIO_RV_CSR_SET] = DIO_IR_CSR_SET,
   [DIO_RV_CSR_CLEAR] = DIO_IR_CSR_CLEAR,
 };
-#define CSR(op, csr, operand) REPLAY (csr_opcodes[op], (uint64_t) (csr) &0xfff, operand)
+
+/* fflags, frm, fcsr. */
+static uint64_t
+access_fp_register (DioRvCheckState *state, DioRvCsrOp op, unsigned csr, uint64_t operand)
+{
+  unsigned mask = csr == 1 ? 0x1f : csr == 2 ? 0xe0 : 0xff, shift = csr == 2 ? 5 : 0;
+  unsigned old = (state->fflags | (unsigned) state->frm << 5) & mask;
+  unsigned bits = (unsigned) (operand << shift) & mask;
+  unsigned now = op == DIO_RV_CSR_WRITE   ? bits
+                 : op == DIO_RV_CSR_SET   ? old | bits
+                 : op == DIO_RV_CSR_CLEAR ? old & ~bits
+                                          : old;
+  if (csr & 1)
+    state->fflags = now & 0x1f;
+  if (csr & 2)
+    state->frm = (uint8_t) (now >> 5);
+  return old >> shift;
+}
+
+/* What code generators may do in line, and so is not recorded: reading and writing fflags and frm
+ * while that leaves the guest computing as compiled code does. */
+static bool
+is_in_line (const DioRvCheckState *state, DioRvCsrOp op, unsigned csr, uint64_t operand)
+{
+  if (state->fp_off || state->frm != DIO_FP_RNE || csr == 3)
+    return false;
+  return op == DIO_RV_CSR_READ || (op == DIO_RV_CSR_WRITE && (csr == 1 || operand == 0));
+}
+
+static bool
+do_fp_register (DioRvReference *c, DioRvCsrOp op, unsigned csr, uint64_t operand, uint64_t *result)
+{
+  DioRvCheckState state = c->state;
+  uint64_t old = access_fp_register (&state, op, csr, operand);
+  if (is_in_line (&c->state, op, csr, operand)) {
+    c->state = state;
+    *result = old;
+    return true;
+  }
+  if (!replay (c, csr_opcodes[op], csr, operand, result))
+    return false;
+  if (*result != old || state.fflags != c->state.fflags || state.frm != c->state.frm)
+    c->why = "another value of fflags or frm";
+  return !c->why;
+}
+
+static bool
+do_csr (DioRvReference *c, DioRvCsrOp op, unsigned csr, uint64_t operand, uint64_t *result)
+{
+  if (csr >= 1 && csr <= 3)
+    return do_fp_register (c, op, csr, operand, result);
+  return replay (c, csr_opcodes[op], csr, operand, result);
+}
+
+#define CSR(op, csr, operand)                                                                      \
+  ({                                                                                               \
+    uint64_t result_ = 0;                                                                          \
+    if (!do_csr (c, (op), (unsigned) (csr) &0xfff, (operand), &result_))                           \
+      return DIO_SEM_TRAP;                                                                         \
+    result_;                                                                                       \
+  })
 #define NEVER()                                                                                    \
   do {                                                                                             \
     c->why = "a system instruction was compiled";                                                  \

@@ -250,7 +250,8 @@ record (DioRiscv64 *hart, unsigned opcode, uint64_t va, uint64_t value, uint64_t
                               .reservation = hart->reservation,
                               .reservation_value = hart->reservation_value,
                               .fflags = hart->fflags,
-                              .frm = hart->frm };
+                              .frm = hart->frm,
+                              .fp_off = hart->fp_slow };
   g_array_append_val (hart->check->accesses, access);
   return done;
 }
