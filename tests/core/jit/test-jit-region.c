@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Facts about regions of hand-made blocks: which guest registers get registers of the host, may be
+ * newer than their copies, and must be there on entry. */
+#include "core/jit/jit-region.h"
+
+#define BIT(var) (UINT64_C (1) << (var))
+#define F(number) (DIO_JIT_F + (number))
+
+static const uint8_t pool_x[] = { 3, 12, 13 };
+static const uint8_t pool_f[] = { 4, 5 };
+
+/* A block from text, its edges to the blocks with these numbers. */
+static void
+add_block (DioJitRegion *region, const char *text, uint8_t taken, uint8_t next)
+{
+  g_autoptr (GError) error = NULL;
+  DioJitBlock *block = &region->blocks[region->n_blocks];
+  *block = (DioJitBlock){
+    .offset = (uint16_t) (16 * region->n_blocks),
+    .n_insns = 2,
+    .taken = taken,
+    .next = next,
+    .entry = region->n_blocks == 0,
+    .ir = dio_ir_block_parse (text, &error),
+  };
+  g_assert_no_error (error);
+  region->n_blocks++;
+}
+
+static void
+analyse (DioJitRegion *region)
+{
+  dio_jit_region_analyse (region, pool_x, G_N_ELEMENTS (pool_x), pool_f, G_N_ELEMENTS (pool_f));
+}
+
+static void
+clear (DioJitRegion *region)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    dio_ir_block_free (region->blocks[i].ir);
+  g_free (region);
+}
+
+#define NONE DIO_JIT_NO_BLOCK
+
+/* x1 is set before the loop, x2 is read and written in it, x3 is read behind it. */
+static DioJitRegion *
+make_loop (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_block (region,
+             "insn +0\n%1 = const 5\nset x1, %1\n"
+             "exit +16\n",
+             NONE, 1);
+  add_block (region,
+             "insn +0\n%1 = get x2\n%2 = get x1\n%3 = add %1, %2\nset x2, %3\n"
+             "%5 = ne %3, %2 : i1\nbranch +0, %5\nexit +16\n",
+             1, 2);
+  add_block (region, "insn +0\n%1 = get x3\n%2 = get x2\n%3 = add %1, %2\nset x3, %3\nexit +16\n",
+             NONE, NONE);
+  return region;
+}
+
+static void
+test_loop (void)
+{
+  DioJitRegion *region = make_loop ();
+  for (unsigned round = 0; round < 2; round++) { /* it may be asked again */
+    analyse (region);
+    g_assert_false (region->blocks[0].loop_head);
+    g_assert_true (region->blocks[1].loop_head);
+    g_assert_cmpuint (region->blocks[0].depth, ==, 0);
+    g_assert_cmpuint (region->blocks[1].depth, ==, 1);
+    g_assert_cmpuint (region->n_insns, ==, 6);
+    g_assert_cmpuint (region->pinned & (BIT (1) | BIT (2)), ==, BIT (1) | BIT (2));
+    /* The one that is used most has the best register. */
+    g_assert_cmpint (region->host[2], ==, pool_x[0]);
+    g_assert_cmpint (region->host[1], ==, pool_x[1]);
+
+    /* Nothing is newer before the first block; behind it x1 is, and in the loop x2 as well, for the
+     * loop comes back. */
+    g_assert_cmphex (region->blocks[0].dirty, ==, 0);
+    g_assert_cmphex (region->blocks[1].dirty, ==, BIT (1) | BIT (2));
+    g_assert_cmphex (region->blocks[2].dirty, ==, BIT (1) | BIT (2));
+    /* x1 is set before it is read; x2 must come from the guest's state. */
+    g_assert_cmphex (region->blocks[0].needed & (BIT (1) | BIT (2)), ==, BIT (2));
+    g_assert_cmphex (region->blocks[1].needed & (BIT (1) | BIT (2)), ==, BIT (1) | BIT (2));
+    g_assert_cmphex (region->blocks[0].used, ==, 0);
+    g_assert_cmphex (region->blocks[0].defined, ==, BIT (1));
+    g_assert_cmphex (region->blocks[1].used, ==, BIT (1) | BIT (2));
+    g_assert_cmphex (region->blocks[2].defined, ==, BIT (3));
+  }
+  clear (region);
+}
+
+/* A register without one of the host's is in memory: never newer, never needed. */
+static void
+test_unpinned (void)
+{
+  DioJitRegion *region = make_loop ();
+  dio_jit_region_analyse (region, pool_x, 0, pool_f, 0);
+  g_assert_cmphex (region->pinned, ==, 0);
+  for (unsigned var = 0; var < DIO_JIT_N_VARS; var++)
+    g_assert_cmpint (region->host[var], ==, -1);
+  for (unsigned i = 0; i < region->n_blocks; i++) {
+    g_assert_cmphex (region->blocks[i].dirty, ==, 0);
+    g_assert_cmphex (region->blocks[i].needed, ==, 0);
+  }
+  clear (region);
+}
+
+/* What is newer on one of two ways to a block is so there, and must then be in its register
+ * whichever way is taken, as an exit behind stores it. */
+static void
+test_join (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_block (region,
+             "insn +0\n%1 = get x1\n%2 = get x1\n%3 = get x1\n%4 = get x2\n%5 = get x2\n"
+             "%6 = get x2\n%7 = ne %1, %4 : i1\nbranch +32, %7\nexit +16\n",
+             2, 1);
+  add_block (region, "insn +0\n%1 = const 1\nset x3, %1\nset x3, %1\nset x3, %1\nexit +16\n", NONE,
+             2);
+  add_block (region, "insn +0\n%1 = get x1\nset x4, %1\nexit +16\n", NONE, NONE);
+  analyse (region);
+  g_assert_cmphex (region->pinned, ==, BIT (1) | BIT (2) | BIT (3));
+  g_assert_cmphex (region->blocks[1].dirty, ==, 0);
+  g_assert_cmphex (region->blocks[2].dirty, ==, BIT (3));
+  g_assert_cmphex (region->blocks[2].needed, ==, BIT (1) | BIT (3));
+  /* By the way around it, x3 must have been loaded. */
+  g_assert_cmphex (region->blocks[0].needed, ==, BIT (1) | BIT (2) | BIT (3));
+  g_assert_cmphex (region->blocks[1].needed & BIT (3), ==, 0);
+  clear (region);
+}
+
+/* The two files do not compete, and has_fp is what needs the host's FPU. */
+static void
+test_files (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_block (region,
+             "insn +0\n%1 = get f1\n%2 = get f1\n%3 = get f1\n%4 = get f1\n%5 = get f2\n"
+             "%6 = get f2\n%7 = get f2\nset f3, %7\nset f3, %6\nset f3, %5\nexit +16\n",
+             NONE, NONE);
+  analyse (region);
+  g_assert_false (region->has_fp);
+  g_assert_cmphex (region->pinned & ~UINT64_C (0xffffffff), ==, BIT (F (1)) | BIT (F (2)));
+  g_assert_cmpint (region->host[F (1)], ==, pool_f[0]);
+  g_assert_cmpint (region->host[F (2)], ==, pool_f[1]);
+  g_assert_cmpint (region->host[F (3)], ==, -1);
+  clear (region);
+
+  region = g_new0 (DioJitRegion, 1);
+  add_block (region, "insn +0\n%1 = get f1\n%2 = unbox %1\n%3 = box %2\nset f2, %3\nexit +16\n",
+             NONE, NONE);
+  analyse (region);
+  g_assert_true (region->has_fp);
+  clear (region);
+}
+
+/* What is used in an inner loop wins over what is used often outside. */
+static void
+test_weights (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  GString *often = g_string_new ("insn +0\n");
+  for (unsigned i = 1; i <= 21; i++)
+    g_string_append_printf (often, "%%%u = get x%u\n", i, 10 + i % 3);
+  g_string_append (often, "exit +16\n");
+  add_block (region, often->str, NONE, 1);
+  add_block (region,
+             "insn +0\n%1 = get x1\n%2 = get x2\n%3 = get x3\n%4 = ne %1, %2 : i1\nbranch +0, %4\n"
+             "exit +16\n",
+             1, NONE);
+  analyse (region);
+  g_assert_cmphex (region->pinned, ==, BIT (1) | BIT (2) | BIT (3));
+  g_string_free (often, TRUE);
+  clear (region);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/jit/region/loop", test_loop);
+  g_test_add_func ("/core/jit/region/unpinned", test_unpinned);
+  g_test_add_func ("/core/jit/region/join", test_join);
+  g_test_add_func ("/core/jit/region/files", test_files);
+  g_test_add_func ("/core/jit/region/weights", test_weights);
+  return g_test_run ();
+}
