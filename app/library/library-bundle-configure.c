@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/library/library-bundle-private.h"
 #include "app/library/library-journal.h"
@@ -20,6 +19,7 @@
 #define MAX_TRIES 1000
 
 typedef struct {
+  DioFiles *files;
   const char *path; /* the bundle */
   int fd;           /* its folder */
   GCancellable *cancellable;
@@ -36,14 +36,14 @@ dio_bundle_inside (const char *path, const char *file)
 }
 
 gboolean
-dio_bundle_check_new_name (const char *path, const char *name, GError **error)
+dio_bundle_check_new_name (DioFiles *files, const char *path, const char *name, GError **error)
 {
   g_autofree char *library = g_path_get_dirname (path);
-  g_autoptr (DioManifest) manifest = dio_bundle_load (path, NULL);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (files, path, NULL);
   if (!dio_manifest_check_name (name, error))
     return FALSE;
   return (manifest && dio_bundle_same_name (manifest->config->name, name))
-         || dio_bundle_require_free_name (library, name, error);
+         || dio_bundle_require_free_name (files, library, name, error);
 }
 
 /* A name that nothing in the bundle has: ROLE, ROLE1, ROLE2, ... or ROLE0.raw, ROLE1.raw, ... */
@@ -53,10 +53,20 @@ free_file_name (Change *change, const char *role, const char *suffix)
   for (unsigned n = 0; n < MAX_TRIES; n++) {
     g_autofree char *name =
         n == 0 && !*suffix ? g_strdup (role) : g_strdup_printf ("%s%u%s", role, n, suffix);
-    if (faccessat (change->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    struct statx status;
+    if (dio_file_stat (change->files, change->fd, name, AT_SYMLINK_NOFOLLOW, &status) == -ENOENT)
       return g_steal_pointer (&name);
   }
   return g_strdup (role); /* making it fails and says so */
+}
+
+static bool
+progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  const Change *change = data;
+  (void) done;
+  (void) total;
+  return !g_cancellable_is_cancelled (change->cancellable);
 }
 
 /* *@file, a path of the host, as machine.json names it: copied into the bundle if need be. */
@@ -68,7 +78,10 @@ place_file (Change *change, const char *role, char **file, GError **error)
     return TRUE;
   char *name = inside ? g_strdup (inside) : free_file_name (change, role, "");
   if (!inside) {
-    if (!dio_file_copy (*file, change->fd, name, change->cancellable, NULL, NULL, error)) {
+    g_autoptr (GError) local = NULL;
+    if (!dio_file_copy (change->files, *file, change->fd, name, progress_cb, change, &local)) {
+      if (!g_cancellable_set_error_if_cancelled (change->cancellable, error))
+        g_propagate_error (error, g_steal_pointer (&local));
       g_free (name);
       return FALSE;
     }
@@ -98,7 +111,7 @@ add_new_disk (Change *change, DioMachineConfig *config, guint64 size, GError **e
     return TRUE;
   g_autofree char *name = free_file_name (change, "disk", ".raw");
   g_autofree char *file = g_build_filename (change->path, name, NULL);
-  if (!dio_block_create_raw (file, size, error))
+  if (!dio_block_create_raw (change->files, file, size, error))
     return FALSE;
   g_ptr_array_add (change->made, g_strdup (name));
   dio_machine_config_add_disk (config, name, "raw", FALSE);
@@ -112,10 +125,10 @@ check_space (Change *change, const DioMachineConfig *config, GError **error)
   guint64 bytes = DIO_BUNDLE_SPACE_MARGIN;
   for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
     if (!dio_bundle_inside (change->path, files[i])
-        && !dio_bundle_add_size (files[i], &bytes, error))
+        && !dio_bundle_add_size (change->files, files[i], &bytes, error))
       return FALSE;
   g_autofree char *library = g_path_get_dirname (change->path);
-  return dio_file_check_space (change->fd, bytes, library, error);
+  return dio_file_check_space (change->files, change->fd, bytes, library, error);
 }
 
 /* @file is one that a copy of a @role was given: the role and perhaps a number. */
@@ -141,7 +154,7 @@ remove_unused (Change *change, const DioMachineConfig *config)
     for (gsize i = 0; i < G_N_ELEMENTS (used); i++)
       unused &= g_strcmp0 (entry->d_name, used[i]) != 0;
     if (unused)
-      unlinkat (change->fd, entry->d_name, 0);
+      dio_file_unlink (change->files, change->fd, entry->d_name, 0);
   }
   if (dir)
     closedir (dir);
@@ -152,16 +165,18 @@ write_manifest (Change *change, const DioManifest *manifest, const char *old_nam
 {
   const char *name = manifest->config->name;
   g_autofree char *library = g_path_get_dirname (change->path);
-  g_autoptr (DioLock) names = dio_bundle_lock_library (library, error);
+  g_autoptr (DioLock) names = dio_bundle_lock_library (change->files, library, error);
   if (!names
       || (!dio_bundle_same_name (name, old_name)
-          && !dio_bundle_require_free_name (library, name, error)))
+          && !dio_bundle_require_free_name (change->files, library, name, error)))
     return FALSE;
   gsize length;
   g_autofree char *text = dio_manifest_to_text (manifest, &length);
   /* What was written must be readable: a configuration that is not is refused here. */
   g_autoptr (DioManifest) check = dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error);
-  return check && dio_file_write_atomic (change->fd, DIO_MANIFEST_FILE, text, length, error);
+  return check
+         && dio_file_write_atomic (change->files, change->fd, DIO_MANIFEST_FILE, text, length,
+                                   error);
 }
 
 static gboolean
@@ -194,7 +209,7 @@ static gboolean
 configure_locked (Change *change, const DioMachineConfig *config, guint64 new_disk_size,
                   GError **error)
 {
-  g_autoptr (DioManifest) manifest = dio_bundle_load (change->path, error);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (change->files, change->path, error);
   if (!manifest)
     return FALSE;
   g_autofree char *old_name = g_strdup (manifest->config->name);
@@ -202,7 +217,7 @@ configure_locked (Change *change, const DioMachineConfig *config, guint64 new_di
   manifest->config = dio_machine_config_copy (config);
   if (!apply (change, manifest, new_disk_size, old_name, error)) {
     for (guint i = 0; i < change->made->len; i++)
-      unlinkat (change->fd, g_ptr_array_index (change->made, i), 0);
+      dio_file_unlink (change->files, change->fd, g_ptr_array_index (change->made, i), 0);
     return FALSE;
   }
   remove_unused (change, manifest->config);
@@ -211,16 +226,16 @@ configure_locked (Change *change, const DioMachineConfig *config, guint64 new_di
 }
 
 gboolean
-dio_bundle_configure (const char *path, const DioMachineConfig *config, guint64 new_disk_size,
-                      GCancellable *cancellable, GError **error)
+dio_bundle_configure (DioFiles *files, const char *path, const DioMachineConfig *config,
+                      guint64 new_disk_size, GCancellable *cancellable, GError **error)
 {
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return FALSE;
   g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
-  Change change = { path, fd, cancellable, made };
-  g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, config->name, error);
+  Change change = { files, path, fd, cancellable, made };
+  g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, config->name, error);
   gboolean good = lock && configure_locked (&change, config, new_disk_size, error);
-  close (fd);
+  dio_file_close (files, fd);
   return good;
 }

@@ -8,10 +8,11 @@
 #define DIO_BUNDLE_SPACE_MARGIN (G_GUINT64_CONSTANT (1) << 20)
 
 /* A descriptor of the folder @path, or -1. */
-int dio_bundle_open_folder (const char *path, GError **error);
+int dio_bundle_open_folder (DioFiles *files, const char *path, GError **error);
 
 /* Adds the size of the file @path (NULL: none) to @total. */
-gboolean dio_bundle_add_size (const char *path, guint64 *total, GError **error);
+gboolean dio_bundle_add_size (DioFiles *files, const char *path, guint64 *total, GError **error);
 
 /* FALSE when a machine of @library is called @name. Hold the library's lock. */
-gboolean dio_bundle_require_free_name (const char *library, const char *name, GError **error);
+gboolean dio_bundle_require_free_name (DioFiles *files, const char *library, const char *name,
+                                       GError **error);

@@ -4,10 +4,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/library/library-journal.h"
@@ -65,127 +63,134 @@ dio_bundle_folder_name (const char *name)
 }
 
 int
-dio_bundle_open_folder (const char *path, GError **error)
+dio_bundle_open_folder (DioFiles *files, const char *path, GError **error)
 {
-  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = dio_file_open (files, AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
   if (fd < 0)
-    dio_set_error_errno (error, errno, _ ("The folder “%s” cannot be opened"), path);
+    dio_set_error_errno (error, -fd, _ ("The folder “%s” cannot be opened"), path);
   return fd;
 }
 
 DioLock *
-dio_bundle_lock_library (const char *library, GError **error)
+dio_bundle_lock_library (DioFiles *files, const char *library, GError **error)
 {
-  int fd = dio_bundle_open_folder (library, error);
+  int fd = dio_bundle_open_folder (files, library, error);
   if (fd < 0)
     return NULL;
-  DioLock *lock = dio_lock_wait (fd, ".lock", library, error);
-  close (fd);
+  DioLock *lock = dio_lock_wait (files, fd, ".lock", library, error);
+  dio_file_close (files, fd);
   return lock;
 }
 
 DioManifest *
-dio_bundle_load (const char *path, GError **error)
+dio_bundle_load (DioFiles *files, const char *path, GError **error)
 {
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return NULL;
   gsize length;
   g_autofree char *text =
-      dio_file_read (fd, DIO_MANIFEST_FILE, DIO_MANIFEST_MAX_BYTES, &length, error);
-  close (fd);
+      dio_file_load (files, fd, DIO_MANIFEST_FILE, DIO_MANIFEST_MAX_BYTES, &length, error);
+  dio_file_close (files, fd);
   return text ? dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error) : NULL;
 }
 
 gboolean
-dio_bundle_save (const char *path, const DioManifest *manifest, GError **error)
+dio_bundle_save (DioFiles *files, const char *path, const DioManifest *manifest, GError **error)
 {
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return FALSE;
   gsize length;
   g_autofree char *text = dio_manifest_to_text (manifest, &length);
-  gboolean good = dio_file_write_atomic (fd, DIO_MANIFEST_FILE, text, length, error);
-  close (fd);
+  gboolean good = dio_file_write_atomic (files, fd, DIO_MANIFEST_FILE, text, length, error);
+  dio_file_close (files, fd);
   return good;
 }
 
 /* Checks one name of the manifest; NULL and absolute ones pass. */
 static gboolean
-check_inside (int dir_fd, const char *file, const char *key, GError **error)
+check_inside (DioFiles *files, int dir_fd, const char *file, const char *key, GError **error)
 {
   if (!file || *file == '/')
     return TRUE;
-  int fd = dio_file_open_inside (dir_fd, file, error);
+  int fd = dio_file_open_inside (files, dir_fd, file, O_RDONLY, error);
   if (fd < 0) {
     g_prefix_error (error, "%s: %s: ", DIO_MANIFEST_FILE, key);
     return FALSE;
   }
-  close (fd);
+  dio_file_close (files, fd);
   return TRUE;
 }
 
 DioMachineConfig *
-dio_bundle_prepare (const char *path, const DioManifest *manifest, GError **error)
+dio_bundle_prepare (DioFiles *files, const char *path, const DioManifest *manifest, GError **error)
 {
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return NULL;
   const DioMachineConfig *config = manifest->config;
-  gboolean good = check_inside (fd, config->firmware, "firmware", error)
-                  && check_inside (fd, config->kernel, "kernel", error)
-                  && check_inside (fd, config->initrd, "initrd", error);
+  gboolean good = check_inside (files, fd, config->firmware, "firmware", error)
+                  && check_inside (files, fd, config->kernel, "kernel", error)
+                  && check_inside (files, fd, config->initrd, "initrd", error);
   for (guint i = 0; good && config->disks && i < config->disks->len; i++) {
     const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     g_autofree char *key = g_strdup_printf ("disks[%u].path", i);
-    good = check_inside (fd, disk->path, key, error);
+    good = check_inside (files, fd, disk->path, key, error);
   }
-  close (fd);
+  dio_file_close (files, fd);
   return good ? dio_manifest_resolve (manifest, path) : NULL;
 }
 
 /* Making a bundle. */
 
 typedef struct {
+  DioFiles *files;
+  GCancellable *cancellable;
   DioFileProgress progress;
-  gpointer data;
+  void *data;
   guint64 before; /* bytes of the files that are copied already */
-} Progress;
+  guint64 total;
+} Creation;
 
-static void
-progress_cb (guint64 bytes, gpointer data)
+static bool
+progress_cb (uint64_t done, uint64_t total, void *data)
 {
-  Progress *progress = data;
-  if (progress->progress)
-    progress->progress (progress->before + bytes, progress->data);
+  Creation *creation = data;
+  if (g_cancellable_is_cancelled (creation->cancellable))
+    return false;
+  return !creation->progress
+         || creation->progress (creation->before + done, creation->total, creation->data);
 }
 
 gboolean
-dio_bundle_add_size (const char *path, guint64 *total, GError **error)
+dio_bundle_add_size (DioFiles *files, const char *path, guint64 *total, GError **error)
 {
-  struct stat st;
+  struct statx status;
   if (!path)
     return TRUE;
-  if (stat (path, &st) != 0) {
-    dio_set_error_errno (error, errno, _ ("%s cannot be read"), path);
+  int result = dio_file_stat (files, AT_FDCWD, path, 0, &status);
+  if (result < 0) {
+    dio_set_error_errno (error, -result, _ ("%s cannot be read"), path);
     return FALSE;
   }
-  *total += st.st_size;
+  *total += status.stx_size;
   return TRUE;
 }
 
 /* Copies *@file into the bundle as NAME and names it so in the manifest. */
 static gboolean
-copy_in (int dir_fd, char **file, const char *name, GCancellable *cancellable, Progress *progress,
-         GError **error)
+copy_in (Creation *creation, int dir_fd, char **file, const char *name, GError **error)
 {
   if (!*file)
     return TRUE;
-  if (!dio_file_copy (*file, dir_fd, name, cancellable, progress_cb, progress, error))
+  g_autoptr (GError) local = NULL;
+  if (!dio_file_copy (creation->files, *file, dir_fd, name, progress_cb, creation, &local)) {
+    if (!g_cancellable_set_error_if_cancelled (creation->cancellable, error))
+      g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
-  guint64 size = 0;
-  dio_bundle_add_size (*file, &size, NULL);
-  progress->before += size;
+  }
+  dio_bundle_add_size (creation->files, *file, &creation->before, NULL);
   g_free (*file);
   *file = g_strdup (name);
   return TRUE;
@@ -193,15 +198,16 @@ copy_in (int dir_fd, char **file, const char *name, GCancellable *cancellable, P
 
 /* Everything inside the bundle at @path, opened as @fd. */
 static gboolean
-fill_bundle (const char *path, int fd, const char *library, DioManifest *manifest,
-             guint64 new_disk_size, GCancellable *cancellable, Progress *progress, GError **error)
+fill_bundle (Creation *creation, const char *path, int fd, const char *library,
+             DioManifest *manifest, guint64 new_disk_size, GError **error)
 {
   DioMachineConfig *config = manifest->config;
-  guint64 bytes = DIO_BUNDLE_SPACE_MARGIN;
-  if (!dio_bundle_add_size (config->firmware, &bytes, error)
-      || !dio_bundle_add_size (config->kernel, &bytes, error)
-      || !dio_bundle_add_size (config->initrd, &bytes, error)
-      || !dio_file_check_space (fd, bytes, library, error))
+  DioFiles *files = creation->files;
+  if (!dio_bundle_add_size (files, config->firmware, &creation->total, error)
+      || !dio_bundle_add_size (files, config->kernel, &creation->total, error)
+      || !dio_bundle_add_size (files, config->initrd, &creation->total, error)
+      || !dio_file_check_space (files, fd, creation->total + DIO_BUNDLE_SPACE_MARGIN, library,
+                                error))
     return FALSE;
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
@@ -209,23 +215,23 @@ fill_bundle (const char *path, int fd, const char *library, DioManifest *manifes
     g_free (disk->path);
     disk->path = absolute;
   }
-  if (!copy_in (fd, &config->firmware, "firmware", cancellable, progress, error)
-      || !copy_in (fd, &config->kernel, "kernel", cancellable, progress, error)
-      || !copy_in (fd, &config->initrd, "initrd", cancellable, progress, error))
+  if (!copy_in (creation, fd, &config->firmware, "firmware", error)
+      || !copy_in (creation, fd, &config->kernel, "kernel", error)
+      || !copy_in (creation, fd, &config->initrd, "initrd", error))
     return FALSE;
   if (new_disk_size) {
     g_autofree char *disk = g_build_filename (path, "disk0.raw", NULL);
-    if (!dio_block_create_raw (disk, new_disk_size, error))
+    if (!dio_block_create_raw (files, disk, new_disk_size, error))
       return FALSE;
     dio_machine_config_add_disk (config, "disk0.raw", "raw", FALSE);
   }
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+  if (g_cancellable_set_error_if_cancelled (creation->cancellable, error))
     return FALSE;
   gsize length;
   g_autofree char *text = dio_manifest_to_text (manifest, &length);
   /* What was written must be readable: a configuration that is not is refused here. */
   g_autoptr (DioManifest) check = dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error);
-  if (!check || !dio_file_write_atomic (fd, DIO_MANIFEST_FILE, text, length, error))
+  if (!check || !dio_file_write_atomic (files, fd, DIO_MANIFEST_FILE, text, length, error))
     return FALSE;
   DioJournal *journal = dio_journal_open (path);
   dio_journal_add (journal, "created", NULL, 0, 1, NULL, g_get_real_time ());
@@ -237,32 +243,33 @@ fill_bundle (const char *path, int fd, const char *library, DioManifest *manifes
 /* Renames OLD in @old_fd to "@folder.diorama" in @fd, with " 2", " 3", ... when taken. Returns the
  * new name. */
 static char *
-rename_to_free (int old_fd, const char *old, int fd, const char *folder, GError **error)
+rename_to_free (DioFiles *files, int old_fd, const char *old, int fd, const char *folder,
+                GError **error)
 {
+  int result = -EEXIST;
   for (unsigned n = 1; n < MAX_FOLDER_TRIES; n++) {
     g_autofree char *name = n == 1 ? g_strconcat (folder, DIO_BUNDLE_SUFFIX, NULL)
                                    : g_strdup_printf ("%s %u" DIO_BUNDLE_SUFFIX, folder, n);
-    if (renameat2 (old_fd, old, fd, name, RENAME_NOREPLACE) == 0)
-      return g_steal_pointer (&name);
+    result = dio_file_rename (files, old_fd, old, fd, name, RENAME_NOREPLACE);
     /* A file system without RENAME_NOREPLACE: an existing bundle is not empty, so that a plain
      * rename cannot replace it. */
-    if (errno == EINVAL || errno == ENOSYS) {
-      if (renameat (old_fd, old, fd, name) == 0)
-        return g_steal_pointer (&name);
-    }
-    if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR)
+    if (result == -EINVAL || result == -ENOSYS)
+      result = dio_file_rename (files, old_fd, old, fd, name, 0);
+    if (result == 0)
+      return g_steal_pointer (&name);
+    if (result != -EEXIST && result != -ENOTEMPTY && result != -ENOTDIR)
       break;
   }
-  dio_set_error_errno (error, errno, _ ("“%s” cannot be made"), folder);
+  dio_set_error_errno (error, -result, _ ("“%s” cannot be made"), folder);
   return NULL;
 }
 
 static gboolean
-name_is_taken (const char *library, const char *name)
+name_is_taken (DioFiles *files, const char *library, const char *name)
 {
   g_auto (GStrv) bundles = dio_bundle_list (library, NULL);
   for (char **path = bundles; path && *path; path++) {
-    g_autoptr (DioManifest) manifest = dio_bundle_load (*path, NULL);
+    g_autoptr (DioManifest) manifest = dio_bundle_load (files, *path, NULL);
     if (manifest && dio_bundle_same_name (manifest->config->name, name))
       return TRUE;
   }
@@ -270,9 +277,10 @@ name_is_taken (const char *library, const char *name)
 }
 
 gboolean
-dio_bundle_require_free_name (const char *library, const char *name, GError **error)
+dio_bundle_require_free_name (DioFiles *files, const char *library, const char *name,
+                              GError **error)
 {
-  if (!name_is_taken (library, name))
+  if (!name_is_taken (files, library, name))
     return TRUE;
   g_set_error (error, DIO_ERROR, DIO_ERROR_EXISTS, _ ("There is already a machine called “%s”"),
                name);
@@ -280,62 +288,63 @@ dio_bundle_require_free_name (const char *library, const char *name, GError **er
 }
 
 static char *
-create_in (int library_fd, const char *library, const char *folder, DioManifest *manifest,
-           guint64 new_disk_size, GCancellable *cancellable, Progress *progress, GError **error)
+create_in (Creation *creation, int library_fd, const char *library, const char *folder,
+           DioManifest *manifest, guint64 new_disk_size, GError **error)
 {
+  DioFiles *files = creation->files;
   const char *name = manifest->config->name;
   g_autofree char *hidden =
       g_strdup_printf (".%s" DIO_BUNDLE_SUFFIX ".%08x" NEW_SUFFIX, folder, g_random_int ());
-  if (mkdirat (library_fd, hidden, 0700) != 0) {
-    dio_set_error_errno (error, errno, _ ("“%s” cannot be made in the library folder “%s”"), name,
+  int result = dio_file_mkdir (files, library_fd, hidden, 0700);
+  if (result < 0) {
+    dio_set_error_errno (error, -result, _ ("“%s” cannot be made in the library folder “%s”"), name,
                          library);
     return NULL;
   }
   g_autofree char *path = g_build_filename (library, hidden, NULL);
   g_autofree char *final = NULL;
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd >= 0) {
     /* Held while it is made: tells a crashed making from one in progress. */
-    g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
-    if (lock
-        && fill_bundle (path, fd, library, manifest, new_disk_size, cancellable, progress, error)) {
+    g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, name, error);
+    if (lock && fill_bundle (creation, path, fd, library, manifest, new_disk_size, error)) {
       g_autoptr (DioLock) names = NULL;
-      if (fsync (fd) != 0)
-        dio_set_error_errno (error, errno, _ ("“%s” cannot be made in the library folder “%s”"),
+      result = dio_file_sync (files, fd);
+      if (result < 0)
+        dio_set_error_errno (error, -result, _ ("“%s” cannot be made in the library folder “%s”"),
                              name, library);
       else
-        names = dio_bundle_lock_library (library, error);
-      if (names && dio_bundle_require_free_name (library, name, error))
-        final = rename_to_free (library_fd, hidden, library_fd, folder, error);
+        names = dio_bundle_lock_library (files, library, error);
+      if (names && dio_bundle_require_free_name (files, library, name, error))
+        final = rename_to_free (files, library_fd, hidden, library_fd, folder, error);
     }
-    close (fd);
+    dio_file_close (files, fd);
   }
   if (!final) {
-    dio_file_remove_tree (library_fd, hidden, NULL);
+    dio_file_remove_tree (files, library_fd, hidden, NULL);
     return NULL;
   }
-  fsync (library_fd);
+  dio_file_sync (files, library_fd);
   return g_build_filename (library, final, NULL);
 }
 
 char *
-dio_bundle_create (const char *library, const DioMachineConfig *config, guint64 new_disk_size,
-                   GCancellable *cancellable, DioFileProgress progress, gpointer data,
-                   GError **error)
+dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
+                   guint64 new_disk_size, GCancellable *cancellable, DioFileProgress progress,
+                   void *data, GError **error)
 {
   if (!dio_manifest_check_name (config->name, error)
-      || !dio_bundle_require_free_name (library, config->name, error))
+      || !dio_bundle_require_free_name (files, library, config->name, error))
     return NULL;
-  int library_fd = dio_bundle_open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (files, library, error);
   if (library_fd < 0)
     return NULL;
   g_autoptr (DioManifest) manifest = dio_manifest_new (config);
   g_autofree char *folder = dio_bundle_folder_name (config->name);
-  Progress state = { progress, data, 0 };
+  Creation creation = { files, cancellable, progress, data, 0, 0 };
   g_autoptr (GError) local = NULL;
-  char *path =
-      create_in (library_fd, library, folder, manifest, new_disk_size, cancellable, &state, &local);
-  close (library_fd);
+  char *path = create_in (&creation, library_fd, library, folder, manifest, new_disk_size, &local);
+  dio_file_close (files, library_fd);
   if (!path)
     g_propagate_error (error, g_steal_pointer (&local));
   return path;
@@ -377,44 +386,53 @@ dio_bundle_list (const char *library, GError **error)
   return (char **) g_ptr_array_free (g_steal_pointer (&paths), FALSE);
 }
 
-static void
-clean_unfinished (int library_fd, const char *name)
+/* Reading a folder needs no `DioFiles`: it changes nothing. NULL when that is not possible. */
+static DIR *
+open_listing (int dir_fd, const char *name)
 {
-  int fd = openat (library_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0)
-    return;
-  struct stat st;
-  /* A folder this young may be between mkdir and its lock. */
-  gboolean young = fstat (fd, &st) == 0 && st.st_mtime > time (NULL) - 5;
-  gboolean has_lock = faccessat (fd, DIO_LOCK_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-  gboolean dead = has_lock ? !dio_lock_is_held (fd, DIO_LOCK_FILE, NULL) : !young;
-  close (fd);
-  if (dead)
-    dio_file_remove_tree (library_fd, name, NULL);
+  int fd = openat (dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
+  if (!dir && fd >= 0)
+    close (fd);
+  return dir;
 }
 
 static void
-clean_trash (int library_fd)
+clean_unfinished (DioFiles *files, int library_fd, const char *name)
 {
-  int fd = openat (library_fd, DIO_BUNDLE_TRASH, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  DIR *dir = fd >= 0 ? fdopendir (fd) : NULL;
-  if (!dir) {
-    if (fd >= 0)
-      close (fd);
+  struct statx status;
+  int fd = dio_file_open (files, library_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+  if (fd < 0)
     return;
-  }
+  /* A folder this young may be between mkdir and its lock. */
+  gboolean young = dio_file_stat (files, fd, "", AT_EMPTY_PATH, &status) == 0
+                   && status.stx_mtime.tv_sec > time (NULL) - 5;
+  gboolean has_lock = dio_file_stat (files, fd, DIO_LOCK_FILE, AT_SYMLINK_NOFOLLOW, &status) == 0;
+  gboolean dead = has_lock ? !dio_lock_is_held (files, fd, DIO_LOCK_FILE, NULL) : !young;
+  dio_file_close (files, fd);
+  if (dead)
+    dio_file_remove_tree (files, library_fd, name, NULL);
+}
+
+static void
+clean_trash (DioFiles *files, int library_fd)
+{
+  DIR *dir = open_listing (library_fd, DIO_BUNDLE_TRASH);
+  if (!dir)
+    return;
   time_t oldest = time (NULL) - DIO_BUNDLE_TRASH_DAYS * 24 * 60 * 60;
   for (struct dirent *entry; (entry = readdir (dir));) {
-    struct stat st;
-    if (entry->d_name[0] != '.' && fstatat (fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-        && st.st_mtime < oldest)
-      dio_file_remove_tree (fd, entry->d_name, NULL);
+    struct statx status;
+    if (entry->d_name[0] != '.'
+        && dio_file_stat (files, dirfd (dir), entry->d_name, AT_SYMLINK_NOFOLLOW, &status) == 0
+        && status.stx_mtime.tv_sec < oldest)
+      dio_file_remove_tree (files, dirfd (dir), entry->d_name, NULL);
   }
   closedir (dir);
 }
 
 void
-dio_bundle_clean_library (const char *library)
+dio_bundle_clean_library (DioFiles *files, const char *library)
 {
   DIR *dir = opendir (library);
   if (!dir)
@@ -422,8 +440,8 @@ dio_bundle_clean_library (const char *library)
   for (struct dirent *entry; (entry = readdir (dir));)
     if (entry->d_name[0] == '.' && g_str_has_suffix (entry->d_name, NEW_SUFFIX)
         && strstr (entry->d_name, DIO_BUNDLE_SUFFIX "."))
-      clean_unfinished (dirfd (dir), entry->d_name);
-  clean_trash (dirfd (dir));
+      clean_unfinished (files, dirfd (dir), entry->d_name);
+  clean_trash (files, dirfd (dir));
   closedir (dir);
 }
 
@@ -431,73 +449,67 @@ dio_bundle_clean_library (const char *library)
  * folder ID. */
 
 static int
-open_trash (int library_fd, const char *id, gboolean create, GError **error)
+open_trash (DioFiles *files, int library_fd, const char *id, gboolean create, GError **error)
 {
   g_autofree char *path = g_build_filename (DIO_BUNDLE_TRASH, id, NULL);
   if (create) {
-    mkdirat (library_fd, DIO_BUNDLE_TRASH, 0700);
-    mkdirat (library_fd, path, 0700);
+    dio_file_mkdir (files, library_fd, DIO_BUNDLE_TRASH, 0700);
+    dio_file_mkdir (files, library_fd, path, 0700);
   }
-  int trash =
-      openat (library_fd, DIO_BUNDLE_TRASH, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int fd = -1;
-  if (trash >= 0) {
-    fd = openat (trash, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int saved = errno;
-    close (trash);
-    errno = saved;
-  }
+  int fd = dio_file_open_beneath (files, library_fd, path, O_RDONLY | O_DIRECTORY, 0);
   if (fd < 0)
-    dio_set_error_errno (error, errno, _ ("The trash of the library cannot be opened"));
+    dio_set_error_errno (error, -fd, _ ("The trash of the library cannot be opened"));
   return fd;
 }
 
 gboolean
-dio_bundle_trash (const char *path, const char *id, const char *name, GError **error)
+dio_bundle_trash (DioFiles *files, const char *path, const char *id, const char *name,
+                  GError **error)
 {
   g_autofree char *library = g_path_get_dirname (path);
   g_autofree char *folder = g_path_get_basename (path);
-  int library_fd = dio_bundle_open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (files, library, error);
   if (library_fd < 0)
     return FALSE;
   gboolean good = FALSE;
-  int fd = openat (library_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd = dio_file_open (files, library_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
   if (fd < 0)
-    dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), name);
+    dio_set_error_errno (error, -fd, _ ("“%s” cannot be opened"), name);
   else {
-    g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, name, error);
-    int trash = lock ? open_trash (library_fd, id, TRUE, error) : -1;
+    g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, name, error);
+    int trash = lock ? open_trash (files, library_fd, id, TRUE, error) : -1;
     if (trash >= 0) {
       /* An earlier machine of this identity may lie there. */
-      dio_file_remove_tree (trash, folder, NULL);
-      good = renameat (library_fd, folder, trash, folder) == 0;
+      dio_file_remove_tree (files, trash, folder, NULL);
+      int result = dio_file_rename (files, library_fd, folder, trash, folder, 0);
+      good = result == 0;
       if (!good)
-        dio_set_error_errno (error, errno, _ ("“%s” cannot be moved to the trash"), name);
-      fsync (trash);
-      fsync (library_fd);
-      close (trash);
+        dio_set_error_errno (error, -result, _ ("“%s” cannot be moved to the trash"), name);
+      dio_file_sync (files, trash);
+      dio_file_sync (files, library_fd);
+      dio_file_close (files, trash);
     }
-    close (fd);
+    dio_file_close (files, fd);
   }
-  close (library_fd);
+  dio_file_close (files, library_fd);
   return good;
 }
 
 char *
-dio_bundle_restore (const char *library, const char *id, GError **error)
+dio_bundle_restore (DioFiles *files, const char *library, const char *id, GError **error)
 {
   if (!dio_file_is_inside (id) || strchr (id, '/')) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), id);
     return NULL;
   }
-  int library_fd = dio_bundle_open_folder (library, error);
+  int library_fd = dio_bundle_open_folder (files, library, error);
   if (library_fd < 0)
     return NULL;
   char *result = NULL;
-  int trash = open_trash (library_fd, id, FALSE, error);
+  int trash = open_trash (files, library_fd, id, FALSE, error);
   if (trash >= 0) {
     g_autofree char *found = NULL;
-    DIR *dir = fdopendir (dup (trash));
+    DIR *dir = open_listing (trash, ".");
     for (struct dirent *entry; dir && !found && (entry = readdir (dir));)
       if (is_bundle_name (entry->d_name))
         found = g_strdup (entry->d_name);
@@ -507,52 +519,52 @@ dio_bundle_restore (const char *library, const char *id, GError **error)
       g_set_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND, _ ("“%s” is not in the trash"), id);
     else {
       g_autofree char *folder = g_strndup (found, strlen (found) - strlen (DIO_BUNDLE_SUFFIX));
-      g_autofree char *name = rename_to_free (trash, found, library_fd, folder, error);
+      g_autofree char *name = rename_to_free (files, trash, found, library_fd, folder, error);
       if (name) {
         result = g_build_filename (library, name, NULL);
-        fsync (library_fd);
+        dio_file_sync (files, library_fd);
         g_autofree char *empty = g_build_filename (DIO_BUNDLE_TRASH, id, NULL);
-        unlinkat (library_fd, empty, AT_REMOVEDIR);
+        dio_file_unlink (files, library_fd, empty, AT_REMOVEDIR);
       }
     }
-    close (trash);
+    dio_file_close (files, trash);
   }
-  close (library_fd);
+  dio_file_close (files, library_fd);
   return result;
 }
 
 gboolean
-dio_bundle_rename (const char *path, const char *name, GError **error)
+dio_bundle_rename (DioFiles *files, const char *path, const char *name, GError **error)
 {
   g_autofree char *library = g_path_get_dirname (path);
   if (!dio_manifest_check_name (name, error))
     return FALSE;
-  g_autoptr (DioLock) names = dio_bundle_lock_library (library, error);
+  g_autoptr (DioLock) names = dio_bundle_lock_library (files, library, error);
   if (!names)
     return FALSE;
-  g_autoptr (DioManifest) manifest = dio_bundle_load (path, error);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (files, path, error);
   if (!manifest)
     return FALSE;
   if (!dio_bundle_same_name (manifest->config->name, name)
-      && !dio_bundle_require_free_name (library, name, error))
+      && !dio_bundle_require_free_name (files, library, name, error))
     return FALSE;
   g_free (manifest->config->name);
   manifest->config->name = g_strdup (name);
-  return dio_bundle_save (path, manifest, error);
+  return dio_bundle_save (files, path, manifest, error);
 }
 
 gboolean
-dio_bundle_renew_identity (const char *path, GError **error)
+dio_bundle_renew_identity (DioFiles *files, const char *path, GError **error)
 {
-  int fd = dio_bundle_open_folder (path, error);
+  int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return FALSE;
-  g_autoptr (DioLock) lock = dio_lock_take (fd, DIO_LOCK_FILE, path, error);
-  close (fd);
-  g_autoptr (DioManifest) manifest = lock ? dio_bundle_load (path, error) : NULL;
+  g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, path, error);
+  dio_file_close (files, fd);
+  g_autoptr (DioManifest) manifest = lock ? dio_bundle_load (files, path, error) : NULL;
   if (!manifest)
     return FALSE;
   g_free (manifest->id);
   manifest->id = g_uuid_string_random ();
-  return dio_bundle_save (path, manifest, error);
+  return dio_bundle_save (files, path, manifest, error);
 }

@@ -7,12 +7,12 @@
  *
  * A bundle is made under a hidden name and shown by one rename, so that a crash leaves nothing
  * half-made in sight; what it leaves is cleaned by the next process. All of this blocks; any
- * thread. */
+ * thread. Files are reached through the `DioFiles` given (dio_files_host()). */
 #pragma once
 
-#include "app/library/library-file.h"
 #include "app/library/library-lock.h"
 #include "app/library/library-manifest.h"
+#include "core/file/file-util.h"
 
 #define DIO_BUNDLE_SUFFIX ".diorama"
 #define DIO_BUNDLE_TRASH ".trash"
@@ -27,56 +27,59 @@ char *dio_bundle_default_library (void);
 char *dio_bundle_folder_name (const char *name);
 
 /* Reads the manifest of the bundle at @path. */
-DioManifest *dio_bundle_load (const char *path, GError **error);
+DioManifest *dio_bundle_load (DioFiles *files, const char *path, GError **error);
 
 /* Writes it atomically. */
-gboolean dio_bundle_save (const char *path, const DioManifest *manifest, GError **error);
+gboolean dio_bundle_save (DioFiles *files, const char *path, const DioManifest *manifest,
+                          GError **error);
 
 /* The configuration to run: every name resolved, every file inside the bundle checked to be a
  * regular file reached without symbolic links. Errors name machine.json, the key and the file. */
-DioMachineConfig *dio_bundle_prepare (const char *path, const DioManifest *manifest,
-                                      GError **error);
+DioMachineConfig *dio_bundle_prepare (DioFiles *files, const char *path,
+                                      const DioManifest *manifest, GError **error);
 
 /* Makes a bundle for @config in @library: copies firmware, kernel and initrd into it, uses
  * existing disks where they are, creates a raw disk of @new_disk_size bytes unless that is 0.
  * Returns the path of the new bundle; on failure nothing is left. @progress gets bytes copied in
  * all. */
-char *dio_bundle_create (const char *library, const DioMachineConfig *config, guint64 new_disk_size,
-                         GCancellable *cancellable, DioFileProgress progress, gpointer data,
-                         GError **error);
+char *dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
+                         guint64 new_disk_size, GCancellable *cancellable, DioFileProgress progress,
+                         void *data, GError **error);
 
 /* Removes what crashed processes left behind and trash older than DIO_BUNDLE_TRASH_DAYS. Never
  * fails: what cannot be removed stays. */
-void dio_bundle_clean_library (const char *library);
+void dio_bundle_clean_library (DioFiles *files, const char *library);
 
 /* Absolute paths of the bundles of @library, sorted by folder name. NULL when it cannot be read. */
 char **dio_bundle_list (const char *library, GError **error);
 
 /* Moves the bundle at @path, whose identity is @id, to the trash of its library; fails when it is
  * in use. */
-gboolean dio_bundle_trash (const char *path, const char *id, const char *name, GError **error);
+gboolean dio_bundle_trash (DioFiles *files, const char *path, const char *id, const char *name,
+                           GError **error);
 
 /* Brings the bundle with @id back; returns its path (another folder name when taken). */
-char *dio_bundle_restore (const char *library, const char *id, GError **error);
+char *dio_bundle_restore (DioFiles *files, const char *library, const char *id, GError **error);
 
 /* Changes the name in machine.json of the bundle at @path; other keys stay as they are on disk. */
-gboolean dio_bundle_rename (const char *path, const char *name, GError **error);
+gboolean dio_bundle_rename (DioFiles *files, const char *path, const char *name, GError **error);
 
 /* Makes the bundle at @path, which must not be in use, into what @config says; its name may change
  * too. Files of @config that are not in the bundle already are copied into it, but for disks, which
  * are used where they are; those it no longer names are removed, but for disks, which stay. A raw
  * disk of @new_disk_size bytes is added unless that is 0. On failure everything is as before. */
-gboolean dio_bundle_configure (const char *path, const DioMachineConfig *config,
+gboolean dio_bundle_configure (DioFiles *files, const char *path, const DioMachineConfig *config,
                                guint64 new_disk_size, GCancellable *cancellable, GError **error);
 
 /* FALSE and a sentence when the bundle at @path cannot be called @name. */
-gboolean dio_bundle_check_new_name (const char *path, const char *name, GError **error);
+gboolean dio_bundle_check_new_name (DioFiles *files, const char *path, const char *name,
+                                    GError **error);
 
 /* Gives the bundle at @path, a copy of another, an identity of its own. */
-gboolean dio_bundle_renew_identity (const char *path, GError **error);
+gboolean dio_bundle_renew_identity (DioFiles *files, const char *path, GError **error);
 
 /* Serialises changes of the set of names in @library across processes. Short. */
-DioLock *dio_bundle_lock_library (const char *library, GError **error);
+DioLock *dio_bundle_lock_library (DioFiles *files, const char *library, GError **error);
 
 /* @file as seen from the bundle at @path: a borrowed part of it when it lies inside, else NULL. */
 const char *dio_bundle_inside (const char *path, const char *file);

@@ -5,10 +5,8 @@
 #include "app/library/library-lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/library/library-json.h"
@@ -18,6 +16,7 @@
 #define WHO_MAX_BYTES 4096
 
 struct DioLock {
+  DioFiles *files;
   int fd;
 };
 
@@ -28,10 +27,10 @@ whole_file (void)
 }
 
 static char *
-read_who (int fd)
+read_who (DioFiles *files, int fd)
 {
   char text[WHO_MAX_BYTES + 1];
-  ssize_t n = pread (fd, text, sizeof text, 0);
+  int64_t n = dio_file_read (files, fd, text, sizeof text, 0);
   if (n <= 0 || n > WHO_MAX_BYTES)
     return NULL;
   g_autoptr (JsonObject) who = dio_json_parse_object (text, n, 4, NULL);
@@ -49,7 +48,7 @@ read_who (int fd)
 }
 
 static void
-write_who (int fd)
+write_who (DioFiles *files, int fd)
 {
   g_autoptr (JsonObject) who = json_object_new ();
   json_object_set_int_member (who, "pid", getpid ());
@@ -57,64 +56,64 @@ write_who (int fd)
   json_object_set_string_member (who, "program", program ? program : "diorama");
   g_autofree char *text = dio_json_object_to_text (who, FALSE);
   /* Only a help for people: a full disk does not matter here. */
-  if (ftruncate (fd, 0) != 0 || pwrite (fd, text, strlen (text), 0) < 0)
-    g_debug ("the owner of a lock could not be noted: %s", g_strerror (errno));
+  int result = dio_file_truncate (files, fd, 0);
+  if (result == 0)
+    result = dio_file_write (files, fd, text, strlen (text), 0);
+  if (result < 0)
+    g_debug ("the owner of a lock could not be noted: %s", g_strerror (-result));
 }
 
 static int
-open_lock (int dir_fd, const char *name, const char *what, GError **error)
+open_lock (DioFiles *files, int dir_fd, const char *name, const char *what, GError **error)
 {
-  int fd = openat (dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-  struct stat st;
-  if (fd >= 0 && fstat (fd, &st) == 0 && S_ISREG (st.st_mode))
+  struct statx status;
+  int fd = dio_file_open (files, dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd >= 0 && dio_file_stat (files, fd, "", AT_EMPTY_PATH, &status) == 0
+      && S_ISREG (status.stx_mode))
     return fd;
-  if (fd >= 0) {
-    close (fd);
-    errno = EINVAL;
-  }
-  dio_set_error_errno (error, errno, _ ("“%s” cannot be locked"), what);
+  if (fd >= 0)
+    dio_file_close (files, fd);
+  dio_set_error_errno (error, fd >= 0 ? EINVAL : -fd, _ ("“%s” cannot be locked"), what);
   return -1;
 }
 
 static DioLock *
-take (int dir_fd, const char *name, const char *what, gboolean wait, GError **error)
+take (DioFiles *files, int dir_fd, const char *name, const char *what, gboolean wait,
+      GError **error)
 {
-  int fd = open_lock (dir_fd, name, what, error);
+  int fd = open_lock (files, dir_fd, name, what, error);
   if (fd < 0)
     return NULL;
   struct flock range = whole_file ();
-  int result;
-  do
-    result = fcntl (fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &range);
-  while (result != 0 && errno == EINTR);
+  int result = dio_file_lock (files, fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &range);
   if (result == 0) {
-    write_who (fd);
+    write_who (files, fd);
     DioLock *lock = g_new (DioLock, 1);
-    lock->fd = fd;
+    *lock = (DioLock){ files, fd };
     return lock;
   }
-  if (errno == EAGAIN || errno == EACCES) {
-    g_autofree char *who = read_who (fd);
+  if (result == -EAGAIN) {
+    g_autofree char *who = read_who (files, fd);
     g_set_error (
         error, DIO_ERROR, DIO_ERROR_BUSY,
         _ ("“%s” is in use by another process (%s). Stop it there first, or with “diorama stop”"),
         what, who ? who : _ ("unknown"));
   } else
-    dio_set_error_errno (error, errno, _ ("“%s” cannot be locked"), what);
-  close (fd);
+    dio_set_error_errno (error, -result, _ ("“%s” cannot be locked"), what);
+  dio_file_close (files, fd);
   return NULL;
 }
 
 DioLock *
-dio_lock_take (int dir_fd, const char *name, const char *what, GError **error)
+dio_lock_take (DioFiles *files, int dir_fd, const char *name, const char *what, GError **error)
 {
-  return take (dir_fd, name, what, FALSE, error);
+  return take (files, dir_fd, name, what, FALSE, error);
 }
 
 DioLock *
-dio_lock_wait (int dir_fd, const char *name, const char *what, GError **error)
+dio_lock_wait (DioFiles *files, int dir_fd, const char *name, const char *what, GError **error)
 {
-  return take (dir_fd, name, what, TRUE, error);
+  return take (files, dir_fd, name, what, TRUE, error);
 }
 
 void
@@ -123,24 +122,25 @@ dio_lock_release (DioLock *lock)
   if (!lock)
     return;
   /* Emptied first: watchers of the file see that, and find it unlocked a moment later. */
-  if (ftruncate (lock->fd, 0) != 0)
-    g_debug ("a lock file could not be emptied: %s", g_strerror (errno));
-  close (lock->fd);
+  int result = dio_file_truncate (lock->files, lock->fd, 0);
+  if (result < 0)
+    g_debug ("a lock file could not be emptied: %s", g_strerror (-result));
+  dio_file_close (lock->files, lock->fd);
   g_free (lock);
 }
 
 gboolean
-dio_lock_is_held (int dir_fd, const char *name, char **who)
+dio_lock_is_held (DioFiles *files, int dir_fd, const char *name, char **who)
 {
   if (who)
     *who = NULL;
-  int fd = openat (dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  int fd = dio_file_open (files, dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
   if (fd < 0)
     return FALSE;
   struct flock range = whole_file ();
-  gboolean held = fcntl (fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+  gboolean held = dio_file_lock (files, fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
   if (held && who)
-    *who = read_who (fd);
-  close (fd);
+    *who = read_who (files, fd);
+  dio_file_close (files, fd);
   return held;
 }

@@ -6,11 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "app/library/library-file.h"
 #include "app/library/library-json.h"
 #include "app/library/library-size.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/file/file-util.h"
 
 #define MAX_DEPTH 32
 

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "app/job/job-thread.h"
-#include "app/library/library-file.h"
 #include "app/library/library-json.h"
 #include "app/library/library-size.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/boot/boot-image.h"
+#include "core/file/file-util.h"
 
 #define IMAGE_JSON_MAX (64u << 10)
 #define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -200,7 +200,8 @@ dio_image_load_folder (const char *folder, GError **error)
     return NULL;
   }
   gsize length;
-  g_autofree char *text = dio_file_read (fd, "image.json", IMAGE_JSON_MAX, &length, error);
+  g_autofree char *text =
+      dio_file_load (dio_files_host (), fd, "image.json", IMAGE_JSON_MAX, &length, error);
   close (fd);
   if (!text)
     return NULL;

@@ -98,7 +98,7 @@ bundle_changed_cb (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonito
 static gint64
 created_time (const char *path)
 {
-  g_autoptr (DioManifest) manifest = dio_bundle_load (path, NULL);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), path, NULL);
   struct stat st;
   if (manifest && manifest->created_s)
     return manifest->created_s;
@@ -160,7 +160,7 @@ add_path (DioLibrary *self, const char *path)
             == 0
         && dio_machine_item_get_state (entry->item) == DIO_ITEM_OFF) {
       g_autoptr (GError) error = NULL;
-      if (!dio_bundle_renew_identity (path, &error))
+      if (!dio_bundle_renew_identity (dio_files_host (), path, &error))
         g_warning ("%s is a copy and could not be given an identity: %s", path, error->message);
       entry_free (entry);
       entry = entry_new (self, path);
@@ -235,7 +235,7 @@ dio_library_new (const char *path, const DioMachineHost *host, GError **error)
     dio_set_error_errno (error, errno, _ ("The library folder “%s” cannot be made"), folder);
     return NULL;
   }
-  dio_bundle_clean_library (folder);
+  dio_bundle_clean_library (dio_files_host (), folder);
   g_auto (GStrv) paths = dio_bundle_list (folder, error);
   if (!paths)
     return NULL;
@@ -358,8 +358,8 @@ create_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *c
     g_task_return_error (task, error);
     return;
   }
-  char *path = dio_bundle_create (creation->library, creation->config, creation->new_disk_size,
-                                  cancellable, NULL, NULL, &error);
+  char *path = dio_bundle_create (dio_files_host (), creation->library, creation->config,
+                                  creation->new_disk_size, cancellable, NULL, NULL, &error);
   if (path)
     g_task_return_pointer (task, path, g_free);
   else
@@ -410,7 +410,7 @@ dio_library_trash (DioLibrary *self, DioMachineItem *item, GError **error)
     g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is running; turn it off first"), name);
     return FALSE;
   }
-  if (!dio_bundle_trash (path, dio_machine_item_get_id (item), name, error))
+  if (!dio_bundle_trash (dio_files_host (), path, dio_machine_item_get_id (item), name, error))
     return FALSE;
   for (guint i = 0; i < self->items->len; i++)
     if (entry_at (self, i)->item == item) {
@@ -424,7 +424,7 @@ DioMachineItem *
 dio_library_restore (DioLibrary *self, const char *id, GError **error)
 {
   g_return_val_if_fail (DIO_IS_LIBRARY (self), NULL);
-  g_autofree char *path = dio_bundle_restore (self->path, id, error);
+  g_autofree char *path = dio_bundle_restore (dio_files_host (), self->path, id, error);
   return path ? g_object_ref (add_path (self, path)->item) : NULL;
 }
 

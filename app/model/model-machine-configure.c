@@ -16,7 +16,7 @@ dio_machine_item_validate (DioMachineItem *self, const DioMachineConfig *config,
     field = &ignored;
   *field = "name";
   if (g_strcmp0 (config->name, self->name) != 0
-      && !dio_bundle_check_new_name (self->path, config->name, error))
+      && !dio_bundle_check_new_name (dio_files_host (), self->path, config->name, error))
     return FALSE;
   return dio_validate_config (config, &self->host, field, error)
          && dio_validate_new_disk (self->path, new_disk_size, field, error);
@@ -51,7 +51,7 @@ configure_thread (GTask *task, gpointer source, gpointer task_data, GCancellable
   GError *error = NULL;
   const char *field;
   if (dio_validate_loads (configuration->config, &field, &error)
-      && dio_bundle_configure (configuration->path, configuration->config,
+      && dio_bundle_configure (dio_files_host (), configuration->path, configuration->config,
                                configuration->new_disk_size, cancellable, &error))
     g_task_return_boolean (task, TRUE);
   else

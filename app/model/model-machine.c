@@ -167,7 +167,7 @@ is_locked_by_others (DioMachineItem *self)
   int fd = open (file, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return FALSE;
-  gboolean held = dio_lock_is_held (fd, DIO_LOCK_FILE, NULL);
+  gboolean held = dio_lock_is_held (dio_files_host (), fd, DIO_LOCK_FILE, NULL);
   close (fd);
   return held;
 }
@@ -193,7 +193,7 @@ dio_machine_item_reload (DioMachineItem *self)
   if (!self->path || self->closing || self->configuring)
     return;
   g_autoptr (GError) error = NULL;
-  g_autoptr (DioManifest) manifest = dio_bundle_load (self->path, &error);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), self->path, &error);
   if (dio_machine_item_is_active (self)) {
     /* What runs does not change; only the name may. */
     if (manifest)
@@ -537,14 +537,14 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
   if (fd < 0)
     dio_set_error_errno (&error, errno, _ ("“%s” cannot be opened"), prepare->name);
   else {
-    prepare->lock = dio_lock_take (fd, DIO_LOCK_FILE, prepare->name, &error);
+    prepare->lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, prepare->name, &error);
     close (fd);
   }
   if (prepare->lock) {
     /* Read again under the lock: this is what runs. */
-    g_autoptr (DioManifest) manifest = dio_bundle_load (prepare->path, &error);
+    g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), prepare->path, &error);
     if (manifest)
-      prepare->config = dio_bundle_prepare (prepare->path, manifest, &error);
+      prepare->config = dio_bundle_prepare (dio_files_host (), prepare->path, manifest, &error);
     if (prepare->config)
       prepare->id = g_strdup (manifest->id);
   }
@@ -888,7 +888,7 @@ dio_machine_item_rename (DioMachineItem *self, const char *name, GError **error)
 {
   g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), FALSE);
   g_autofree char *trimmed = g_strstrip (g_strdup (name ? name : ""));
-  if (self->path ? !dio_bundle_rename (self->path, trimmed, error)
+  if (self->path ? !dio_bundle_rename (dio_files_host (), self->path, trimmed, error)
                  : !dio_manifest_check_name (trimmed, error))
     return FALSE;
   if (self->config) {

@@ -4,13 +4,10 @@
 #include "core/backend/backend-block.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
@@ -36,8 +33,7 @@ struct Raw {
   uint64_t file_size; /* may end within the last sector */
   DioPool *pool;
   DioLoop *loop;
-  const DioFileIo *io;
-  void *context;
+  DioFiles *files;
   DioNotifier *completed;
   _Atomic bool flush_failed;
 
@@ -71,19 +67,17 @@ fill_end (Raw *raw, const DioBlockRequest *request, uint64_t done)
 static int
 do_read (Raw *raw, const DioBlockRequest *request)
 {
-  uint64_t done;
-  int result = dio_file_read_all (raw->io, raw->context, raw->fd, request->iov, request->n_iov,
-                                  request->offset, &done);
-  if (result == 0 && done < request->length)
-    result = fill_end (raw, request, done);
-  return result;
+  int64_t done =
+      dio_file_readv (raw->files, raw->fd, request->iov, request->n_iov, request->offset);
+  if (done < 0)
+    return (int) done;
+  return (uint64_t) done < request->length ? fill_end (raw, request, (uint64_t) done) : 0;
 }
 
 static int
 do_write (Raw *raw, const DioBlockRequest *request)
 {
-  return dio_file_write_all (raw->io, raw->context, raw->fd, request->iov, request->n_iov,
-                             request->offset);
+  return dio_file_writev (raw->files, raw->fd, request->iov, request->n_iov, request->offset);
 }
 
 static int
@@ -91,39 +85,24 @@ do_flush (Raw *raw)
 {
   if (atomic_load (&raw->flush_failed))
     return -EIO;
-  int result;
-  do
-    result = raw->io->fdatasync (raw->context, raw->fd);
-  while (result < 0 && errno == EINTR);
-  if (result == 0)
-    return 0;
-  result = -errno;
-  atomic_store (&raw->flush_failed, true);
+  int result = dio_file_datasync (raw->files, raw->fd);
+  if (result < 0)
+    atomic_store (&raw->flush_failed, true);
   return result;
 }
 
 static int
 allocate (Raw *raw, int mode, const DioBlockRequest *request)
 {
-  int result;
-  do
-    result = raw->io->fallocate (raw->context, raw->fd, mode | FALLOC_FL_KEEP_SIZE,
-                                 (off_t) request->offset, (off_t) request->length);
-  while (result < 0 && errno == EINTR);
-  return result < 0 ? -errno : 0;
-}
-
-static bool
-is_unsupported (int result)
-{
-  return result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL || result == -ENODEV;
+  return dio_file_allocate (raw->files, raw->fd, mode | FALLOC_FL_KEEP_SIZE, request->offset,
+                            request->length);
 }
 
 static int
 do_discard (Raw *raw, const DioBlockRequest *request)
 {
   int result = allocate (raw, FALLOC_FL_PUNCH_HOLE, request);
-  return is_unsupported (result) ? 0 : result; /* it is advice */
+  return dio_file_is_unsupported (result) ? 0 : result; /* it is advice */
 }
 
 static int
@@ -132,8 +111,8 @@ write_zeros (Raw *raw, const DioBlockRequest *request)
   g_autofree void *zeros = g_malloc0 (ZERO_CHUNK);
   int result = 0;
   for (uint64_t done = 0; done < request->length && result == 0; done += ZERO_CHUNK) {
-    struct iovec iov = { zeros, MIN (ZERO_CHUNK, request->length - done) };
-    result = dio_file_write_all (raw->io, raw->context, raw->fd, &iov, 1, request->offset + done);
+    size_t length = MIN (ZERO_CHUNK, request->length - done);
+    result = dio_file_write (raw->files, raw->fd, zeros, length, request->offset + done);
   }
   return result;
 }
@@ -144,9 +123,9 @@ do_write_zeroes (Raw *raw, const DioBlockRequest *request)
   int result = -EOPNOTSUPP;
   if (request->unmap)
     result = allocate (raw, FALLOC_FL_PUNCH_HOLE, request);
-  if (is_unsupported (result))
+  if (dio_file_is_unsupported (result))
     result = allocate (raw, FALLOC_FL_ZERO_RANGE, request);
-  if (is_unsupported (result))
+  if (dio_file_is_unsupported (result))
     result = write_zeros (raw, request);
   return result;
 }
@@ -271,7 +250,7 @@ raw_free (DioBlock *block)
   Raw *raw = (Raw *) block;
   raw_drain (block);
   dio_notifier_free (raw->completed);
-  close (raw->fd); /* and with it the locks */
+  dio_file_close (raw->files, raw->fd); /* and with it the locks */
   pthread_cond_destroy (&raw->idle);
   pthread_mutex_destroy (&raw->lock);
   g_free (raw->block.path);
@@ -298,45 +277,44 @@ enum {
   REFUSES_BASE = 200,
 };
 
-/* True if done; errno otherwise. */
-static bool
-take_lock (int fd, off_t byte)
+static int
+take_lock (DioFiles *files, int fd, off_t byte)
 {
   struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-  return fcntl (fd, F_OFD_SETLK, &lock) == 0;
+  return dio_file_lock (files, fd, F_OFD_SETLK, &lock);
 }
 
 static bool
-is_locked_by_other (int fd, off_t byte)
+is_locked_by_other (DioFiles *files, int fd, off_t byte)
 {
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
-  return fcntl (fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return dio_file_lock (files, fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 static bool
-lock_image (int fd, const char *path, bool readonly, GError **error)
+lock_image (DioFiles *files, int fd, const char *path, bool readonly, GError **error)
 {
   static const uint8_t refused[] = { PERMISSION_WRITE, PERMISSION_RESIZE };
   const uint8_t used[] = { PERMISSION_CONSISTENT_READ, PERMISSION_WRITE };
   size_t n_used = readonly ? 1 : 2;
-  bool locked = true;
-  for (size_t i = 0; i < n_used && locked; i++)
-    locked = take_lock (fd, USES_BASE + used[i]);
-  for (size_t i = 0; i < G_N_ELEMENTS (refused) && locked; i++)
-    locked = take_lock (fd, REFUSES_BASE + refused[i]);
-  if (!locked && errno != EAGAIN && errno != EACCES) {
+  int result = 0;
+  for (size_t i = 0; i < n_used && result == 0; i++)
+    result = take_lock (files, fd, USES_BASE + used[i]);
+  for (size_t i = 0; i < G_N_ELEMENTS (refused) && result == 0; i++)
+    result = take_lock (files, fd, REFUSES_BASE + refused[i]);
+  if (result < 0 && result != -EAGAIN) {
     g_message (
         "The disk “%s” lies on a file system without locks (%s); take care that nothing else "
         "uses it",
-        path, g_strerror (errno));
+        path, g_strerror (-result));
     return true;
   }
 
-  bool contradicted = !locked;
+  bool contradicted = result < 0;
   for (size_t i = 0; i < n_used; i++)
-    contradicted |= is_locked_by_other (fd, REFUSES_BASE + used[i]);
+    contradicted |= is_locked_by_other (files, fd, REFUSES_BASE + used[i]);
   for (size_t i = 0; i < G_N_ELEMENTS (refused); i++)
-    contradicted |= is_locked_by_other (fd, USES_BASE + refused[i]);
+    contradicted |= is_locked_by_other (files, fd, USES_BASE + refused[i]);
   if (contradicted)
     g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY,
                  _ ("The disk “%s” is in use by another machine or program; stop that first"),
@@ -347,12 +325,12 @@ lock_image (int fd, const char *path, bool readonly, GError **error)
 /* ---- Opening ---- */
 
 static int
-open_image (const char *path, bool readonly, uint64_t *file_size, GError **error)
+open_image (DioFiles *files, const char *path, bool readonly, uint64_t *file_size, GError **error)
 {
-  struct stat status;
-  int fd = open (path, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+  struct statx status;
+  int fd = dio_file_open (files, AT_FDCWD, path, (readonly ? O_RDONLY : O_RDWR) | O_NONBLOCK, 0);
   if (fd < 0) {
-    int reason = errno;
+    int reason = -fd;
     if (!readonly && (reason == EACCES || reason == EPERM || reason == EROFS))
       g_set_error (error, DIO_ERROR, DIO_ERROR_IO,
                    _ ("%s “%s” could not be opened for writing: %s. Change its permissions, or "
@@ -362,29 +340,30 @@ open_image (const char *path, bool readonly, uint64_t *file_size, GError **error
       dio_set_error_errno (error, reason, _ ("%s “%s” could not be opened"), _ ("The disk"), path);
     return -1;
   }
-  off_t end = lseek (fd, 0, SEEK_END);
-  if (fstat (fd, &status) < 0 || (!S_ISREG (status.st_mode) && !S_ISBLK (status.st_mode)) || end < 0
+  int64_t end = dio_file_seek (files, fd, 0, SEEK_END);
+  if (dio_file_stat (files, fd, "", AT_EMPTY_PATH, &status) < 0
+      || (!S_ISREG (status.stx_mode) && !S_ISBLK (status.stx_mode)) || end < 0
       || (uint64_t) end > MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("“%s” is not a disk image"), path);
-    close (fd);
+    dio_file_close (files, fd);
     return -1;
   }
   if (end == 0) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("The disk “%s” is empty"), path);
-    close (fd);
+    dio_file_close (files, fd);
     return -1;
   }
   *file_size = (uint64_t) end;
-  if (!lock_image (fd, path, readonly, error)) {
-    close (fd);
+  if (!lock_image (files, fd, path, readonly, error)) {
+    dio_file_close (files, fd);
     return -1;
   }
   return fd;
 }
 
 DioBlock *
-dio_block_open_with (const char *path, const char *format, bool readonly, DioLoop *loop,
-                     DioPool *pool, const DioFileIo *io, void *context, GError **error)
+dio_block_open (DioFiles *files, const char *path, const char *format, bool readonly, DioLoop *loop,
+                DioPool *pool, GError **error)
 {
   uint64_t file_size;
   if (g_strcmp0 (format, "raw") != 0) {
@@ -393,7 +372,7 @@ dio_block_open_with (const char *path, const char *format, bool readonly, DioLoo
                  path, format ? format : "");
     return NULL;
   }
-  int fd = open_image (path, readonly, &file_size, error);
+  int fd = open_image (files, path, readonly, &file_size, error);
   if (fd < 0)
     return NULL;
 
@@ -406,20 +385,12 @@ dio_block_open_with (const char *path, const char *format, bool readonly, DioLoo
   raw->file_size = file_size;
   raw->pool = pool;
   raw->loop = loop;
-  raw->io = io;
-  raw->context = context;
+  raw->files = files;
   raw->finished_tail = &raw->finished;
   pthread_mutex_init (&raw->lock, NULL);
   pthread_cond_init (&raw->idle, NULL);
   raw->completed = dio_notifier_new (loop, deliver, raw);
   return &raw->block;
-}
-
-DioBlock *
-dio_block_open (const char *path, const char *format, bool readonly, DioLoop *loop, DioPool *pool,
-                GError **error)
-{
-  return dio_block_open_with (path, format, readonly, loop, pool, &dio_file_io_host, NULL, error);
 }
 
 void
@@ -442,7 +413,7 @@ dio_block_free (DioBlock *block)
 }
 
 bool
-dio_block_create_raw (const char *path, uint64_t size, GError **error)
+dio_block_create_raw (DioFiles *files, const char *path, uint64_t size, GError **error)
 {
   if (size == 0 || size % SECTOR_SIZE || size > MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
@@ -451,17 +422,21 @@ dio_block_create_raw (const char *path, uint64_t size, GError **error)
                  size);
     return false;
   }
-  int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int fd = dio_file_open (files, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0) {
-    dio_set_error_errno (error, errno, _ ("The disk “%s” could not be created"), path);
+    dio_set_error_errno (error, -fd, _ ("The disk “%s” could not be created"), path);
     return false;
   }
   /* Sparse: the size alone is what the file system has to agree to. */
-  if (ftruncate (fd, (off_t) size) < 0 || fsync (fd) < 0) {
-    int reason = errno;
+  int result = dio_file_truncate (files, fd, size);
+  if (result == 0)
+    result = dio_file_sync (files, fd);
+  int closed = dio_file_close (files, fd);
+  result = result ? result : closed;
+  if (result < 0) {
+    int reason = -result;
     g_autofree char *text = g_format_size_full (size, G_FORMAT_SIZE_IEC_UNITS);
-    close (fd);
-    unlink (path);
+    dio_file_unlink (files, AT_FDCWD, path, 0);
     if (reason == EFBIG || reason == EINVAL)
       g_set_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE,
                    _ ("The file system cannot hold a file of %s at “%s”; choose a smaller disk or "
@@ -472,6 +447,5 @@ dio_block_create_raw (const char *path, uint64_t size, GError **error)
                            text);
     return false;
   }
-  close (fd);
   return true;
 }

@@ -5,9 +5,9 @@
 #include <glib.h>
 #include <sys/uio.h>
 
-#include "core/backend/backend-file.h"
 #include "core/base/base-loop.h"
 #include "core/base/base-pool.h"
+#include "core/file/file.h"
 
 typedef struct DioBlock DioBlock;
 
@@ -46,15 +46,12 @@ struct DioBlock {
   char *path; /* for messages; may be NULL */
 };
 
-/* Opens an image. @format is "raw". Takes the locks that qemu-img respects (OFD byte locks
- * 100+/200+), DIO_ERROR_BUSY when another process holds it. Requests run on @pool, complete on
+/* Opens an image through @files, which outlives the block. @format is "raw". Takes the locks that
+ * qemu-img respects (OFD byte locks 100+/200+), DIO_ERROR_BUSY when another process holds it.
+ * Requests run on @pool, complete on
  * @loop. */
-DioBlock *dio_block_open (const char *path, const char *format, bool readonly, DioLoop *loop,
-                          DioPool *pool, GError **error);
-
-/* The same with all file I/O through @io and @context, which outlive the block. */
-DioBlock *dio_block_open_with (const char *path, const char *format, bool readonly, DioLoop *loop,
-                               DioPool *pool, const DioFileIo *io, void *context, GError **error);
+DioBlock *dio_block_open (DioFiles *files, const char *path, const char *format, bool readonly,
+                          DioLoop *loop, DioPool *pool, GError **error);
 
 /* Any thread; never blocks. Requests may complete in any order. After a FLUSH has failed, all later
  * ones fail: the kernel may have dropped the data. */
@@ -66,4 +63,4 @@ void dio_block_free (DioBlock *block);
 
 /* Creates a sparse raw image of @size bytes, mode 0600, failing if it exists; checks that the file
  * system can hold the file's size. */
-bool dio_block_create_raw (const char *path, uint64_t size, GError **error);
+bool dio_block_create_raw (DioFiles *files, const char *path, uint64_t size, GError **error);

@@ -19,6 +19,7 @@ typedef enum {
   DIO_ERROR_NO_SPACE,    /* the disk is full */
   DIO_ERROR_UNSUPPORTED, /* not possible on this host or in this build */
   DIO_ERROR_EXISTS,      /* the name is taken */
+  DIO_ERROR_CANCELLED,   /* the caller asked for it */
 } DioError;
 
 GQuark dio_error_quark (void);

@@ -36,8 +36,9 @@ add_disk (DioMachine *machine, DioPciBus *bus, unsigned index, GError **error)
 {
   const DioDiskConfig *disk = g_ptr_array_index (machine->config->disks, index);
   g_autofree char *name = g_strdup_printf ("disk%u", index);
-  DioBlock *block = dio_block_open (disk->path, disk->format ? disk->format : "raw", disk->readonly,
-                                    machine->loop, machine->host.pool, error);
+  DioBlock *block =
+      dio_block_open (dio_files_host (), disk->path, disk->format ? disk->format : "raw",
+                      disk->readonly, machine->loop, machine->host.pool, error);
 
   if (!block)
     return false;

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "app/library/library-file.h"
 #include "app/library/library-journal.h"
+#include "core/file/file-util.h"
 
 #define DEADLINE_US (10 * G_USEC_PER_SEC)
 
@@ -14,7 +14,7 @@ void
 fixture_remove (const char *path)
 {
   g_autoptr (GError) error = NULL;
-  dio_file_remove_tree (AT_FDCWD, path, &error);
+  dio_file_remove_tree (dio_files_host (), AT_FDCWD, path, &error);
   g_assert_no_error (error);
 }
 

@@ -347,7 +347,7 @@ test_lock (void)
   g_assert_cmpint (pipe (ready), ==, 0);
   pid_t child = fork ();
   if (child == 0) {
-    DioLock *lock = dio_lock_take (dir, "lock", "it", NULL);
+    DioLock *lock = dio_lock_take (dio_files_host (), dir, "lock", "it", NULL);
     if (!lock || write (ready[1], "x", 1) != 1)
       _exit (1);
     pause ();
@@ -358,22 +358,22 @@ test_lock (void)
   g_autoptr (GError) error = NULL;
   g_autofree char *who = NULL;
   g_autofree char *pid = g_strdup_printf ("%d", child);
-  g_assert_null (dio_lock_take (dir, "lock", "it", &error));
+  g_assert_null (dio_lock_take (dio_files_host (), dir, "lock", "it", &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_BUSY);
   g_assert_nonnull (strstr (error->message, pid));
-  g_assert_true (dio_lock_is_held (dir, "lock", &who));
+  g_assert_true (dio_lock_is_held (dio_files_host (), dir, "lock", &who));
   g_assert_nonnull (strstr (who, pid));
   g_clear_error (&error);
   kill (child, SIGKILL);
   waitpid (child, NULL, 0);
-  g_assert_false (dio_lock_is_held (dir, "lock", NULL));
-  DioLock *lock = dio_lock_take (dir, "lock", "it", &error);
+  g_assert_false (dio_lock_is_held (dio_files_host (), dir, "lock", NULL));
+  DioLock *lock = dio_lock_take (dio_files_host (), dir, "lock", "it", &error);
   g_assert_no_error (error);
   /* Also within one process. */
-  g_assert_null (dio_lock_take (dir, "lock", "it", &error));
+  g_assert_null (dio_lock_take (dio_files_host (), dir, "lock", "it", &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_BUSY);
   dio_lock_release (lock);
-  lock = dio_lock_take (dir, "lock", "it", NULL);
+  lock = dio_lock_take (dio_files_host (), dir, "lock", "it", NULL);
   g_assert_nonnull (lock);
   dio_lock_release (lock);
   close (dir);
@@ -382,10 +382,11 @@ test_lock (void)
   fixture_remove (folder);
 }
 
-static void
-slow_cb (guint64 bytes, gpointer data)
+static bool
+slow_cb (uint64_t done, uint64_t total, void *data)
 {
   g_usleep (10000);
+  return true;
 }
 
 static const char *program;
@@ -400,7 +401,8 @@ create_slowly (const char *library, const char *kernel)
   config->memory = UINT64_C (256) << 20;
   config->cpus = 1;
   config->kernel = g_strdup (kernel);
-  g_autofree char *path = dio_bundle_create (library, config, 1 << 20, NULL, slow_cb, NULL, NULL);
+  g_autofree char *path =
+      dio_bundle_create (dio_files_host (), library, config, 1 << 20, NULL, slow_cb, NULL, NULL);
   return path ? 0 : 1;
 }
 
@@ -425,15 +427,16 @@ test_killed_while_creating (void)
     g_auto (GStrv) paths = dio_bundle_list (fixture.library_path, NULL);
     if (paths[0]) {
       g_autoptr (GError) error = NULL;
-      g_autoptr (DioManifest) manifest = dio_bundle_load (paths[0], &error);
+      g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), paths[0], &error);
       g_assert_no_error (error);
-      g_autoptr (DioMachineConfig) config = dio_bundle_prepare (paths[0], manifest, &error);
+      g_autoptr (DioMachineConfig) config =
+          dio_bundle_prepare (dio_files_host (), paths[0], manifest, &error);
       g_assert_no_error (error);
       g_assert_nonnull (config);
       fixture_remove (paths[0]);
       whole++;
     }
-    dio_bundle_clean_library (fixture.library_path);
+    dio_bundle_clean_library (dio_files_host (), fixture.library_path);
   }
   g_test_message ("%u of 15 were made before the kill", whole);
   /* A folder killed before it had its lock stays for 5 s; make it old. */
@@ -444,7 +447,7 @@ test_killed_while_creating (void)
     if (g_str_has_suffix (name, ".new"))
       utimensat (AT_FDCWD, path, times, 0);
   }
-  dio_bundle_clean_library (fixture.library_path);
+  dio_bundle_clean_library (dio_files_host (), fixture.library_path);
   g_assert_cmpuint (n_entries (&fixture), ==, 0);
   fixture_tear_down (&fixture);
 }
@@ -459,11 +462,11 @@ test_clean_spares_the_living (void)
       g_build_filename (fixture.library_path, ".x.diorama.12345678.new", NULL);
   g_assert_cmpint (g_mkdir (hidden, 0700), ==, 0);
   int fd = open (hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DioLock *lock = dio_lock_take (fd, DIO_LOCK_FILE, "x", NULL);
-  dio_bundle_clean_library (fixture.library_path);
+  DioLock *lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, "x", NULL);
+  dio_bundle_clean_library (dio_files_host (), fixture.library_path);
   g_assert_true (g_file_test (hidden, G_FILE_TEST_IS_DIR));
   dio_lock_release (lock);
-  dio_bundle_clean_library (fixture.library_path);
+  dio_bundle_clean_library (dio_files_host (), fixture.library_path);
   g_assert_false (g_file_test (hidden, G_FILE_TEST_EXISTS));
   close (fd);
   fixture_tear_down (&fixture);
@@ -483,8 +486,8 @@ test_no_space (void)
     setrlimit (RLIMIT_FSIZE, &limit);
     g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Full", NULL);
     g_autoptr (GError) error = NULL;
-    g_autofree char *path =
-        dio_bundle_create (fixture.library_path, config, 0, NULL, NULL, NULL, &error);
+    g_autofree char *path = dio_bundle_create (dio_files_host (), fixture.library_path, config, 0,
+                                               NULL, NULL, NULL, &error);
     _exit (!path && error && strstr (error->message, "linux") ? 0 : 1);
   }
   int status;
@@ -494,16 +497,17 @@ test_no_space (void)
   /* And one that is too small is told before anything is copied. */
   int fd = open (fixture.library_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   g_autoptr (GError) error = NULL;
-  g_assert_false (dio_file_check_space (fd, G_MAXINT64, "library", &error));
+  g_assert_false (dio_file_check_space (dio_files_host (), fd, G_MAXINT64, "library", &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE);
   close (fd);
   fixture_tear_down (&fixture);
 }
 
-static void
-cancel_cb (guint64 bytes, gpointer data)
+static bool
+cancel_cb (uint64_t done, uint64_t total, void *data)
 {
   g_cancellable_cancel (data);
+  return true;
 }
 
 static void
@@ -516,8 +520,8 @@ test_cancel (void)
   g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Never", NULL);
   g_autoptr (GError) error = NULL;
   g_cancellable_cancel (cancellable);
-  g_assert_null (dio_bundle_create (fixture.library_path, config, 0, cancellable, cancel_cb,
-                                    cancellable, &error));
+  g_assert_null (dio_bundle_create (dio_files_host (), fixture.library_path, config, 0, cancellable,
+                                    cancel_cb, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpuint (n_entries (&fixture), ==, 0);
   fixture_tear_down (&fixture);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/base-error.h"
+#include "tests/support/files-fail.h"
 
 #define KIB UINT64_C (1024)
 #define MIB (KIB * 1024)
@@ -32,7 +33,7 @@ set_up (Fixture *f, gconstpointer data)
   f->folder = g_dir_make_tmp ("dio-block-XXXXXX", &error);
   g_assert_no_error (error);
   f->path = g_build_filename (f->folder, "disk.raw", NULL);
-  g_assert_true (dio_block_create_raw (f->path, 4 * MIB, &error));
+  g_assert_true (dio_block_create_raw (dio_files_host (), f->path, 4 * MIB, &error));
   g_assert_no_error (error);
 }
 
@@ -51,7 +52,8 @@ static DioBlock *
 open_disk (Fixture *f, bool readonly)
 {
   g_autoptr (GError) error = NULL;
-  DioBlock *block = dio_block_open (f->path, "raw", readonly, f->loop, f->pool, &error);
+  DioBlock *block =
+      dio_block_open (dio_files_host (), f->path, "raw", readonly, f->loop, f->pool, &error);
   g_assert_no_error (error);
   return block;
 }
@@ -206,114 +208,60 @@ test_odd_sizes (Fixture *f, gconstpointer data)
 
 /* ---- Failures of the host ---- */
 
-typedef struct {
-  int read_errno, write_errno, sync_errno, allocate_errno;
-  size_t most; /* bytes per write, 0: no limit */
-  _Atomic unsigned interrupts;
-  _Atomic unsigned syncs;
-} Faults;
-
-static ssize_t
-fail_with (int number)
+/* Makes the calls of @op fail from now on; @error of 0 ends that. */
+static void
+make_fail (FilesFail *fail, DioFileOp op, FilesFailHow how, int error)
 {
-  errno = number;
-  return -1;
+  fail->ops = FILES_OP (op);
+  fail->how = how;
+  fail->error = error;
+  fail->nth = error ? 1 : 0;
+  fail->for_ever = true;
+  fail->count = 0;
 }
-
-static bool
-interrupted (Faults *faults)
-{
-  unsigned left = atomic_load (&faults->interrupts);
-  return left && atomic_compare_exchange_strong (&faults->interrupts, &left, left - 1);
-}
-
-static ssize_t
-fault_preadv (void *context, int fd, const struct iovec *iov, int n_iov, off_t offset)
-{
-  Faults *faults = context;
-  if (interrupted (faults))
-    return fail_with (EINTR);
-  return faults->read_errno ? fail_with (faults->read_errno) : preadv (fd, iov, n_iov, offset);
-}
-
-static ssize_t
-fault_pwritev (void *context, int fd, const struct iovec *iov, int n_iov, off_t offset)
-{
-  Faults *faults = context;
-  if (interrupted (faults))
-    return fail_with (EINTR);
-  if (faults->write_errno)
-    return fail_with (faults->write_errno);
-  if (!faults->most)
-    return pwritev (fd, iov, n_iov, offset);
-  struct iovec first = { iov->iov_base, MIN (iov->iov_len, faults->most) };
-  return pwritev (fd, &first, 1, offset);
-}
-
-static int
-fault_fdatasync (void *context, int fd)
-{
-  Faults *faults = context;
-  atomic_fetch_add (&faults->syncs, 1);
-  return faults->sync_errno ? (int) fail_with (faults->sync_errno) : fdatasync (fd);
-}
-
-static int
-fault_fallocate (void *context, int fd, int mode, off_t offset, off_t length)
-{
-  Faults *faults = context;
-  return faults->allocate_errno ? (int) fail_with (faults->allocate_errno)
-                                : fallocate (fd, mode, offset, length);
-}
-
-static const DioFileIo fault_io = { fault_preadv, fault_pwritev, fault_fdatasync, fault_fallocate };
 
 static void
 test_faults (Fixture *f, gconstpointer data)
 {
-  Faults faults = { 0 };
+  FilesFail fail;
   g_autoptr (GError) error = NULL;
   uint8_t out[4096], in[4096];
   memset (out, 0x77, sizeof out);
-  DioBlock *block =
-      dio_block_open_with (f->path, "raw", false, f->loop, f->pool, &fault_io, &faults, &error);
+  files_fail_init (&fail, dio_files_host ());
+  DioBlock *block = dio_block_open (&fail.files, f->path, "raw", false, f->loop, f->pool, &error);
   g_assert_no_error (error);
 
-  faults.read_errno = EIO;
+  make_fail (&fail, DIO_FILE_OP_READ, FILES_FAIL, EIO);
   g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, in, 4096), ==, -EIO);
-  faults.read_errno = 0;
-  faults.write_errno = ENOSPC;
+  make_fail (&fail, DIO_FILE_OP_WRITE, FILES_FAIL, ENOSPC);
   g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, out, 4096), ==, -ENOSPC);
-  faults.write_errno = 0;
 
-  /* Short and interrupted calls are none of the guest's business. */
-  faults.most = 100;
-  faults.interrupts = 7;
+  /* Short calls are none of the guest's business. */
+  make_fail (&fail, DIO_FILE_OP_WRITE, FILES_FAIL_SHORT, EIO);
   struct iovec pieces[] = { { out, 1 }, { out + 1, 4000 }, { out + 4001, 95 } };
   g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE, 8192, 4096, pieces, 3, false), ==, 0);
+  g_assert_cmpuint (fail.failed, >, 3);
   g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 8192, in, 4096), ==, 0);
   g_assert_cmpmem (in, 4096, out, 4096);
-  faults.most = 0;
 
   /* A file system that cannot make zeros gets them written. */
-  faults.allocate_errno = EOPNOTSUPP;
+  make_fail (&fail, DIO_FILE_OP_ALLOCATE, FILES_FAIL, EOPNOTSUPP);
   g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 8192, MIB, NULL, 0, true), ==, 0);
   g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 8192, in, 4096), ==, 0);
   for (unsigned i = 0; i < 4096; i++)
     g_assert_cmpuint (in[i], ==, 0);
   g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 4096, NULL, 0, false), ==, 0);
-  faults.allocate_errno = EIO;
+  make_fail (&fail, DIO_FILE_OP_ALLOCATE, FILES_FAIL, EIO);
   g_assert_cmpint (run (f, block, DIO_BLOCK_DISCARD, 0, 4096, NULL, 0, false), ==, -EIO);
   g_assert_cmpint (run (f, block, DIO_BLOCK_WRITE_ZEROES, 0, 4096, NULL, 0, true), ==, -EIO);
 
   /* A failed flush is never followed by one that claims that all is well. */
   g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, 0);
-  faults.sync_errno = ENOSPC;
+  make_fail (&fail, DIO_FILE_OP_DATASYNC, FILES_FAIL, ENOSPC);
   g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, -ENOSPC);
-  faults.sync_errno = 0;
-  unsigned syncs = faults.syncs;
+  make_fail (&fail, DIO_FILE_OP_DATASYNC, FILES_FAIL, 0);
   g_assert_cmpint (run (f, block, DIO_BLOCK_FLUSH, 0, 0, NULL, 0, false), ==, -EIO);
-  g_assert_cmpuint (faults.syncs, ==, syncs);
+  g_assert_cmpuint (fail.count, ==, 0);
   dio_block_free (block);
 }
 
@@ -376,7 +324,8 @@ expect_refused (Fixture *f, const char *path, const char *format, bool readonly,
                 const char *words)
 {
   g_autoptr (GError) error = NULL;
-  g_assert_null (dio_block_open (path, format, readonly, f->loop, f->pool, &error));
+  g_assert_null (
+      dio_block_open (dio_files_host (), path, format, readonly, f->loop, f->pool, &error));
   g_assert_error (error, DIO_ERROR, code);
   g_assert_nonnull (strstr (error->message, path));
   if (!strstr (error->message, words))
@@ -397,13 +346,13 @@ test_open (Fixture *f, gconstpointer data)
   unlink (empty);
 
   g_autoptr (GError) error = NULL;
-  g_assert_false (dio_block_create_raw (f->path, MIB, &error));
+  g_assert_false (dio_block_create_raw (dio_files_host (), f->path, MIB, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_EXISTS);
   g_clear_error (&error);
-  g_assert_false (dio_block_create_raw ("/nowhere/disk", MIB, &error));
+  g_assert_false (dio_block_create_raw (dio_files_host (), "/nowhere/disk", MIB, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_assert_false (dio_block_create_raw (empty, 1000, &error));
+  g_assert_false (dio_block_create_raw (dio_files_host (), empty, 1000, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_CONFIG);
   g_clear_error (&error);
   /* More than the file system takes, which for tmpfs would be any size: nothing is left behind. */
@@ -412,7 +361,7 @@ test_open (Fixture *f, gconstpointer data)
   limit = (struct rlimit){ 16 * MIB, before.rlim_max };
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &limit), ==, 0);
   signal (SIGXFSZ, SIG_IGN);
-  g_assert_false (dio_block_create_raw (empty, 32 * MIB, &error));
+  g_assert_false (dio_block_create_raw (dio_files_host (), empty, 32 * MIB, &error));
   signal (SIGXFSZ, SIG_DFL);
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &before), ==, 0);
   g_assert_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE);
