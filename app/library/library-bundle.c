@@ -10,7 +10,7 @@
 
 #include "app/library/library-journal.h"
 #include "app/library/library-size.h"
-#include "core/backend/backend-block.h"
+#include "core/backend/block/block-create.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 

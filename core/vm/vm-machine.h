@@ -12,13 +12,13 @@
 
 #include <glib.h>
 
-#include "core/backend/backend-block.h"
-#include "core/jit/jit-stats.h"
+#include "core/backend/block/block.h"
 #include "core/backend/backend-char.h"
 #include "core/backend/backend-display.h"
 #include "core/backend/backend-input.h"
 #include "core/base/base-loop.h"
 #include "core/base/base-pool.h"
+#include "core/jit/jit-stats.h"
 #include "core/vm/vm-cpu.h"
 #include "core/vm/vm-device.h"
 

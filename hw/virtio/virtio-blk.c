@@ -4,7 +4,10 @@
  * A request is copied and checked when it is taken from the ring; from then on it owns its offset,
  * its list of buffers and its ring entry until the back-end completes it, whatever the guest does
  * meanwhile. A reset drops the result but waits for the completion (see virtio-device.c), so a
- * request never writes into memory that the driver has got back. */
+ * request never writes into memory that the driver has got back.
+ *
+ * A request that the host cannot do (no space, storage that fails) does not fail for the guest: the
+ * block holds it, the machine is paused and says why, and resuming tries again. */
 #include <errno.h>
 #include <string.h>
 
@@ -47,7 +50,6 @@ enum {
 #define MAX_RANGES 16
 #define MAX_RANGE_SECTORS (1u << 22) /* of one discard or write-zeroes range: 2 GiB */
 #define RANGE_UNMAP 1
-#define REPORT_INTERVAL (60 * G_USEC_PER_SEC)
 
 G_STATIC_ASSERT ((uint64_t) MAX_SEGMENTS *MAX_SEGMENT_SIZE + 17 <= DIO_VIRTQ_MAX_BYTES);
 
@@ -90,8 +92,8 @@ typedef struct {
   bool readonly;
   DioBlock *block;
   unsigned in_flight;
-  pthread_cond_t idle;   /* in_flight became 0 */
-  gint64 next_report_us; /* when the person may be told of an error again */
+  pthread_cond_t idle; /* something in flight was done or held */
+  bool troubled;       /* the person was told, and has not resumed yet */
 } DioVirtioBlk;
 
 typedef struct {
@@ -118,31 +120,6 @@ complete (DioVirtioBlk *blk, DioVirtElement *element, uint8_t status)
   dio_virtio_queue_push (&blk->vdev, 0, element, element->in_size);
 }
 
-/* Tells the person why the guest gets an error, now and then: the guest decides how often. */
-static void
-report (DioVirtioBlk *blk, DioBlockOp op, int result)
-{
-  gint64 now = g_get_monotonic_time ();
-  const char *path = blk->block->path ? blk->block->path : blk->vdev.pci.dev.name;
-
-  if (now < blk->next_report_us)
-    return;
-  blk->next_report_us = now + REPORT_INTERVAL;
-  if (result == -ENOSPC || result == -EDQUOT)
-    dio_machine_report (blk->vdev.pci.dev.machine, false,
-                        _ ("There is no space left for the disk “%s”, and the guest system gets "
-                           "write errors. Free some space there, then restart the machine"),
-                        path);
-  else
-    dio_machine_report (blk->vdev.pci.dev.machine, false,
-                        op == DIO_BLOCK_READ
-                            ? _ ("The disk “%s” cannot be read, and the guest system gets errors: "
-                                 "%s. Check the host’s storage")
-                            : _ ("The disk “%s” cannot be written, and the guest system gets "
-                                 "errors: %s. Check the host’s storage"),
-                        path, g_strerror (-result));
-}
-
 static void
 finish (Request *request, int result)
 {
@@ -151,8 +128,6 @@ finish (Request *request, int result)
 
   if (result == -ENOTSUP && request->block.op == DIO_BLOCK_DISCARD)
     result = 0; /* only a hint */
-  if (result < 0)
-    report (blk, request->block.op, result);
   /* Nothing is written to a guest that asked for a reset: push() drops the element then. */
   if (vdev->resetting || vdev->queues[0].resetting)
     dio_virtio_queue_push (vdev, 0, request->element, 0);
@@ -162,8 +137,7 @@ finish (Request *request, int result)
   g_free (request);
   if (blk->in_flight-- == MAX_IN_FLIGHT)
     dio_virtio_queue_kick (vdev, 0);
-  if (blk->in_flight == 0)
-    pthread_cond_broadcast (&blk->idle);
+  pthread_cond_broadcast (&blk->idle);
 }
 
 /* Points the back-end's request at the next range. */
@@ -421,9 +395,13 @@ reset (DioVirtioDevice *vdev)
 static void
 visit (DioVirtioDevice *vdev, DioVisitor *visitor)
 {
-  Config *config = config_of ((DioVirtioBlk *) vdev);
+  DioVirtioBlk *blk = (DioVirtioBlk *) vdev;
+  Config *config = config_of (blk);
   uint64_t capacity = GUINT64_FROM_LE (config->capacity), saved = capacity;
 
+  /* What is held is in no ring: a load would lose it. */
+  if (!dio_visitor_is_loading (visitor) && blk->in_flight)
+    dio_visitor_fail (visitor, "requests of %s wait for space on the host", vdev->pci.dev.name);
   dio_visit_u8 (visitor, "writeback", &config->writeback);
   dio_visit_u64 (visitor, "capacity", &saved);
   if (dio_visitor_is_loading (visitor) && !dio_visitor_failed (visitor)) {
@@ -447,10 +425,46 @@ static const DioVirtioType virtio_type = {
   .visit = visit,
 };
 
+/* Loop thread: requests are held now. One message for all of them. */
+static void
+trouble_cb (DioBlock *block, DioBlockOp op, int result, void *data)
+{
+  DioVirtioBlk *blk = data;
+  DioMachine *machine = blk->vdev.pci.dev.machine;
+  const char *path = block->path ? block->path : blk->vdev.pci.dev.name;
+
+  pthread_mutex_lock (&blk->vdev.pci.dev.lock);
+  bool told = blk->troubled;
+  blk->troubled = true;
+  pthread_cond_broadcast (&blk->idle);
+  pthread_mutex_unlock (&blk->vdev.pci.dev.lock);
+  if (told)
+    return;
+  if (result == -ENOSPC || result == -EDQUOT)
+    dio_machine_report (machine, false,
+                        _ ("There is no space left for the disk “%s”. The machine is paused and "
+                           "nothing is lost: free some space there, then resume it"),
+                        path);
+  else if (op == DIO_BLOCK_READ)
+    dio_machine_report (machine, false,
+                        _ ("The disk “%s” cannot be read: %s. The machine is paused: check the "
+                           "host’s storage, then resume it to try again"),
+                        path, g_strerror (-result));
+  else
+    dio_machine_report (machine, false,
+                        _ ("The disk “%s” cannot be written: %s. The machine is paused: check the "
+                           "host’s storage, then resume it to try again"),
+                        path, g_strerror (-result));
+  dio_machine_pause (machine, NULL, NULL);
+}
+
 void
 dio_virtio_blk_set_block (DioDevice *dev, DioBlock *block)
 {
-  ((DioVirtioBlk *) dev)->block = block;
+  DioVirtioBlk *blk = (DioVirtioBlk *) dev;
+
+  blk->block = block;
+  dio_block_set_trouble (block, trouble_cb, blk);
 }
 
 static bool
@@ -484,13 +498,14 @@ realize (DioDevice *dev, GError **error)
   return true;
 }
 
+/* Until nothing is in flight but what is held. */
 static void
 wait_idle (DioVirtioBlk *blk)
 {
   DioDevice *dev = &blk->vdev.pci.dev;
 
   pthread_mutex_lock (&dev->lock);
-  while (blk->in_flight)
+  while (blk->in_flight && blk->in_flight > dio_block_count_held (blk->block))
     pthread_cond_wait (&blk->idle, &dev->lock);
   pthread_mutex_unlock (&dev->lock);
 }
@@ -503,12 +518,48 @@ drain (DioDevice *dev)
 }
 
 static void
+resume (DioDevice *dev)
+{
+  DioVirtioBlk *blk = (DioVirtioBlk *) dev;
+
+  pthread_mutex_lock (&dev->lock);
+  blk->troubled = false;
+  pthread_mutex_unlock (&dev->lock);
+  if (blk->block)
+    dio_block_retry (blk->block);
+  dio_virtio_device_resume (dev);
+}
+
+static void
+give_up_cb (void *data)
+{
+  DioVirtioBlk *blk = data;
+
+  dio_block_give_up (blk->block);
+}
+
+/* Power-on: what is held belongs to a driver that is no more. */
+static void
+reset_device (DioDevice *dev)
+{
+  DioVirtioBlk *blk = (DioVirtioBlk *) dev;
+
+  dio_virtio_device_reset (dev);
+  blk->troubled = false;
+  if (blk->in_flight)
+    dio_loop_post (dev->machine->loop, give_up_cb, blk);
+}
+
+static void
 finalize (DioDevice *dev)
 {
   DioVirtioBlk *blk = (DioVirtioBlk *) dev;
 
   if (blk->vdev.type) {
     drain (dev);
+    blk->vdev.resetting = true;
+    if (blk->block)
+      dio_block_give_up (blk->block);
     pthread_cond_destroy (&blk->idle);
   }
   dio_virtio_device_finalize (dev);
@@ -542,10 +593,10 @@ const DioDeviceType dio_virtio_blk_type = {
   .instance_size = sizeof (DioVirtioBlk),
   .properties = properties,
   .realize = realize,
-  .reset = dio_virtio_device_reset,
+  .reset = reset_device,
   .state = dio_virtio_device_visit,
   .state_version = 1,
   .drain = drain,
-  .resume = dio_virtio_device_resume,
+  .resume = resume,
   .finalize = finalize,
 };

@@ -3,7 +3,7 @@
  * into a PCI bus, attach. Display and input devices take their host sides from the machine. */
 #pragma once
 
-#include "core/backend/backend-block.h"
+#include "core/backend/block/block.h"
 #include "core/backend/backend-char.h"
 #include "core/vm/vm-device.h"
 

@@ -45,7 +45,7 @@ complete_cb (void *data)
       memcpy (disk->data + at, request->iov[i].iov_base, request->iov[i].iov_len);
     at += request->iov[i].iov_len;
   }
-  request->done (request, at % 7 == 5 ? -EIO : 0);
+  dio_block_complete (&disk->block, request, at % 7 == 5 ? -EINVAL : 0);
 }
 
 static void
@@ -94,7 +94,7 @@ set_up (DioDevice *dev, DioMachine *machine)
   static const DioBlockOps ops = { .submit = submit, .free = free_disk };
   Disk *disk = the_disk ();
 
-  disk->block = (DioBlock){ .ops = &ops, .size = DISK_SIZE };
+  dio_block_init (&disk->block, &ops, DISK_SIZE, false);
   disk->loop = machine->loop;
   disk->hold = false;
   dio_virtio_blk_set_block (dev, &disk->block);

@@ -79,6 +79,15 @@ static const DioBoardType board = {
   .build = build,
 };
 
+static void
+event_cb (const DioMachineEvent *event, void *data)
+{
+  Bench *bench = data;
+
+  if (event->kind == DIO_EVENT_ERROR)
+    bench->errors++;
+}
+
 Bench *
 bench_new (const DioMachineHost *host, bool msi)
 {
@@ -93,6 +102,8 @@ bench_new (const DioMachineHost *host, bool msi)
   own.boards = boards;
   own.pool = bench->pool;
   own.data = bench;
+  if (!own.event)
+    own.event = event_cb;
   config->arch = DIO_ARCH_RISCV64;
   config->memory = BENCH_RAM_SIZE;
   config->cpus = 1;

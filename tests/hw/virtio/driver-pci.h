@@ -24,6 +24,7 @@ typedef struct {
   bool msi; /* the machine has a target for messages */
   _Atomic bool intx[DIO_PCI_PINS];
   _Atomic unsigned messages[8]; /* by data */
+  _Atomic unsigned errors;      /* that the person was told of, unless the host has an event() */
   DioGpa next_bar;
 } Bench;
 

@@ -74,7 +74,8 @@ complete_cb (void *data)
 {
   Pending *pending = data;
 
-  pending->request->done (pending->request, perform (pending->disk, pending->request));
+  dio_block_complete (&pending->disk->block, pending->request,
+                      perform (pending->disk, pending->request));
   g_free (pending);
 }
 
@@ -103,6 +104,7 @@ fake_free (DioBlock *block)
 
   g_assert_cmpuint (disk->held->len, ==, 0);
   g_ptr_array_unref (disk->held);
+  dio_block_clear (block);
   g_free (disk);
 }
 
@@ -154,7 +156,7 @@ make (Fixture *f, bool readonly, const char *const *properties)
 
   f->bench = bench_new (NULL, false);
   f->disk = g_new0 (FakeDisk, 1);
-  f->disk->block = (DioBlock){ &fake_ops, SECTORS * SECTOR, readonly };
+  dio_block_init (&f->disk->block, &fake_ops, SECTORS * SECTOR, readonly);
   f->disk->loop = f->bench->machine->loop;
   f->disk->held = g_ptr_array_new ();
   pthread_mutex_init (&f->disk->lock, NULL);
@@ -300,7 +302,7 @@ test_errors (Fixture *f, gconstpointer data)
 {
   uint8_t buffer[SECTOR] = { 0 };
 
-  f->disk->fail = EIO;
+  f->disk->fail = EINVAL;
   g_assert_cmpint (request (f, IN, 0, NULL, NULL, SECTOR, SECTOR, false), ==, IOERR);
   g_assert_cmpint (request (f, OUT, 0, buffer, NULL, SECTOR, SECTOR, false), ==, IOERR);
   g_assert_cmpint (request (f, FLUSH, 0, NULL, NULL, 0, 1, false), ==, IOERR);
@@ -511,6 +513,66 @@ test_drain (Fixture *f, gconstpointer data)
                    4096);
 }
 
+static void
+wait_for_state (Fixture *f, DioMachineState state)
+{
+  for (unsigned i = 0; i < 5000 && dio_machine_get_state (f->bench->machine) != state; i++)
+    g_usleep (1000);
+  g_assert_cmpint (dio_machine_get_state (f->bench->machine), ==, state);
+}
+
+/* A host that is full: the machine pauses, and nothing is lost. */
+static void
+test_trouble (Fixture *f, gconstpointer data)
+{
+  static const int errors[] = { ENOSPC, EDQUOT, EIO };
+  uint8_t buffer[SECTOR];
+  Sent sent[3];
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (errors); i++) {
+    memset (buffer, 0x60 + i, SECTOR);
+    f->bench->errors = 0;
+    f->disk->fail = errors[i];
+    sent[0] = send_request (f, OUT, 50 + i, buffer, SECTOR, SECTOR, false);
+    sent[1] = send_request (f, IN, 7, NULL, SECTOR, SECTOR, false);
+    sent[2] = send_request (f, FLUSH, 0, NULL, 0, 1, false);
+    wait_for_state (f, DIO_MACHINE_PAUSED);
+    bench_run (f->bench, dio_machine_pause); /* after the message */
+    g_assert_cmpuint (f->bench->errors, ==, 1);
+    for (unsigned k = 0; k < 3; k++)
+      g_assert_cmpint (status_of (f, &sent[k]), ==, NOTHING);
+
+    /* Too early. */
+    bench_run (f->bench, dio_machine_resume);
+    wait_for_state (f, DIO_MACHINE_PAUSED);
+    bench_run (f->bench, dio_machine_pause);
+    g_assert_cmpuint (f->bench->errors, ==, 2);
+    f->disk->fail = 0;
+    bench_run (f->bench, dio_machine_resume);
+    for (unsigned k = 0; k < 3; k++)
+      driver_get (&f->driver, 0, NULL);
+    for (unsigned k = 0; k < 3; k++)
+      g_assert_cmpint (status_of (f, &sent[k]), ==, OK);
+    g_assert_cmpmem (f->disk->data + (50 + i) * SECTOR, SECTOR, buffer, SECTOR);
+    g_assert_cmpuint (f->bench->errors, ==, 2);
+  }
+
+  /* A reset of the machine forgets them, and so does its end. */
+  f->disk->fail = ENOSPC;
+  sent[0] = send_request (f, OUT, 60, buffer, SECTOR, SECTOR, false);
+  wait_for_state (f, DIO_MACHINE_PAUSED);
+  bench_run (f->bench, dio_machine_reset);
+  f->disk->fail = 0;
+  bench_run (f->bench, dio_machine_resume);
+  bench_settle (f->bench);
+  driver_probe (&f->driver, f->bench, f->driver.vdev);
+  driver_start (&f->driver, UINT64_MAX, 64);
+  g_assert_cmpint (request (f, IN, 0, NULL, NULL, SECTOR, SECTOR, false), ==, OK);
+  f->disk->fail = EIO;
+  send_request (f, IN, 1, NULL, SECTOR, SECTOR, false);
+  wait_for_state (f, DIO_MACHINE_PAUSED);
+}
+
 /* The device goes away with requests in flight. */
 static void
 test_free_in_flight (Fixture *f, gconstpointer data)
@@ -565,6 +627,7 @@ main (int argc, char **argv)
   ADD ("parallel", false, test_parallel);
   ADD ("reset-in-flight", false, test_reset_in_flight);
   ADD ("drain", false, test_drain);
+  ADD ("trouble", false, test_trouble);
   ADD ("free-in-flight", false, test_free_in_flight);
   ADD ("malformed", false, test_malformed);
   return g_test_run ();

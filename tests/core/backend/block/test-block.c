@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Tests of raw images: data, bounds, host failures, locks, drain. */
-#include "core/backend/backend-block.h"
+#include "core/backend/block/block.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/backend/block/block-create.h"
 #include "core/base/base-error.h"
 #include "tests/support/files-fail.h"
 
@@ -79,7 +80,8 @@ run (Fixture *f, DioBlock *block, DioBlockOp op, uint64_t offset, uint64_t lengt
      const struct iovec *iov, int n_iov, bool unmap)
 {
   Sync sync = { .loop = f->loop, .result = 12345 };
-  sync.request = (DioBlockRequest){ op, offset, length, iov, n_iov, unmap, sync_done, &sync };
+  sync.request =
+      (DioBlockRequest){ op, offset, length, iov, n_iov, unmap, false, sync_done, &sync, NULL, 0 };
   dio_block_submit (block, &sync.request);
   dio_block_drain (block);
   g_assert_cmpint (sync.result, !=, 12345);
@@ -317,6 +319,124 @@ test_many (Fixture *f, gconstpointer data)
   g_assert_cmpuint (done, ==, COUNT * 3);
 }
 
+/* ---- Limits and trouble ---- */
+
+/* Requests beyond the limit wait, in order, and come all the same. */
+static void
+test_limits (Fixture *f, gconstpointer data)
+{
+  enum { COUNT = 40 };
+  static const DioBlockLimits none = { 0 }, few = { .operations = 200 }, bytes = { .bytes = 1 };
+  DioBlock *block = open_disk (f, false);
+  g_autofree Small *smalls = g_new0 (Small, COUNT);
+  _Atomic unsigned done = 0;
+  dio_block_set_limits (block, &few);
+  gint64 start = g_get_monotonic_time ();
+  for (unsigned i = 0; i < COUNT; i++) {
+    Small *small = &smalls[i];
+    small->iov = (struct iovec){ small->bytes, sizeof small->bytes };
+    small->done = &done;
+    small->request = (DioBlockRequest){ .op = DIO_BLOCK_WRITE,
+                                        .offset = i * 512,
+                                        .length = 512,
+                                        .iov = &small->iov,
+                                        .n_iov = 1,
+                                        .fua = i % 2,
+                                        .done = small_done,
+                                        .opaque = small };
+    dio_block_submit (block, &small->request);
+  }
+  dio_block_drain (block);
+  g_assert_cmpuint (done, ==, COUNT);
+  /* Twenty at once, twenty more at 200 per second. */
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 80000);
+
+  /* A new limit counts at once for what waits. */
+  dio_block_set_limits (block, &bytes);
+  for (unsigned i = 0; i < COUNT; i++)
+    dio_block_submit (block, &smalls[i].request);
+  g_usleep (20000);
+  g_assert_cmpuint (done, <, COUNT + 5);
+  dio_block_set_limits (block, &none);
+  dio_block_drain (block);
+  g_assert_cmpuint (done, ==, COUNT * 2);
+  dio_block_free (block);
+}
+
+typedef struct {
+  _Atomic unsigned troubles;
+  int result;
+  DioBlockOp op;
+} Trouble;
+
+static void
+trouble_cb (DioBlock *block, DioBlockOp op, int result, void *data)
+{
+  Trouble *trouble = data;
+  trouble->op = op;
+  trouble->result = result;
+  trouble->troubles++;
+}
+
+static void
+count_done (DioBlockRequest *request, int result)
+{
+  if (result < 0)
+    *(int *) request->opaque = result;
+  else
+    ++*(int *) request->opaque;
+}
+
+/* What the host cannot do is held, done later or given up. */
+static void
+test_trouble (Fixture *f, gconstpointer data)
+{
+  FilesFail fail;
+  Trouble trouble = { 0 };
+  uint8_t bytes[512] = { 1 };
+  struct iovec iov = { bytes, 512 };
+  int done = 0;
+  files_fail_init (&fail, dio_files_host ());
+  DioBlock *block = dio_block_open (&fail.files, f->path, "raw", false, f->loop, f->pool, NULL);
+  dio_block_set_trouble (block, trouble_cb, &trouble);
+  DioBlockRequest request = { .op = DIO_BLOCK_WRITE,
+                              .length = 512,
+                              .iov = &iov,
+                              .n_iov = 1,
+                              .done = count_done,
+                              .opaque = &done };
+  make_fail (&fail, DIO_FILE_OP_WRITE, FILES_FAIL, ENOSPC);
+  dio_block_submit (block, &request);
+  dio_block_drain (block);
+  g_assert_cmpint (done, ==, 0);
+  g_assert_cmpuint (trouble.troubles, ==, 1);
+  g_assert_cmpint (trouble.result, ==, -ENOSPC);
+  g_assert_cmpuint (dio_block_count_held (block), ==, 1);
+  dio_block_retry (block);
+  dio_block_drain (block);
+  g_assert_cmpuint (trouble.troubles, ==, 2);
+  make_fail (&fail, DIO_FILE_OP_WRITE, FILES_FAIL, 0);
+  dio_block_retry (block);
+  dio_block_drain (block);
+  g_assert_cmpint (done, ==, 1);
+  g_assert_cmpuint (dio_block_count_held (block), ==, 0);
+
+  /* The guest's own mistakes are told to the guest. */
+  request.offset = 5 * MIB;
+  dio_block_submit (block, &request);
+  dio_block_drain (block);
+  g_assert_cmpint (done, ==, -EINVAL);
+  g_assert_cmpuint (trouble.troubles, ==, 2);
+
+  request.offset = 0;
+  make_fail (&fail, DIO_FILE_OP_WRITE, FILES_FAIL, EIO);
+  dio_block_submit (block, &request);
+  dio_block_drain (block);
+  dio_block_free (block);
+  g_assert_cmpint (done, ==, -EIO);
+  g_assert_cmpuint (trouble.troubles, ==, 3);
+}
+
 /* ---- Opening ---- */
 
 static void
@@ -434,6 +554,8 @@ main (int argc, char **argv)
   ADD ("/core/backend/block/odd-sizes", test_odd_sizes);
   ADD ("/core/backend/block/faults", test_faults);
   ADD ("/core/backend/block/many", test_many);
+  ADD ("/core/backend/block/limits", test_limits);
+  ADD ("/core/backend/block/trouble", test_trouble);
   ADD ("/core/backend/block/open", test_open);
   ADD ("/core/backend/block/locks", test_locks);
 #undef ADD

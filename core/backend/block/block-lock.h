@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Locks on image files that QEMU and its tools respect, and the other way round. */
+#pragma once
+
+#include <glib.h>
+
+#include "core/file/file.h"
+
+/* False and DIO_ERROR_BUSY when somebody else's use of the image contradicts ours. The locks go
+ * with @fd. A file system without locks is fine, with a message. */
+bool dio_block_lock (DioFiles *files, int fd, const char *path, bool readonly, GError **error);
