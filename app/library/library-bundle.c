@@ -221,7 +221,8 @@ fill_bundle (Creation *creation, const char *path, int fd, const char *library,
     return FALSE;
   if (new_disk_size) {
     g_autofree char *disk = g_build_filename (path, "disk0.raw", NULL);
-    if (!dio_block_create_raw (files, disk, new_disk_size, error))
+    const DioBlockCreate create = { .format = "raw", .size = new_disk_size };
+    if (!dio_block_create (files, disk, &create, error))
       return FALSE;
     dio_machine_config_add_disk (config, "disk0.raw", "raw", FALSE);
   }

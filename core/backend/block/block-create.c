@@ -8,40 +8,67 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-bool
-dio_block_create_raw (DioFiles *files, const char *path, uint64_t size, GError **error)
+static bool
+check_options (const DioBlockCreate *create, GError **error)
 {
-  if (size == 0 || size % DIO_BLOCK_SECTOR || size > DIO_BLOCK_MAX_SIZE) {
+  if (!dio_block_is_format (create->format)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("There is no disk format “%s”; there are “raw” and “qcow2”"),
+                 create->format ? create->format : "");
+    return false;
+  }
+  if (create->size == 0 || create->size % DIO_BLOCK_SECTOR || create->size > DIO_BLOCK_MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
                  _ ("A disk of %" PRIu64 " bytes is not possible; sizes are multiples of "
                     "512 bytes"),
-                 size);
+                 create->size);
     return false;
   }
+  return g_strcmp0 (create->format, "qcow2") != 0 || dio_qcow2_check_create (create, error);
+}
+
+/* 0 or -errno. */
+static int
+fill (DioFiles *files, int fd, const DioBlockCreate *create)
+{
+  if (g_str_equal (create->format, "qcow2"))
+    return dio_qcow2_write_empty (files, fd, create);
+  /* Sparse: the size alone is what the file system has to agree to. */
+  int result = dio_file_truncate (files, fd, create->size);
+  return result ? result : dio_file_sync (files, fd);
+}
+
+/* The name, too, has to be on the disk. */
+static int
+sync_folder (DioFiles *files, const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  int fd = dio_file_open (files, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
+  if (fd < 0)
+    return fd;
+  int result = dio_file_sync (files, fd);
+  dio_file_close (files, fd);
+  return result == -EINVAL ? 0 : result;
+}
+
+bool
+dio_block_create (DioFiles *files, const char *path, const DioBlockCreate *create, GError **error)
+{
+  if (!check_options (create, error))
+    return false;
   int fd = dio_file_open (files, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, 0600);
   if (fd < 0) {
     dio_set_error_errno (error, -fd, _ ("The disk “%s” could not be created"), path);
     return false;
   }
-  /* Sparse: the size alone is what the file system has to agree to. */
-  int result = dio_file_truncate (files, fd, size);
-  if (result == 0)
-    result = dio_file_sync (files, fd);
+  int result = fill (files, fd, create);
   int closed = dio_file_close (files, fd);
   result = result ? result : closed;
-  if (result < 0) {
-    int reason = -result;
-    g_autofree char *text = g_format_size_full (size, G_FORMAT_SIZE_IEC_UNITS);
-    dio_file_unlink (files, AT_FDCWD, path, 0);
-    if (reason == EFBIG || reason == EINVAL)
-      g_set_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE,
-                   _ ("The file system cannot hold a file of %s at “%s”; choose a smaller disk or "
-                      "another folder"),
-                   text, path);
-    else
-      dio_set_error_errno (error, reason, _ ("The disk “%s” could not be made %s large"), path,
-                           text);
-    return false;
-  }
-  return true;
+  if (result == 0)
+    result = sync_folder (files, path);
+  if (result == 0)
+    return true;
+  dio_file_unlink (files, AT_FDCWD, path, 0);
+  DioBlockNode node = { .path = (char *) path };
+  return dio_block_fail_resize (&node, create->size, result, error);
 }

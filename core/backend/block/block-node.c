@@ -17,6 +17,7 @@ static const struct {
   DioBlockOpen open;
 } formats[] = {
   { "raw", dio_block_raw_open },
+  { "qcow2", dio_block_qcow2_open },
 };
 
 static DioBlockOpen

@@ -25,6 +25,13 @@ typedef struct {
   char *path;
 } Fixture;
 
+static bool
+create_raw (const char *path, uint64_t size, GError **error)
+{
+  const DioBlockCreate create = { .format = "raw", .size = size };
+  return dio_block_create (dio_files_host (), path, &create, error);
+}
+
 static void
 set_up (Fixture *f, gconstpointer data)
 {
@@ -34,7 +41,7 @@ set_up (Fixture *f, gconstpointer data)
   f->folder = g_dir_make_tmp ("dio-block-XXXXXX", &error);
   g_assert_no_error (error);
   f->path = g_build_filename (f->folder, "disk.raw", NULL);
-  g_assert_true (dio_block_create_raw (dio_files_host (), f->path, 4 * MIB, &error));
+  g_assert_true (create_raw (f->path, 4 * MIB, &error));
   g_assert_no_error (error);
 }
 
@@ -458,7 +465,8 @@ test_open (Fixture *f, gconstpointer data)
   g_autofree char *empty = g_build_filename (f->folder, "empty", NULL);
   g_assert_true (g_file_set_contents (empty, "", 0, NULL));
   expect_refused (f, "/nowhere/disk", "raw", false, DIO_ERROR_NOT_FOUND, "could not be opened");
-  expect_refused (f, f->path, "qcow2", false, DIO_ERROR_UNSUPPORTED, "qcow2");
+  expect_refused (f, f->path, "qcow2", false, DIO_ERROR_FORMAT, "not a qcow2");
+  expect_refused (f, f->path, "vmdk", false, DIO_ERROR_UNSUPPORTED, "qcow2");
   expect_refused (f, f->path, NULL, false, DIO_ERROR_UNSUPPORTED, "raw");
   expect_refused (f, f->folder, "raw", true, DIO_ERROR_FORMAT, "not a disk image");
   expect_refused (f, "/dev/null", "raw", false, DIO_ERROR_FORMAT, "not a disk image");
@@ -466,13 +474,13 @@ test_open (Fixture *f, gconstpointer data)
   unlink (empty);
 
   g_autoptr (GError) error = NULL;
-  g_assert_false (dio_block_create_raw (dio_files_host (), f->path, MIB, &error));
+  g_assert_false (create_raw (f->path, MIB, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_EXISTS);
   g_clear_error (&error);
-  g_assert_false (dio_block_create_raw (dio_files_host (), "/nowhere/disk", MIB, &error));
+  g_assert_false (create_raw ("/nowhere/disk", MIB, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_assert_false (dio_block_create_raw (dio_files_host (), empty, 1000, &error));
+  g_assert_false (create_raw (empty, 1000, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_CONFIG);
   g_clear_error (&error);
   /* More than the file system takes, which for tmpfs would be any size: nothing is left behind. */
@@ -481,7 +489,7 @@ test_open (Fixture *f, gconstpointer data)
   limit = (struct rlimit){ 16 * MIB, before.rlim_max };
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &limit), ==, 0);
   signal (SIGXFSZ, SIG_IGN);
-  g_assert_false (dio_block_create_raw (dio_files_host (), empty, 32 * MIB, &error));
+  g_assert_false (create_raw (empty, 32 * MIB, &error));
   signal (SIGXFSZ, SIG_DFL);
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &before), ==, 0);
   g_assert_error (error, DIO_ERROR, DIO_ERROR_NO_SPACE);
