@@ -110,29 +110,18 @@ collect_locked (Qcow2 *qcow2, Batch *batch)
   return 0;
 }
 
-/* Counts first. A new block of counts is on the disk before the reference table points to it. */
+/* Counts first. A new block of counts is on the disk before the reference table points to it; that
+ * is rare enough (2 GiB apart) to let everybody wait for the sync. */
 static int
-write_counts (Qcow2 *qcow2)
+write_counts_locked (Qcow2 *qcow2)
 {
   bool lazy = qcow2->header.incompatible & QCOW2_DIRTY;
-  pthread_mutex_lock (&qcow2->lock);
   bool grown = qcow2->reftable_dirty_from != qcow2->reftable_dirty_to;
   int result = lazy && !grown ? 0 : dio_qcow2_write_blocks (qcow2);
-  pthread_mutex_unlock (&qcow2->lock);
   if (result < 0 || !grown)
     return result;
-  result = sync_unlocked (qcow2);
-  if (result < 0)
-    return result;
-  /* More blocks may have come meanwhile, which must be there before the entries. */
-  pthread_mutex_lock (&qcow2->lock);
-  result = dio_qcow2_write_blocks (qcow2);
-  if (result == 0)
-    result = dio_qcow2_sync (qcow2);
-  if (result == 0)
-    result = dio_qcow2_write_reftable (qcow2);
-  pthread_mutex_unlock (&qcow2->lock);
-  return result;
+  result = dio_qcow2_sync (qcow2);
+  return result ? result : dio_qcow2_write_reftable (qcow2);
 }
 
 /* ---- After it ---- */
@@ -268,12 +257,11 @@ give_back (Qcow2 *qcow2, GArray *spans)
 static int
 flush_batch (Qcow2 *qcow2, Batch *batch)
 {
-  /* Pointers are collected before counts are written: these cover those. */
   pthread_mutex_lock (&qcow2->lock);
   int result = collect_locked (qcow2, batch);
-  pthread_mutex_unlock (&qcow2->lock);
   if (result == 0)
-    result = write_counts (qcow2);
+    result = write_counts_locked (qcow2);
+  pthread_mutex_unlock (&qcow2->lock);
   if (result == 0)
     result = sync_unlocked (qcow2);
   if (result == 0 && batch->changes->len + batch->links->len) {

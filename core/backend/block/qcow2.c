@@ -114,7 +114,6 @@ static bool
 recover (Qcow2 *qcow2, GError **error)
 {
   DioQcow2Check check = { 0 };
-  g_message ("The disk “%s” was not closed; its reference counts are built anew", qcow2->node.path);
   if (!dio_qcow2_check (&qcow2->node, DIO_QCOW2_REPAIR_ALL, &check, NULL, NULL, error))
     return false;
   if (check.errors || check.corruptions > check.fixed)
