@@ -288,7 +288,7 @@ wanted_flag (Walk *walk, uint64_t value)
       || offset >> qcow2->header.cluster_bits >= walk->n_clusters)
     return -1;
   int64_t count = dio_qcow2_get_count (qcow2, offset >> qcow2->header.cluster_bits);
-  return count < 0 ? -1 : count == 1;
+  return count <= 0 ? -1 : count == 1; /* 0 was found before */
 }
 
 /* Looks at one pointer; true when it was changed. */
