@@ -42,12 +42,17 @@ dio_block_lock (DioFiles *files, int fd, const char *path, bool readonly, GError
     result = take_lock (files, fd, USES_BASE + used[i]);
   for (size_t i = 0; i < G_N_ELEMENTS (refused) && result == 0; i++)
     result = take_lock (files, fd, REFUSES_BASE + refused[i]);
-  if (result < 0 && result != -EAGAIN) {
+  if (result == -ENOLCK || dio_file_is_unsupported (result)) {
     g_message (
         "The disk “%s” lies on a file system without locks (%s); take care that nothing else "
         "uses it",
         path, g_strerror (-result));
     return true;
+  }
+
+  if (result < 0 && result != -EAGAIN) {
+    dio_set_error_errno (error, -result, _ ("The disk “%s” could not be locked"), path);
+    return false;
   }
 
   bool contradicted = result < 0;
