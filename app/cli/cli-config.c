@@ -40,13 +40,16 @@ parse_engine (const char *text, DioEngine *engine)
 }
 
 static void
-add_disk (DioMachineConfig *config, const char *text, const char *format)
+add_disk (DioMachineConfig *config, const CliConfigOptions *options, const char *text)
 {
+  const char *format = options->disk_format ? options->disk_format : "raw";
   static const char readonly[] = ",readonly";
   g_autofree char *path = g_strdup (text);
   gboolean protect = g_str_has_suffix (path, readonly);
   if (protect)
     path[strlen (path) - strlen (readonly)] = '\0';
+  if (options->detect && !options->disk_format)
+    format = dio_block_detect (dio_files_host (), path);
   dio_machine_config_add_disk (config, path, format, protect);
 }
 
@@ -118,7 +121,7 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
   replace (&config->append, options->append);
   replace (&config->firmware, options->firmware);
   for (char **disk = options->disks; disk && *disk; disk++)
-    add_disk (config, *disk, options->disk_format ? options->disk_format : "raw");
+    add_disk (config, options, *disk);
   return TRUE;
 }
 

@@ -29,14 +29,14 @@ created_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 }
 
 static int
-create_machine (Cli *cli, const DioMachineConfig *config, guint64 disk_size)
+create_machine (Cli *cli, const DioMachineConfig *config, guint64 disk_size, const char *format)
 {
   DioLibrary *library = cli_library (cli);
   if (!library)
     return DIO_CLI_ERROR;
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  dio_library_create_async (library, config, disk_size, NULL, created_cb, &result);
+  dio_library_create_async (library, config, disk_size, format, NULL, created_cb, &result);
   while (!result)
     g_main_context_iteration (NULL, TRUE);
   g_autoptr (DioMachineItem) item = dio_library_create_finish (library, result, &error);
@@ -59,15 +59,20 @@ command_create (Cli *cli, int argc, char **argv)
   };
   int code = cli_parse (cli, entries, &argc, &argv, 1, 1);
   if (code < 0) {
+    /* A person brings these files: what they are is found out once, and kept. */
+    options.detect = TRUE;
     g_autoptr (DioMachineConfig) config = cli_config (cli, &options, argv[1]);
     g_autoptr (GError) error = NULL;
     guint64 bytes = 0;
     if (!config)
       code = DIO_CLI_USAGE;
+    else if (options.disk_format && !dio_block_is_format (options.disk_format))
+      code = cli_usage (cli, _ ("there is no disk format “%s”; there are raw and qcow2"),
+                        options.disk_format);
     else if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
       code = cli_usage (cli, "--disk-size: %s", error->message);
     else
-      code = create_machine (cli, config, bytes);
+      code = create_machine (cli, config, bytes, options.disk_format);
   }
   cli_config_options_clear (&options);
   return code;
@@ -454,6 +459,8 @@ const CliCommand cli_library_commands[] = {
   { "rename", N_ ("NAME NEW-NAME"), N_ ("Give a machine another name"), NULL, command_rename },
   { "delete", N_ ("NAME"), N_ ("Move a machine to the library's trash"), NULL, command_delete },
   { "restore", N_ ("ID"), N_ ("Bring a deleted machine back"), NULL, command_restore },
+  { "disk", N_ ("COMMAND [ARGUMENT…]"), N_ ("Make, check, convert and compact disk images"), NULL,
+    cli_disk },
   { "images", "", N_ ("List images on this computer to make machines from"), NULL, command_images },
   { NULL },
 };

@@ -30,6 +30,9 @@ extern const CliCommand cli_library_commands[];
 int cli_command_set (Cli *cli, int argc, char **argv);
 extern const CliCommand cli_control_commands[];
 
+/* `diorama disk`. */
+int cli_disk (Cli *cli, int argc, char **argv);
+
 /* Parses the options of the current command. Returns -1 when the command should go on, or the exit
  * code: --help was printed, or the usage is wrong (fewer than @min or more than @max arguments
  * left). @argv[1..] are the arguments left. */
@@ -70,6 +73,7 @@ typedef struct {
   int cpus;
   char **disks;
   char *disk_format;
+  gboolean detect; /* the formats of disks, where none is given */
   char *firmware;
   char *engine;
   char *display;
@@ -138,7 +142,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_STRING,                                                                       \
         &(options).disk_format,                                                                    \
-        N_ ("Format of the disk images: raw (default)"),                                           \
+        N_ ("Format of the disk images: raw or qcow2"),                                            \
         N_ ("FORMAT") },                                                                           \
       { "firmware",                                                                                \
         0,                                                                                         \

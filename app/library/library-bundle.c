@@ -199,7 +199,7 @@ copy_in (Creation *creation, int dir_fd, char **file, const char *name, GError *
 /* Everything inside the bundle at @path, opened as @fd. */
 static gboolean
 fill_bundle (Creation *creation, const char *path, int fd, const char *library,
-             DioManifest *manifest, guint64 new_disk_size, GError **error)
+             DioManifest *manifest, const DioBlockCreate *new_disk, GError **error)
 {
   DioMachineConfig *config = manifest->config;
   DioFiles *files = creation->files;
@@ -219,12 +219,12 @@ fill_bundle (Creation *creation, const char *path, int fd, const char *library,
       || !copy_in (creation, fd, &config->kernel, "kernel", error)
       || !copy_in (creation, fd, &config->initrd, "initrd", error))
     return FALSE;
-  if (new_disk_size) {
-    g_autofree char *disk = g_build_filename (path, "disk0.raw", NULL);
-    const DioBlockCreate create = { .format = "raw", .size = new_disk_size };
-    if (!dio_block_create (files, disk, &create, error))
+  if (new_disk->size) {
+    g_autofree char *name = g_strconcat ("disk0.", new_disk->format, NULL);
+    g_autofree char *disk = g_build_filename (path, name, NULL);
+    if (!dio_block_create (files, disk, new_disk, error))
       return FALSE;
-    dio_machine_config_add_disk (config, "disk0.raw", "raw", FALSE);
+    dio_machine_config_add_disk (config, name, new_disk->format, FALSE);
   }
   if (g_cancellable_set_error_if_cancelled (creation->cancellable, error))
     return FALSE;
@@ -290,7 +290,7 @@ dio_bundle_require_free_name (DioFiles *files, const char *library, const char *
 
 static char *
 create_in (Creation *creation, int library_fd, const char *library, const char *folder,
-           DioManifest *manifest, guint64 new_disk_size, GError **error)
+           DioManifest *manifest, const DioBlockCreate *new_disk, GError **error)
 {
   DioFiles *files = creation->files;
   const char *name = manifest->config->name;
@@ -308,7 +308,7 @@ create_in (Creation *creation, int library_fd, const char *library, const char *
   if (fd >= 0) {
     /* Held while it is made: tells a crashed making from one in progress. */
     g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, name, error);
-    if (lock && fill_bundle (creation, path, fd, library, manifest, new_disk_size, error)) {
+    if (lock && fill_bundle (creation, path, fd, library, manifest, new_disk, error)) {
       g_autoptr (DioLock) names = NULL;
       result = dio_file_sync (files, fd);
       if (result < 0)
@@ -331,8 +331,8 @@ create_in (Creation *creation, int library_fd, const char *library, const char *
 
 char *
 dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
-                   guint64 new_disk_size, GCancellable *cancellable, DioFileProgress progress,
-                   void *data, GError **error)
+                   guint64 new_disk_size, const char *new_disk_format, GCancellable *cancellable,
+                   DioFileProgress progress, void *data, GError **error)
 {
   if (!dio_manifest_check_name (config->name, error)
       || !dio_bundle_require_free_name (files, library, config->name, error))
@@ -342,9 +342,13 @@ dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig 
     return NULL;
   g_autoptr (DioManifest) manifest = dio_manifest_new (config);
   g_autofree char *folder = dio_bundle_folder_name (config->name);
+  const DioBlockCreate new_disk = {
+    .format = new_disk_format ? new_disk_format : DIO_BUNDLE_DISK_FORMAT,
+    .size = new_disk_size,
+  };
   Creation creation = { files, cancellable, progress, data, 0, 0 };
   g_autoptr (GError) local = NULL;
-  char *path = create_in (&creation, library_fd, library, folder, manifest, new_disk_size, &local);
+  char *path = create_in (&creation, library_fd, library, folder, manifest, &new_disk, &local);
   dio_file_close (files, library_fd);
   if (!path)
     g_propagate_error (error, g_steal_pointer (&local));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Bundles: the folders NAME.diorama that machines are, and the folder that holds them.
  *
- *   NAME.diorama/  machine.json  kernel  initrd  firmware  disk0.raw  journal.sqlite  lock
+ *   NAME.diorama/  machine.json  kernel  initrd  firmware  disk0.qcow2  journal.sqlite  lock
  *                  thumbnail.png
  *   LIBRARY/       *.diorama  .trash/ID/NAME.diorama  .NAME.diorama.XXXXXXXX.new  .lock
  *
@@ -15,6 +15,7 @@
 #include "core/file/file-util.h"
 
 #define DIO_BUNDLE_SUFFIX ".diorama"
+#define DIO_BUNDLE_DISK_FORMAT "qcow2" /* of new disks */
 #define DIO_BUNDLE_TRASH ".trash"
 #define DIO_BUNDLE_TRASH_DAYS 30
 #define DIO_BUNDLE_MAX_THUMBNAIL (8u << 20) /* bytes of the file */
@@ -39,12 +40,14 @@ DioMachineConfig *dio_bundle_prepare (DioFiles *files, const char *path,
                                       const DioManifest *manifest, GError **error);
 
 /* Makes a bundle for @config in @library: copies firmware, kernel and initrd into it, uses
- * existing disks where they are, creates a raw disk of @new_disk_size bytes unless that is 0.
+ * existing disks where they are, creates a disk of @new_disk_size bytes unless that is 0, of
+ * @new_disk_format (NULL: DIO_BUNDLE_DISK_FORMAT).
  * Returns the path of the new bundle; on failure nothing is left. @progress gets bytes copied in
  * all. */
 char *dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
-                         guint64 new_disk_size, GCancellable *cancellable, DioFileProgress progress,
-                         void *data, GError **error);
+                         guint64 new_disk_size, const char *new_disk_format,
+                         GCancellable *cancellable, DioFileProgress progress, void *data,
+                         GError **error);
 
 /* Removes what crashed processes left behind and trash older than DIO_BUNDLE_TRASH_DAYS. Never
  * fails: what cannot be removed stays. */

@@ -67,6 +67,7 @@ kind_of (const DioBootIdentity *identity)
   case DIO_BOOT_ISO:
     return plain ? DIO_IMAGE_ISO : DIO_IMAGE_UNKNOWN;
   case DIO_BOOT_DISK:
+  case DIO_BOOT_QCOW2:
     return plain ? DIO_IMAGE_DISK : DIO_IMAGE_UNKNOWN;
   case DIO_BOOT_EFI:
   case DIO_BOOT_FOREIGN_DISK:

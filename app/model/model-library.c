@@ -337,6 +337,7 @@ typedef struct {
   char *library;
   DioMachineConfig *config;
   guint64 new_disk_size;
+  char *new_disk_format;
 } Creation;
 
 static void
@@ -345,6 +346,7 @@ creation_free (gpointer data)
   Creation *creation = data;
   dio_machine_config_free (creation->config);
   g_free (creation->library);
+  g_free (creation->new_disk_format);
   g_free (creation);
 }
 
@@ -359,7 +361,8 @@ create_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *c
     return;
   }
   char *path = dio_bundle_create (dio_files_host (), creation->library, creation->config,
-                                  creation->new_disk_size, cancellable, NULL, NULL, &error);
+                                  creation->new_disk_size, creation->new_disk_format, cancellable,
+                                  NULL, NULL, &error);
   if (path)
     g_task_return_pointer (task, path, g_free);
   else
@@ -368,8 +371,8 @@ create_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *c
 
 void
 dio_library_create_async (DioLibrary *self, const DioMachineConfig *config, guint64 new_disk_size,
-                          GCancellable *cancellable, GAsyncReadyCallback callback,
-                          gpointer user_data)
+                          const char *new_disk_format, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data)
 {
   g_return_if_fail (DIO_IS_LIBRARY (self));
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
@@ -385,6 +388,7 @@ dio_library_create_async (DioLibrary *self, const DioMachineConfig *config, guin
   creation->library = g_strdup (self->path);
   creation->config = dio_machine_config_copy (config);
   creation->new_disk_size = new_disk_size;
+  creation->new_disk_format = g_strdup (new_disk_format);
   g_task_set_task_data (task, creation, creation_free);
   dio_job_thread_run (task, create_thread);
 }

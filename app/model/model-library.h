@@ -28,11 +28,13 @@ gboolean dio_library_validate (DioLibrary *self, const DioMachineConfig *config,
                                guint64 new_disk_size, const char **field, GError **error);
 
 /* Makes a bundle: kernel and initrd are copied into it, an existing disk file is used where it is,
- * a new raw disk of @new_disk_size bytes is created inside. Leaves nothing behind on failure.
- * Blocking part runs in a worker. create_finish and restore: the caller owns a reference. */
+ * a new disk of @new_disk_size bytes and @new_disk_format (NULL: qcow2) is created inside. Leaves
+ * nothing behind on failure. Blocking part runs in a worker. create_finish and restore: the caller
+ * owns a reference. */
 void dio_library_create_async (DioLibrary *self, const DioMachineConfig *config,
-                               guint64 new_disk_size, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer user_data);
+                               guint64 new_disk_size, const char *new_disk_format,
+                               GCancellable *cancellable, GAsyncReadyCallback callback,
+                               gpointer user_data);
 DioMachineItem *dio_library_create_finish (DioLibrary *self, GAsyncResult *result, GError **error);
 
 /* Moves a machine (not active) to the library's trash; undo brings it back under the same id. The

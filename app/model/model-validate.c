@@ -147,13 +147,20 @@ check_disk (const GPtrArray *disks, guint index, struct stat *files, GError **er
                          disk->path);
     return FALSE;
   }
-  if (S_ISREG (st->st_mode) && st->st_size % 512) {
+  if (g_str_equal (disk->format, "raw") && S_ISREG (st->st_mode) && st->st_size % 512) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
                  _ ("The disk “%s” is not a raw disk image: its size is not a multiple of 512 "
                     "bytes; choose another file"),
                  disk->path);
     return FALSE;
   }
+  /* Overlays, damage and all else that only the image itself tells. Whoever uses it now may. */
+  DioBlockNode *node =
+      dio_block_node_open (dio_files_host (), disk->path, disk->format,
+                           DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_UNLOCKED, NULL, error);
+  if (!node)
+    return FALSE;
+  dio_block_node_close (node);
   for (guint i = 0; i < index; i++) {
     const DioDiskConfig *other = g_ptr_array_index (disks, i);
     if (files[i].st_dev == st->st_dev && files[i].st_ino == st->st_ino

@@ -251,7 +251,7 @@ identify_disk (DioBootView view, DioBootIdentity *identity)
     DioBootKind kind;
     const char *title;
   } known[] = {
-    { 0, "QFI\xfb", 4, DIO_BOOT_FOREIGN_DISK, N_ ("qcow2 disk image") },
+    { 0, "QFI\xfb", 4, DIO_BOOT_QCOW2, N_ ("qcow2 disk image") },
     { 0, "KDMV", 4, DIO_BOOT_FOREIGN_DISK, N_ ("VMDK disk image") },
     { 0, "vhdxfile", 8, DIO_BOOT_FOREIGN_DISK, N_ ("VHDX disk image") },
     { 64, "\x7f\x10\xda\xbe", 4, DIO_BOOT_FOREIGN_DISK, N_ ("VDI disk image") },

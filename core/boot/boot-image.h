@@ -16,7 +16,8 @@ typedef enum {
   DIO_BOOT_INITRD,       /* cpio archive */
   DIO_BOOT_ISO,          /* ISO 9660 */
   DIO_BOOT_DISK,         /* partition table (MBR, GPT) or file system */
-  DIO_BOOT_FOREIGN_DISK, /* a disk image in a format of its own: qcow2, VMDK, VDI, VHDX */
+  DIO_BOOT_QCOW2,        /* a qcow2 disk image, whatever is in it */
+  DIO_BOOT_FOREIGN_DISK, /* a disk image in another format of its own: VMDK, VDI, VHDX */
   DIO_BOOT_DEVICE_TREE,  /* flattened */
 } DioBootKind;
 

@@ -241,9 +241,10 @@ dio_machine_check_file (const char *what, const char *path, DioFileUse use, GErr
 bool
 dio_machine_check_disk (const DioDiskConfig *disk, GError **error)
 {
-  if (g_strcmp0 (disk->format, "raw") != 0) {
+  if (!dio_block_is_format (disk->format)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” only"),
+                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” and "
+                    "“qcow2”"),
                  disk->path, disk->format ? disk->format : "");
     return false;
   }

@@ -37,7 +37,7 @@ bool dio_engine_has_compiler (void);
 
 typedef struct {
   char *path;
-  char *format; /* "raw"; from the configuration, never probed */
+  char *format; /* "raw", "qcow2"; from the configuration, never probed */
   bool readonly;
 } DioDiskConfig;
 

@@ -108,7 +108,7 @@ fixture_create (Fixture *fixture, const char *name, const char *append)
   g_autoptr (DioMachineConfig) config = fixture_config (fixture, name, append);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  dio_library_create_async (fixture->library, config, 0, NULL, result_cb, &result);
+  dio_library_create_async (fixture->library, config, 0, NULL, NULL, result_cb, &result);
   wait_result (&result);
   DioMachineItem *item = dio_library_create_finish (fixture->library, result, &error);
   g_assert_no_error (error);

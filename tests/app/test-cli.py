@@ -18,7 +18,7 @@ import time
 import unittest
 
 PROGRAM, MANPAGE = sys.argv[1:3]
-COMMANDS = ("run start create list show set rename delete restore images stop reset pause resume "
+COMMANDS = ("run start create list show set rename delete restore disk images stop reset pause resume "
             "screenshot type key console").split()
 OK, ERROR, USAGE, CRASHED, LIMIT, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -117,6 +117,99 @@ class CliTest(unittest.TestCase):
             self.assertIn(f"diorama {command}", manual)
             for option in re.findall(r"--[a-z-]+", self.cli(command, "--help").stdout):
                 self.assertRegex(manual, rf"{option}(?![a-z-])")
+
+    def test_disk_help(self):
+        text = self.cli("disk", "--help").stdout
+        self.assertEqual(text, self.cli("help", "disk").stdout)
+        with open(MANPAGE, encoding="utf-8") as page:
+            manual = page.read().replace("\\-", "-")
+        names = re.findall(r"(?m)^  disk ([a-z]+)  +\S", text)
+        self.assertGreaterEqual(len(names), 7)
+        for name in names:
+            own = self.cli("disk", name, "--help").stdout
+            self.assertIn(f"diorama disk {name}", own)
+            self.assertIn(f"diorama disk {name}", manual)
+            for option in re.findall(r"--[a-z-]+", own):
+                self.assertRegex(manual, rf"{option}(?![a-z-])")
+
+    def test_disk(self):
+        disk, raw, copy = self.path("d.qcow2"), self.path("d.raw"), self.path("c.qcow2")
+        self.cli("disk", "create", disk, "64M", "--cluster-size", "4K")
+        self.cli("disk", "create", disk, "64M", code=ERROR)
+        info = json.loads(self.cli("disk", "info", disk, "--json").stdout)
+        self.assertEqual(("qcow2", 64 << 20, 4096),
+                         (info["format"], info["size"], info["cluster-size"]))
+        self.assertIn("in order", self.cli("disk", "check", disk).stdout)
+        self.cli("disk", "convert", disk, raw)
+        with open(raw, "r+b") as file:
+            file.seek(1 << 20)
+            file.write(b"x" * 100000)
+        self.cli("disk", "convert", raw, copy)
+        self.cli("disk", "convert", raw, copy, code=ERROR)
+        self.assertIn("data", self.cli("disk", "map", copy).stdout)
+        self.cli("disk", "resize", copy, "32M", code=ERROR)
+        self.cli("disk", "resize", copy, "32M", "--shrink")
+        self.cli("disk", "resize", copy, "80M")
+        self.assertEqual(80 << 20, json.loads(self.cli("disk", "info", copy, "--json").stdout)["size"])
+        self.assertIn("takes", self.cli("disk", "compact", copy).stdout)
+        again = self.path("again.img")
+        self.cli("disk", "convert", copy, again, "--quiet")
+        with open(again, "rb") as file:
+            file.seek(1 << 20)
+            self.assertEqual(b"x" * 100000, file.read(100000))
+        with open(disk, "r+b") as file:
+            file.seek(4096 * 2 + 2)  # the count of a table in the block of counts
+            file.write(b"\0\7")
+        check = json.loads(self.cli("disk", "check", disk, "--json", code=ERROR).stdout)
+        self.assertEqual((0, 1), (check["corruptions"], check["leaks"]))
+        self.cli("disk", "check", disk, "--repair", "all")
+        self.cli("disk", "check", disk)
+        self.assertEqual([], [n for n in os.listdir(self.folder) if n.endswith(".tmp")])
+
+    def test_disk_usage(self):
+        odd = self.write("odd", bytes(1024))
+        for arguments in (["nonsense"], ["create", "x.qcow2"], ["create", "x", "1M"],
+                          ["create", "x.qcow2", "big"], ["info", odd],
+                          ["info", odd, "--format", "vmdk"], ["merge", "x.qcow2"],
+                          ["check", odd, "--format", "raw"],
+                          ["check", "x.qcow2", "--repair", "magic"], ["map"]):
+            with self.subTest(arguments=arguments):
+                self.cli("disk", *arguments, code=USAGE)
+        self.cli("disk", "info", odd, "-f", "qcow2", code=ERROR)
+        self.cli("disk", "create", self.path("x.qcow2"), "1000", code=ERROR)
+        self.assertFalse(os.path.exists(self.path("x.qcow2")))
+
+    def test_disk_interrupted(self):
+        disk, copy = self.path("d.img"), self.path("c.qcow2")
+        with open(disk, "wb") as file:
+            file.write(os.urandom(1 << 20) * 512)
+        process = subprocess.Popen([PROGRAM, "disk", "convert", disk, copy], env=self.environment,
+                                   stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        deadline = time.monotonic() + 20
+        while not any(n.endswith(".tmp") for n in os.listdir(self.folder)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(INTERRUPTED, process.wait(20))
+        self.assertIn("Cancelled", process.stderr.read())
+        self.assertEqual([], [n for n in os.listdir(self.folder) if n.startswith((".c", "c"))])
+
+    def test_new_disk(self):
+        made = {}
+        for name, options in {"a": [], "b": ["--disk-format", "raw"]}.items():
+            self.cli("create", name, "--kernel", self.kernel, "--disk-size", "64M", *options)
+            with open(os.path.join(self.library, f"{name}.diorama", "machine.json"),
+                      encoding="utf-8") as file:
+                made[name] = json.load(file)["disks"]
+        self.assertEqual([{"path": "disk0.qcow2", "format": "qcow2"}], made["a"])
+        self.assertEqual([{"path": "disk0.raw", "format": "raw"}], made["b"])
+        own = self.path("own.disk")
+        self.cli("disk", "create", own, "1M", "--format", "qcow2")
+        self.cli("create", "c", "--kernel", self.kernel, "--disk", own)
+        with open(os.path.join(self.library, "c.diorama", "machine.json"),
+                  encoding="utf-8") as file:
+            self.assertEqual([{"path": own, "format": "qcow2"}], json.load(file)["disks"])
 
     def test_usage(self):
         for arguments in (["nonsense"], ["run"], ["run", "--nonsense"], ["list", "extra"],

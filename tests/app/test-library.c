@@ -401,8 +401,8 @@ create_slowly (const char *library, const char *kernel)
   config->memory = UINT64_C (256) << 20;
   config->cpus = 1;
   config->kernel = g_strdup (kernel);
-  g_autofree char *path =
-      dio_bundle_create (dio_files_host (), library, config, 1 << 20, NULL, slow_cb, NULL, NULL);
+  g_autofree char *path = dio_bundle_create (dio_files_host (), library, config, 1 << 20, NULL,
+                                             NULL, slow_cb, NULL, NULL);
   return path ? 0 : 1;
 }
 
@@ -487,7 +487,7 @@ test_no_space (void)
     g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Full", NULL);
     g_autoptr (GError) error = NULL;
     g_autofree char *path = dio_bundle_create (dio_files_host (), fixture.library_path, config, 0,
-                                               NULL, NULL, NULL, &error);
+                                               NULL, NULL, NULL, NULL, &error);
     _exit (!path && error && strstr (error->message, "linux") ? 0 : 1);
   }
   int status;
@@ -520,8 +520,8 @@ test_cancel (void)
   g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Never", NULL);
   g_autoptr (GError) error = NULL;
   g_cancellable_cancel (cancellable);
-  g_assert_null (dio_bundle_create (dio_files_host (), fixture.library_path, config, 0, cancellable,
-                                    cancel_cb, cancellable, &error));
+  g_assert_null (dio_bundle_create (dio_files_host (), fixture.library_path, config, 0, NULL,
+                                    cancellable, cancel_cb, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpuint (n_entries (&fixture), ==, 0);
   fixture_tear_down (&fixture);

@@ -46,6 +46,7 @@ struct _DioCreateWindow {
 
   /* The source. */
   char *kernel, *initrd, *disk, *firmware;
+  const char *disk_format; /* found out once, here */
   gboolean disk_is_medium; /* an ISO: read-only */
 
   AdwWindowTitle *window_title;
@@ -104,7 +105,7 @@ make_config (DioCreateWindow *self)
   if (self->kernel && *append)
     config->append = g_strdup (append);
   if (self->disk)
-    dio_machine_config_add_disk (config, self->disk, "raw", self->disk_is_medium);
+    dio_machine_config_add_disk (config, self->disk, self->disk_format, self->disk_is_medium);
   return config;
 }
 
@@ -230,6 +231,8 @@ use_image (DioCreateWindow *self, DioImage *image, const char *path)
   self->kernel = g_strdup (dio_image_get_kernel (image));
   self->initrd = g_strdup (dio_image_get_initrd (image));
   self->disk = g_strdup (dio_image_get_disk (image));
+  if (self->disk)
+    self->disk_format = dio_block_detect (dio_files_host (), self->disk);
   self->disk_is_medium = kind == DIO_IMAGE_ISO;
   if (kind == DIO_IMAGE_FIRMWARE && !self->kernel)
     self->firmware = g_strdup (path);
@@ -419,6 +422,7 @@ file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
   case PURPOSE_DISK:
     g_free (self->disk);
     self->disk = g_strdup (path);
+    self->disk_format = dio_block_detect (dio_files_host (), path);
     break;
   case PURPOSE_INITRD:
     g_free (self->initrd);
@@ -530,7 +534,7 @@ create (DioCreateWindow *self, gboolean start)
 
   *creation = (Creation){ g_object_ref (self), start };
   set_busy (self, TRUE);
-  dio_library_create_async (self->library, config, new_disk_size (self), self->cancellable,
+  dio_library_create_async (self->library, config, new_disk_size (self), NULL, self->cancellable,
                             created_cb, creation);
 }
 

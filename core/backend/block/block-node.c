@@ -35,6 +35,20 @@ dio_block_is_format (const char *format)
   return find_format (format) != NULL;
 }
 
+const char *
+dio_block_detect (DioFiles *files, const char *path)
+{
+  uint8_t magic[8] = { 0 };
+  int fd = dio_file_open (files, AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+  if (fd < 0)
+    return "raw";
+  int64_t got = dio_file_read (files, fd, magic, sizeof magic, 0);
+  dio_file_close (files, fd);
+  bool qcow2 = got == sizeof magic && memcmp (magic, "QFI\xfb\0\0\0", 7) == 0
+               && (magic[7] == 2 || magic[7] == 3);
+  return qcow2 ? "qcow2" : "raw";
+}
+
 static bool
 fail_open (const DioBlockNode *node, int reason, GError **error)
 {

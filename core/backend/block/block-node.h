@@ -67,6 +67,10 @@ typedef enum {
 /* True for the formats that there are: "raw", "qcow2". */
 bool dio_block_is_format (const char *format);
 
+/* The format that the file @path seems to have. Only for a file that a person brings, and only
+ * once: what is in a raw disk is up to its guest, so the answer belongs into the manifest. */
+const char *dio_block_detect (DioFiles *files, const char *path);
+
 /* Opens the image @path of @format. @backing is consumed in any case; an image that needs one (or
  * must not have one) and is not given it is an error. Takes the locks that QEMU respects (OFD byte
  * locks 100+/200+); DIO_ERROR_BUSY when another process holds them. */

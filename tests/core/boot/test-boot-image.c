@@ -125,8 +125,7 @@ test_disks (void)
           "disk with GPT partitions");
   expect (with_magic (2048, 1024 + 56, "\x53\xef", 2), DIO_BOOT_DISK, DIO_ARCH_NONE,
           "ext file system");
-  expect (with_magic (512, 0, "QFI\xfb", 4), DIO_BOOT_FOREIGN_DISK, DIO_ARCH_NONE,
-          "qcow2 disk image");
+  expect (with_magic (512, 0, "QFI\xfb", 4), DIO_BOOT_QCOW2, DIO_ARCH_NONE, "qcow2 disk image");
   /* The signature alone is not a partition table. */
   expect (with_magic (1024, 510, "\x55\xaa", 2), DIO_BOOT_UNKNOWN, DIO_ARCH_NONE, "unknown data");
 }
