@@ -23,6 +23,7 @@ typedef struct {
   DioQcow2Check *check;
   DioQcow2Repair repair;
   uint16_t *seen;
+  uint8_t *seen_blocks; /* whether any of the clusters of a block of counts was seen */
   uint64_t n_clusters;
   unsigned lines;
   bool damaged; /* beyond what counts and flags can repair */
@@ -70,6 +71,12 @@ mark_cluster (Walk *walk, uint64_t index, unsigned kind)
   if (clash)
     damage (walk, _ ("A cluster is used for two things, at byte"),
             index << walk->qcow2->header.cluster_bits);
+  if (*seen == 0) {
+    uint64_t end = (index + 1) << walk->qcow2->header.cluster_bits;
+    walk->seen_blocks[index / walk->qcow2->counts] = 1;
+    walk->check->used++;
+    walk->check->image_end = MAX (walk->check->image_end, end);
+  }
   if ((*seen & COUNT_MASK) < COUNT_MASK)
     *seen += 1;
   *seen |= (uint16_t) kind;
@@ -245,18 +252,16 @@ compare_cluster (Walk *walk, uint64_t index, Pass pass)
 static int
 compare_all (Walk *walk, Pass pass)
 {
+  Qcow2 *qcow2 = walk->qcow2;
   int result = 0;
-  for (uint64_t index = 0; index < walk->n_clusters && result == 0; index++) {
-    /* Where no block is, and nothing was seen, nothing can be wrong. */
-    if (walk->seen[index] == 0 && index % walk->qcow2->counts == 0
-        && (index / walk->qcow2->counts >= walk->qcow2->n_reftable
-            || !walk->qcow2->reftable[index / walk->qcow2->counts])) {
-      uint64_t end = MIN (index + walk->qcow2->counts, walk->n_clusters);
-      while (index + 1 < end && walk->seen[index + 1] == 0)
-        index++;
+  for (uint64_t block = 0; block * qcow2->counts < walk->n_clusters && result == 0; block++) {
+    bool counted = block < qcow2->n_reftable && qcow2->reftable[block] & QCOW2_OFFSET_MASK;
+    /* Where nothing was seen and nothing is counted, nothing can be wrong. */
+    if (!counted && !walk->seen_blocks[block])
       continue;
-    }
-    result = compare_cluster (walk, index, pass);
+    uint64_t end = MIN ((block + 1) * qcow2->counts, walk->n_clusters);
+    for (uint64_t index = block * qcow2->counts; index < end && result == 0; index++)
+      result = compare_cluster (walk, index, pass);
   }
   return result;
 }
@@ -380,16 +385,6 @@ repair (Walk *walk)
   return bits == qcow2->header.incompatible ? 0 : dio_qcow2_set_incompatible (qcow2, bits);
 }
 
-static void
-sum_up (Walk *walk)
-{
-  for (uint64_t i = 0; i < walk->n_clusters; i++)
-    if (walk->seen[i]) {
-      walk->check->used++;
-      walk->check->image_end = (i + 1) << walk->qcow2->header.cluster_bits;
-    }
-}
-
 bool
 dio_qcow2_check (DioBlockNode *node, DioQcow2Repair how, DioQcow2Check *check,
                  DioFileProgress progress, void *data, GError **error)
@@ -401,7 +396,8 @@ dio_qcow2_check (DioBlockNode *node, DioQcow2Repair how, DioQcow2Check *check,
   uint64_t clusters = size < 0 ? 0 : dio_qcow2_clusters (qcow2, (uint64_t) size);
   g_autofree uint16_t *seen =
       clusters && clusters <= MAX_CLUSTERS ? g_try_malloc0 (clusters * sizeof *seen) : NULL;
-  if (!seen) {
+  g_autofree uint8_t *seen_blocks = seen ? g_try_malloc0 (clusters / qcow2->counts + 1) : NULL;
+  if (!seen_blocks) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
                  _ ("The disk “%s” is too large to be checked here"), node->path);
     return false;
@@ -410,12 +406,12 @@ dio_qcow2_check (DioBlockNode *node, DioQcow2Repair how, DioQcow2Check *check,
                 .check = check,
                 .repair = how,
                 .seen = seen,
+                .seen_blocks = seen_blocks,
                 .n_clusters = clusters,
                 .progress = progress,
                 .data = data };
   if (!count_all (&walk, error))
     return false;
-  sum_up (&walk);
   compare_all (&walk, LOOK);
   if (how == DIO_QCOW2_REPAIR_NOTHING || (qcow2->header.autoclear & QCOW2_BITMAPS))
     /* The clusters of bitmaps are none of ours to count, nor to give away. */

@@ -138,14 +138,26 @@ place_block (Qcow2 *qcow2, uint64_t index, uint64_t cluster, int *result)
   return block;
 }
 
+/* False when the image says that a cluster with tables is free. */
+static bool
+may_use (Qcow2 *qcow2, uint64_t index)
+{
+  return index && !g_hash_table_contains (qcow2->metadata, GSIZE_TO_POINTER (index + 1));
+}
+
 /* The first cluster from @from on that nobody uses. Without a block all are free. */
 static int64_t
 find_free (Qcow2 *qcow2, uint64_t from)
 {
   for (uint64_t index = from; index < (UINT64_C (1) << 55) >> qcow2->header.cluster_bits; index++) {
     int64_t count = dio_qcow2_get_count (qcow2, index);
-    if (count <= 0)
-      return count < 0 ? count : (int64_t) index;
+    if (count < 0)
+      return count;
+    if (count == 0 && !may_use (qcow2, index))
+      return dio_qcow2_mark_corrupt (qcow2, "tables are counted as free",
+                                     index << qcow2->header.cluster_bits);
+    if (count == 0)
+      return (int64_t) index;
   }
   return -EFBIG;
 }
@@ -363,11 +375,8 @@ dio_qcow2_allocate (Qcow2 *qcow2, uint64_t want, uint64_t *offset, bool *fresh)
     if (used < 0)
       return used;
     bool same = *fresh == (qcow2->sparse && first + count >= qcow2->fresh);
-    if (used > 0 || !same)
+    if (used > 0 || !same || !may_use (qcow2, first + count))
       break;
-    if (g_hash_table_contains (qcow2->metadata, GSIZE_TO_POINTER (first + count + 1)))
-      return dio_qcow2_mark_corrupt (qcow2, "tables are counted as free",
-                                     (first + count) << qcow2->header.cluster_bits);
     count++;
   }
   for (uint64_t i = 0; i < count; i++) {

@@ -67,7 +67,7 @@ dio_qcow2_get_l2 (Qcow2 *qcow2, uint64_t index, bool change, int *result)
     if (!table)
       return NULL;
   }
-  if (change && !(qcow2->l1[at] & QCOW2_COPIED))
+  if (change && (!table || !(qcow2->l1[at] & QCOW2_COPIED)))
     table = own_table (qcow2, at, table, result);
   return table;
 }

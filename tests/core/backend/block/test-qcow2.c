@@ -432,6 +432,37 @@ test_bad_pointers (Fixture *f, gconstpointer data)
   }
 }
 
+/* A header, or all tables, counted as free: nothing is put there. */
+static void
+test_bad_counts (Fixture *f, gconstpointer data)
+{
+  for (unsigned all = 0; all < 2; all++) {
+    static const uint8_t bytes[512] = { 1 };
+    make_small (f);
+    uint64_t reftable = peek (f, 48);
+    poke (f, all ? reftable : peek (f, reftable), 0, all ? 8 : 2);
+    DioBlockNode *node = rig_open (dio_files_host (), f->path, "qcow2", 0, NULL);
+    g_test_expect_message ("diorama-core", G_LOG_LEVEL_WARNING, "*damaged*");
+    g_assert_cmpint (dio_block_node_write (node, 2 * MIB, bytes, 512), ==, -EIO);
+    dio_block_node_close (node);
+    g_test_assert_expected_messages ();
+    g_assert_cmpuint (peek (f, 0) >> 32, ==, 0x514649fb);
+    g_assert_cmpuint (peek (f, 72), ==, 2);
+  }
+
+  /* A pointer to no table that says that the table is not shared. */
+  static const uint8_t bytes[512] = { 1 };
+  make_small (f);
+  unlink (f->path);
+  rig_create (dio_files_host (), f->path, &rig_kinds[1], 4 * MIB);
+  poke (f, peek (f, 40) + 8 * 5, UINT64_C (1) << 63, 8);
+  DioBlockNode *node = rig_open (dio_files_host (), f->path, "qcow2", 0, NULL);
+  g_assert_cmpint (dio_block_node_write (node, 5 * 32 * KIB, bytes, 512), ==, 0);
+  g_assert_cmpint (dio_block_node_discard (node, 5 * 32 * KIB, 32 * KIB), ==, 0);
+  g_assert_cmpint (dio_block_node_close (node), ==, 0);
+  rig_check_clean (f->path);
+}
+
 static void
 repair (Fixture *f, DioQcow2Repair how, DioQcow2Check *check)
 {
@@ -615,6 +646,7 @@ main (int argc, char **argv)
   ADD ("resize", test_resize);
   ADD ("bad-headers", test_bad_headers);
   ADD ("bad-pointers", test_bad_pointers);
+  ADD ("bad-counts", test_bad_counts);
   ADD ("repair", test_repair);
   ADD ("lazy", test_lazy);
   ADD ("threads", test_threads);
