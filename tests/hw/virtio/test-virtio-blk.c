@@ -3,9 +3,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/backend/block/block-create.h"
 #include "hw/virtio/virtio.h"
 #include "tests/hw/virtio/driver-pci.h"
+#include "tests/support/files-fail.h"
 
 #define SECTORS 2048
 #define SECTOR 512
@@ -573,6 +576,68 @@ test_trouble (Fixture *f, gconstpointer data)
   wait_for_state (f, DIO_MACHINE_PAUSED);
 }
 
+/* On a real qcow2 image, on a host that is full now and then: what the guest wrote is there. */
+static void
+test_image (void)
+{
+  static uint8_t model[SECTORS * SECTOR], in[16 * SECTOR];
+  const DioBlockCreate create = { .format = "qcow2", .size = sizeof model, .cluster_size = 4096 };
+  g_autofree char *folder = g_dir_make_tmp ("dio-blk-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "disk.qcow2", NULL);
+  FilesFail fail;
+  Fixture f = { .bench = bench_new (NULL, false) };
+  Fixture *fixture = &f;
+
+  files_fail_init (&fail, dio_files_host ());
+  fail.ops = FILES_OP (DIO_FILE_OP_WRITE);
+  fail.error = ENOSPC;
+  g_assert_true (dio_block_create (dio_files_host (), path, &create, NULL));
+  DioBlock *block = dio_block_open (&fail.files, path, "qcow2", false, f.bench->machine->loop,
+                                    f.bench->pool, NULL);
+  DioVirtioDevice *vdev = bench_add (f.bench, &dio_virtio_blk_type, "blk0", NULL, give_disk, block);
+  bench_run (f.bench, dio_machine_start);
+  driver_probe (&f.driver, f.bench, vdev);
+  driver_start (&f.driver, UINT64_MAX, 64);
+  for (unsigned round = 0; round < 300; round++) {
+    uint32_t sectors = g_test_rand_int_range (1, 17);
+    uint64_t sector = g_test_rand_int_range (0, SECTORS - 16);
+    uint64_t mark = f.bench->arena.next;
+    uint8_t *bytes = model + sector * SECTOR;
+
+    memset (bytes, g_test_rand_int_range (0, 256), sectors * SECTOR);
+    fail.count = 0;
+    fail.for_ever = true;
+    fail.nth = round % 20 == 19 ? 1 : 0;
+    Sent sent = send_request (fixture, OUT, sector, bytes, sectors * SECTOR, 4096, false);
+    if (fail.nth) {
+      wait_for_state (fixture, DIO_MACHINE_PAUSED);
+      fail.nth = 0;
+      bench_run (f.bench, dio_machine_resume);
+    }
+    g_assert_cmpint (driver_get (&f.driver, 0, NULL), ==, sent.token);
+    g_assert_cmpint (status_of (fixture, &sent), ==, OK);
+    f.bench->arena.next = mark;
+    if (round % 10 == 5)
+      g_assert_cmpint (request (fixture, FLUSH, 0, NULL, NULL, 0, 1, false), ==, OK);
+    g_assert_cmpint (request (fixture, IN, sector, NULL, in, sectors * SECTOR, 4096, false), ==,
+                     OK);
+    g_assert_cmpmem (in, sectors * SECTOR, bytes, sectors * SECTOR);
+  }
+  g_assert_cmpuint (f.bench->errors, ==, 15);
+  bench_free (f.bench);
+
+  DioBlockNode *node =
+      dio_block_node_open (dio_files_host (), path, "qcow2", DIO_BLOCK_OPEN_READONLY, NULL, NULL);
+  g_assert_nonnull (node);
+  for (unsigned at = 0; at < sizeof model; at += sizeof in) {
+    g_assert_cmpint (dio_block_node_read (node, at, in, sizeof in), ==, 0);
+    g_assert_cmpmem (in, sizeof in, model + at, sizeof in);
+  }
+  dio_block_node_close (node);
+  unlink (path);
+  rmdir (folder);
+}
+
 /* The device goes away with requests in flight. */
 static void
 test_free_in_flight (Fixture *f, gconstpointer data)
@@ -630,5 +695,6 @@ main (int argc, char **argv)
   ADD ("trouble", false, test_trouble);
   ADD ("free-in-flight", false, test_free_in_flight);
   ADD ("malformed", false, test_malformed);
+  g_test_add_func ("/hw/virtio/blk/image", test_image);
   return g_test_run ();
 }
