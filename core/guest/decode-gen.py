@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes a guest's instruction decoder from decode tables: one line per instruction.
 
-usage: decode-gen.py --prefix dio_rv --header OUT.h --source OUT.c TABLE.decode...
+usage: decode-gen.py --prefix dio_rv --header OUT.h --source OUT.c [--fixed] TABLE.decode...
+
+With --fixed all instructions have 32 bits; otherwise the two low bits tell the length.
 
 A table holds four kinds of lines; '#' starts a comment.
 
@@ -14,10 +16,13 @@ A table holds four kinds of lines; '#' starts a comment.
   format NAME OPERAND[:TYPE][=FIELD|=NUMBER]... "SYNTAX"
       Where the operands come from. Operands are the members of DioInsn: rd, rs1, rs2, rs3, imm
       (16 bits, signed), rm (shares imm's place), wide (32 bits; excludes rs1, rs2, imm and rm). A
-      FIELD of the same name is the default. TYPE x or f says which register file rd..rs3 name (the
-      interpreter sends writes to x0 elsewhere); without it the number is a constant. The syntax is
-      for the disassembler: {rd} {rs1} {rs2} {rs3} {imm} {wide}, {target} (pc + imm or wide),
-      {csr}, {rm} (", rtz" or nothing), {himm} {hwide} (in hexadecimal), {ximm} (wide >> 12).
+      FIELD of the same name is the default. TYPE says which register file rd..rs3 name: x
+      (integers; the interpreter sends writes to a register that ignores them elsewhere), s (the
+      same, but the number of that register means the stack pointer) or f; without it the number
+      is a constant. rd is what the instruction makes, and so is an rs3 of type t, which else is
+      like x. The syntax is for the guest's disassembler. That of riscv64: {rd} {rs1} {rs2} {rs3}
+      {imm} {wide}, {target} (pc + imm or wide), {csr}, {rm} (", rtz" or nothing), {himm} {hwide}
+      (in hexadecimal), {ximm} (wide >> 12).
 
   NAME PATTERN FORMAT [KEY=VALUE]...
       An instruction (a leaf). The pattern has 32 or 16 characters 0, 1 or '.', spaces ignored.
@@ -26,9 +31,15 @@ A table holds four kinds of lines; '#' starts a comment.
         kind=KIND       what the engine must know (default plain; see DioLeafKind)
         ext=NAME        the extension (default: the file's last "extension NAME" line)
         under=NAME      this pattern is a strict part of NAME's, and goes first
-        where=EXPR      an operand condition such as rd!=0; else the encoding is reserved
+        where=EXPR      a condition such as rd!=0 or imm<=4, or bitmask(imm) for a predicate
+                        of the guest on an operand; else the encoding is reserved. Several hold
+                        all.
         syntax="..."    instead of the format's
       A 16-bit pattern is a compressed instruction: its operands name the full registers.
+
+      A line stands for several when it has alternatives: (a|b), [a|b] and <a|b> each give a line
+      with a and one with b; groups of one kind go together, and the kinds multiply.
+          [add|sub]_imm_(w|x) (0|1)[0|1]0100010............. ..... ..... AddImm
 
   alias NAME LEAF OPERAND=NUMBER...
       A form of a leaf in which these operands have these values, for engines that treat it apart
@@ -46,8 +57,11 @@ OPERANDS = ("rd", "rs1", "rs2", "rs3", "imm", "rm", "wide")
 LIMITS = {"rd": (0, 255), "rs1": (0, 255), "rs2": (0, 255), "rs3": (0, 255),
           "imm": (-32768, 32767), "rm": (0, 255), "wide": (-2**31, 2**31 - 1)}
 KINDS = ("plain", "load", "store", "atomic", "branch", "jump", "jump_register", "fp",
-         "fence", "system", "end")
-WHERE = re.compile(r"^(rd|rs1|rs2|imm|wide)(!=)(\d+)$")
+         "fence", "system", "end", "call")
+WHERE = re.compile(r"^(?P<operand>rd|rs1|rs2|rs3|imm|wide)(?P<test>(?:!=|==|<=|<|>=|>)\d+)$|"
+                   r"^(?P<predicate>\w+)\((?P<of>rd|rs1|rs2|rs3|imm|wide)\)$")
+CHOICES = (re.compile(r"\(([^()]*\|[^()]*)\)"), re.compile(r"\[([^][]*\|[^][]*)\]"),
+           re.compile(r"<([^<>]*\|[^<>]*)>"))
 
 
 class TableError(Exception):
@@ -124,7 +138,7 @@ class Leaf:
         self.mask = int(re.sub("[01]", "1", pattern).replace(".", "0"), 2)
         self.value = int(pattern.replace(".", "0"), 2)
         self.sem = self.identifier = re.sub(r"\W", "_", name)
-        self.kind, self.under, self.condition, self.syntax = "plain", None, None, form.syntax
+        self.kind, self.under, self.conditions, self.syntax = "plain", None, [], form.syntax
 
     def pins(self):
         return pins({name: source for name, (_, source) in self.form.operands.items()
@@ -148,16 +162,34 @@ class Alias:
         return pins(self.values)
 
 
+def alternatives(text):
+    """The lines that a line with alternatives stands for."""
+    lines = [text]
+    for choice in CHOICES:
+        expanded = []
+        for line in lines:
+            groups = [match[1].split("|") for match in choice.finditer(line)]
+            if len({len(group) for group in groups}) > 1:
+                raise TableError("alternatives of different number")
+            for index in range(len(groups[0]) if groups else 1):
+                expanded.append(choice.sub(lambda match: match[1].split("|")[index], line))
+        lines = expanded
+    return lines
+
+
 class Tables:
-    def __init__(self):
+    def __init__(self, fixed=False):
         self.fields, self.formats, self.leaves, self.extension = {}, {}, [], ""
+        self.fixed = fixed
         self.aliases = []
 
     def parse_operand(self, word):
-        match = re.match(r"^(\w+)(?::([xf]))?(?:=(\w+))?$", word)
+        match = re.match(r"^(\w+)(?::([xsft]))?(?:=(\w+))?$", word)
         if not match or match[1] not in OPERANDS:
             raise TableError(f"bad operand {word}")
         name, kind, source = match[1], match[2], match[3] or match[1]
+        if kind == "t" and name != "rs3":
+            raise TableError(f"bad operand {word}: only rs3 has type t")
         if re.match(r"^\d+$", source):
             return name, (kind, int(source))
         if source not in self.fields:
@@ -211,18 +243,19 @@ class Tables:
             elif key == "under":
                 leaf.under = value
             elif key == "where" and WHERE.match(value):
-                leaf.condition = WHERE.match(value)
+                leaf.conditions.append(WHERE.match(value))
             elif key == "syntax":
                 leaf.syntax = value
             else:
                 raise TableError(f"{leaf.name}: bad attribute {word}")
-        if (leaf.length == 2) != (pattern[-2:] != "11"):
+        if leaf.length == 2 if self.fixed else (leaf.length == 2) != (pattern[-2:] != "11"):
             raise TableError(f"{leaf.name}: the two low bits tell the length")
         for name, (_, source) in leaf.form.operands.items():
             if isinstance(source, Field) and leaf.length == 2 and source.bits() >> 16:
                 raise TableError(f"{leaf.name}: operand {name} lies outside 16 bits")
-        if leaf.condition and leaf.condition[1] not in leaf.form.operands:
-            raise TableError(f"{leaf.name}: condition on an operand it does not have")
+        for condition in leaf.conditions:
+            if (condition["operand"] or condition["of"]) not in leaf.form.operands:
+                raise TableError(f"{leaf.name}: condition on an operand it does not have")
         if any(other.identifier == leaf.identifier for other in self.leaves):
             raise TableError(f"{leaf.name} twice")
         self.leaves.append(leaf)
@@ -245,7 +278,8 @@ class Tables:
         with open(path, encoding="utf-8") as stream:
             for number, line in enumerate(stream, 1):
                 try:
-                    self.parse_line(f"{path}:{number}", line)
+                    for one in alternatives("" if line.startswith("#") else line):
+                        self.parse_line(f"{path}:{number}", one)
                 except (TableError, ValueError, IndexError) as error:
                     raise TableError(f"{path}:{number}: {error}") from None
 
@@ -328,9 +362,10 @@ def emit_tree(out, leaves, known, indent, depth=0):
 def emit_leaf(out, leaf, indent):
     pad = "  " * indent
     out.append(f"{pad}extract_{leaf.form.name.lower()} (insn, raw);")
-    if leaf.condition:
-        out.append(f"{pad}if (!(insn->{leaf.condition[1]} {leaf.condition[2]} "
-                   f"{leaf.condition[3]})) {{")
+    for condition in leaf.conditions:
+        text = f"insn->{condition['operand']} {condition['test']}" if condition["operand"] else \
+            f"{condition['predicate']} (insn->{condition['of']})"
+        out.append(f"{pad}if (!({text})) {{")
         out.append(f"{pad}  return false;")
         out.append(f"{pad}}}")
     out.append(f"{pad}insn->leaf = {leaf.enum};")
@@ -355,9 +390,10 @@ def emit_header(tables, prefix, path):
             f"{alias.pins()}) \\" for alias in tables.aliases]
     out += ["", "", "/* Each semantic function once. */", f"#define {upper}_SEMANTICS(X) \\"]
     out += [f"  X ({sem}) \\" for sem in sorted({leaf.sem for leaf in tables.leaves})]
-    out += ["", "", "/* The same of one leaf or alias by name. */"]
+    out += ["", "", "/* The same of one leaf or alias by name, and the leaf it is a form of. */"]
     for leaf in tables.leaves + tables.aliases:
-        for key, value in (("SEM", leaf.sem), ("BYTES", leaf.length), ("KIND", leaf.kind),
+        for key, value in (("OF", leaf.leaf.identifier if isinstance(leaf, Alias) else
+                            leaf.identifier), ("SEM", leaf.sem), ("BYTES", leaf.length), ("KIND", leaf.kind),
                            ("PINS", leaf.pins())):
             out.append(f"#define {upper}_{key}_{leaf.identifier} {value}".rstrip())
     out += ["", "typedef enum {", f"  {upper}_LEAF_ILLEGAL,"]
@@ -380,12 +416,13 @@ def emit_header(tables, prefix, path):
         stream.write("\n".join(out))
 
 
-def emit_source(tables, prefix, header, path):
+def emit_source(tables, prefix, header, predicates, path):
     upper = prefix.upper()
     out = [
         "/* SPDX-License-Identifier: GPL-3.0-or-later",
         " * Instruction decoder. Made by decode-gen.py from the decode tables. */",
         f'#include "{header}"', "",
+        *([f'#include "{predicates}"', ""] if predicates else []),
         f"const DioLeafInfo {prefix}_leaf_info[{upper}_N_LEAVES] = {{",
         '  { .name = "illegal", .syntax = "{hwide}", .extension = "", .length = 4,',
         "    .kind = DIO_LEAF_END, .operands = DIO_OPERAND_WIDE },",
@@ -410,21 +447,29 @@ def emit_source(tables, prefix, header, path):
             text = source.c_expression() if isinstance(source, Field) else str(source)
             out.append(f"  insn->{name} = {text};")
         out += ["}", ""]
-    for bits in (16, 32):
+    for bits in (32,) if tables.fixed else (16, 32):
         out += ["static bool", f"decode_{bits} (uint32_t raw, DioInsn *insn)", "{",
                 "  (void) insn;", "  (void) raw;"]
         leaves = [leaf for leaf in tables.leaves if leaf.length * 8 == bits]
         if leaves:
             emit_tree(out, leaves, ~((1 << bits) - 1), 1)
         out += ["  return false;", "}", ""]
-    out += ["unsigned", f"{prefix}_decode (uint32_t raw, DioInsn *insn)", "{",
-            "  bool compressed = (raw & 3) != 3;",
-            "  *insn = (DioInsn) { 0 };",
-            "  if (compressed ? !decode_16 (raw & 0xffff, insn) : !decode_32 (raw, insn)) {",
-            "    *insn = (DioInsn) { 0 };",
-            "    insn->wide = compressed ? raw & 0xffff : raw;",
-            "  }",
-            "  return compressed ? 2 : 4;", "}", ""]
+    out += ["unsigned", f"{prefix}_decode (uint32_t raw, DioInsn *insn)", "{"]
+    if tables.fixed:
+        out += ["  *insn = (DioInsn) { 0 };",
+                "  if (!decode_32 (raw, insn)) {",
+                "    *insn = (DioInsn) { 0 };",
+                "    insn->wide = raw;",
+                "  }",
+                "  return 4;", "}", ""]
+    else:
+        out += ["  bool compressed = (raw & 3) != 3;",
+                "  *insn = (DioInsn) { 0 };",
+                "  if (compressed ? !decode_16 (raw & 0xffff, insn) : !decode_32 (raw, insn)) {",
+                "    *insn = (DioInsn) { 0 };",
+                "    insn->wide = compressed ? raw & 0xffff : raw;",
+                "  }",
+                "  return compressed ? 2 : 4;", "}", ""]
     out += ["unsigned", f"{prefix}_alias (const DioInsn *insn)", "{", "  switch (insn->leaf) {"]
     for leaf in {alias.leaf.identifier: alias.leaf for alias in tables.aliases}.values():
         out.append(f"  case {leaf.enum}:")
@@ -446,9 +491,11 @@ def main():
     parser.add_argument("--header", required=True)
     parser.add_argument("--include", required=True, help="how the source includes the header")
     parser.add_argument("--source", required=True)
+    parser.add_argument("--fixed", action="store_true", help="all instructions have 32 bits")
+    parser.add_argument("--predicates", help="a header with the predicates of conditions")
     parser.add_argument("tables", nargs="+")
     args = parser.parse_args()
-    tables = Tables()
+    tables = Tables(args.fixed)
     try:
         for path in args.tables:
             tables.parse(path)
@@ -458,7 +505,7 @@ def main():
     for leaf in tables.leaves:
         leaf.enum = f"{args.prefix.upper()}_LEAF_{leaf.identifier.upper()}"
     emit_header(tables, args.prefix, args.header)
-    emit_source(tables, args.prefix, args.include, args.source)
+    emit_source(tables, args.prefix, args.include, args.predicates, args.source)
 
 
 if __name__ == "__main__":

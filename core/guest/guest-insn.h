@@ -41,10 +41,13 @@ typedef enum {
   DIO_LEAF_FENCE,         /* may need to act on requests of other CPUs first */
   DIO_LEAF_SYSTEM,        /* anything: CSRs, fences, traps; may change the engine's state */
   DIO_LEAF_END,           /* the same, and never goes on to the next instruction */
+  DIO_LEAF_CALL,          /* like FP, but not worth a handler of its own: always a call */
 } DioLeafKind;
 
-/* Operands an instruction has (DioLeafInfo.operands). *_X: an integer register; *_F: a
- * floating-point register; rd..rs3 with neither are constants. */
+/* Operands an instruction has (DioLeafInfo.operands). *_X: an integer register; *_S: the same, but
+ * the number of the register that ignores writes means the stack pointer; *_F: a floating-point
+ * register; rd..rs3 with none of these are constants. RS3_T: an integer register that is written.
+ */
 enum {
   DIO_OPERAND_RD = 1 << 0,
   DIO_OPERAND_RS1 = 1 << 1,
@@ -61,6 +64,11 @@ enum {
   DIO_OPERAND_RS1_F = 1 << 13,
   DIO_OPERAND_RS2_F = 1 << 14,
   DIO_OPERAND_RS3_F = 1 << 15,
+  DIO_OPERAND_RD_S = 1 << 16,
+  DIO_OPERAND_RS1_S = 1 << 17,
+  DIO_OPERAND_RS2_S = 1 << 18,
+  DIO_OPERAND_RS3_S = 1 << 19,
+  DIO_OPERAND_RS3_T = 1 << 20,
 };
 
 /* One line of a decode table. A word w is this instruction when (w & mask) == value, unless a line
@@ -72,5 +80,5 @@ typedef struct {
   uint32_t mask, value;
   uint8_t length; /* bytes */
   uint8_t kind;   /* DioLeafKind */
-  uint16_t operands;
+  uint32_t operands;
 } DioLeafInfo;

@@ -14,6 +14,7 @@ one   ............ 00000 000 ..... 0010011 I
 two   ............ 00000 001 ..... 0010011 I
 part  000000000000 00000 000 ..... 0010011 I under=one
 alias small one imm=0
+[x|y]_(a|b) ........(0|1)... 00000 [010|011] ..... 0010011 I where=imm!=3 where=even(imm)
 """
 
 BAD = {
@@ -33,6 +34,9 @@ BAD = {
     "outside 16 bits": "c 000 ........ ... 01 I",
     "has no operand": "alias none one rs1=0",
     "no field": "format B imm=none \"\"",
+    "different number": "(a|b)_[c|d] (0|1|0)........... 00000 100 ..... 0010011 I",
+    "only rs3": "format B rd:t \"\"",
+    "does not have": "three ............ 00000 100 ..... 0010011 I where=rs1==1",
 }
 
 
@@ -52,6 +56,17 @@ def main():
         if result.returncode:
             print(f"a good table is refused: {result.stderr}")
             failures += 1
+        else:
+            with open(f"{folder}/t.h", encoding="ascii") as stream:
+                header = stream.read()
+            for leaf in ("X_A", "X_B", "Y_A", "Y_B"):
+                if f"DIO_T_LEAF_{leaf}," not in header:
+                    print(f"of the alternatives there is no {leaf}")
+                    failures += 1
+            with open(f"{folder}/t.c", encoding="ascii") as stream:
+                if "if (!(even (insn->imm)))" not in stream.read():
+                    print("the predicate is not asked")
+                    failures += 1
         for reason, lines in BAD.items():
             result = generate(sys.argv[1], folder, GOOD + lines + "\n")
             if result.returncode == 0 or reason not in result.stderr:
