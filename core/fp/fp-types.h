@@ -15,11 +15,12 @@ typedef enum {
 
 /* Exception flags; the bits are RISC-V's fflags. */
 enum {
-  DIO_FP_NX = 1 << 0, /* inexact */
-  DIO_FP_UF = 1 << 1, /* underflow: tiny after rounding, and inexact */
-  DIO_FP_OF = 1 << 2, /* overflow */
-  DIO_FP_DZ = 1 << 3, /* division by zero */
-  DIO_FP_NV = 1 << 4, /* invalid */
+  DIO_FP_NX = 1 << 0,       /* inexact */
+  DIO_FP_UF = 1 << 1,       /* underflow: tiny after rounding, and inexact */
+  DIO_FP_OF = 1 << 2,       /* overflow */
+  DIO_FP_DZ = 1 << 3,       /* division by zero */
+  DIO_FP_NV = 1 << 4,       /* invalid */
+  DIO_FP_DENORMAL = 1 << 5, /* a denormal operand was flushed to zero (arm's IDC) */
 };
 
 /* How one operation is done: a DioFpRound, or'ed with the rules of the guest. RISC-V's rules are
@@ -31,6 +32,21 @@ typedef uint32_t DioFpMode;
 #define DIO_FP_NAN_FIRST (1u << 3)
 /* The default NaN is negative (x86). */
 #define DIO_FP_NAN_NEGATIVE (1u << 4)
+
+/* A NaN result is the first signalling NaN operand, made quiet, or else the first quiet one; of an
+ * FMA the addend counts as the first. Infinity times zero plus a quiet NaN is invalid and gives the
+ * default NaN. FMIN and FMAX follow (arm). */
+#define DIO_FP_NAN_ARM (1u << 5)
+/* Tiny is what is so before rounding (arm). */
+#define DIO_FP_TINY_BEFORE (1u << 6)
+#define DIO_FP_RULES_ARM (DIO_FP_NAN_ARM | DIO_FP_TINY_BEFORE)
+/* With DIO_FP_NAN_ARM: NaN results are the default NaN all the same (FPCR.DN). */
+#define DIO_FP_NAN_DEFAULT (1u << 7)
+/* Denormal operands and results become zeros of their sign; DIO_FP_DENORMAL tells of the first,
+ * DIO_FP_UF of the second (FPCR.FZ). */
+#define DIO_FP_FLUSH (1u << 8)
+/* Half precision has no infinities and NaNs, but one more exponent (FPCR.AHP). */
+#define DIO_FP_HALF_ALTERNATIVE (1u << 9)
 
 /* Classes, as RISC-V's fclass numbers them. */
 typedef enum {

@@ -46,10 +46,28 @@
  *               SELECT (c, a, b)                   a if c != 0, else b
  *   Memory      LOAD (s8|u8|s16|u16|s32|u32|u64, address)
  *               STORE (8|16|32|64, address, v)
- *               LOAD_RESERVED (32|64, address)     sign-extended
- *               STORE_CONDITIONAL (32|64, address, v)     0: stored, 1: not
- *               AMO (swap|add|xor|and|or|min|max|minu|maxu, 32|64, address, v)   old, sign-extended
+ *               LOAD_USER, STORE_USER              the same with the rights of programs
+ *               LOAD_RESERVED (8|16|32|64, address)     sign-extended
+ *               STORE_CONDITIONAL (8|16|32|64, address, v)     0: stored, 1: not
+ *               AMO (swap|add|xor|and|or|min|max|minu|maxu, 8|16|32|64, address, v)
+ *                                                  old, sign-extended
+ *               COMPARE_SWAP (8|16|32|64, address, expected, v)   old, sign-extended
  *               FENCE ([predecessor and successor sets, as encoded])
+ *   Flags       Negative, zero, carry (no borrow), overflow, as a value in bits 31 to 28.
+ *               FLAGS_ADD (32|64, a, b)  FLAGS_SUB (32|64, a, b)
+ *               FLAGS_ADC (32|64, a, b)            of a + b + CARRY ()
+ *               FLAGS_LOGIC (32|64, v)             carry and overflow: 0
+ *               FLAGS_UNLESS (c, [nzcv])           nzcv (4 bits) when c == 0
+ *               SET_NZCV (v)  GET_NZCV ()
+ *               CARRY ()                           0 or 1
+ *               CONDITION ([cond])                 truth; numbers are A64's
+ *   Vectors     Vec is 128 bits, another type than Val.
+ *               GET_V ([r])  SET_V ([r], vec)      vector file
+ *               VEC_MAKE (low, high)  VEC_LOW (vec)  VEC_HIGH (vec)
+ *               LOAD_V128 (address)  STORE_V128 (address, vec)
+ *               LOAD_RESERVED_V128 (address)  STORE_CONDITIONAL_V128 (address, vec)
+ *               COMPARE_SWAP_V128 (address, expected, vec)   old
+ *               CRC32 ([polynomial], [bytes], crc, v)
  *   Traps       TRAP_IF (c, [exception], tval)     continue when c == 0
  *               ILLEGAL_IF (c)                     illegal instruction (the engine finds its tval)
  *   FP          FP_REQUIRE ()                      illegal when FS is off, else marks FS dirty;
@@ -69,6 +87,7 @@
  *               CSR ([op], [csr], v)               a control register access: the old value
  *               CACHE_BLOCK ([op], address)        cache block management; may trap
  *               FENCE_VMA ([has va], va, [has asid], asid)
+ *               GET_THREAD ([n])  SET_THREAD ([n], v)   what programs may keep per thread
  *   Enders      NEXT                               go on with the next instruction
  *               BRANCH_IF (c, [offset])            to PC + offset when c != 0
  *               JUMP ([offset])                    to PC + offset

@@ -10,8 +10,10 @@
 #include "core/fp/fp-types.h"
 #include "core/guest/guest-sem.h"
 #include "core/mem/mem-tlb.h"
+#include "core/vec/vec-types.h"
 
 typedef uint64_t Val;
+typedef DioVec Vec;
 
 #define CONST(n) ((Val) (int64_t) (n))
 
@@ -165,6 +167,14 @@ interp_host_store (void *host, unsigned size, Val value)
 /* Read-modify-write on host memory, sequentially consistent; the old value, sign-extended. Minimum
  * and maximum have no host instruction: compare and swap. */
 #define INTERP_AMO_FETCH(name, builtin)                                                            \
+  static DIO_ALWAYS_INLINE Val interp_amo_##name##_8 (void *host, Val v)                           \
+  {                                                                                                \
+    return SEXT8 ((Val) builtin ((uint8_t *) host, (uint8_t) v, __ATOMIC_SEQ_CST));                \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE Val interp_amo_##name##_16 (void *host, Val v)                          \
+  {                                                                                                \
+    return SEXT16 ((Val) builtin ((uint16_t *) host, (uint16_t) v, __ATOMIC_SEQ_CST));             \
+  }                                                                                                \
   static DIO_ALWAYS_INLINE Val interp_amo_##name##_32 (void *host, Val v)                          \
   {                                                                                                \
     return SEXT32 ((Val) builtin ((uint32_t *) host, (uint32_t) v, __ATOMIC_SEQ_CST));             \
@@ -173,24 +183,28 @@ interp_host_store (void *host, unsigned size, Val value)
   {                                                                                                \
     return builtin ((uint64_t *) host, v, __ATOMIC_SEQ_CST);                                       \
   }
-#define INTERP_AMO_CHOOSE(name, type32, type64, op)                                                \
-  static inline Val interp_amo_##name##_32 (void *host, Val v)                                     \
+#define INTERP_AMO_CHOOSE_1(name, bits, type, op)                                                  \
+  static inline Val interp_amo_##name##_##bits (void *host, Val v)                                 \
   {                                                                                                \
-    uint32_t old = __atomic_load_n ((uint32_t *) host, __ATOMIC_RELAXED);                          \
-    while (!__atomic_compare_exchange_n ((uint32_t *) host, &old,                                  \
-                                         (type32) old op (type32) v ? old : (uint32_t) v, true,    \
+    uint##bits##_t old = __atomic_load_n ((uint##bits##_t *) host, __ATOMIC_RELAXED);              \
+    while (!__atomic_compare_exchange_n ((uint##bits##_t *) host, &old,                            \
+                                         (type) old op (type) v ? old : (uint##bits##_t) v, true,  \
                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {                    \
     }                                                                                              \
-    return SEXT32 (old);                                                                           \
-  }                                                                                                \
-  static inline Val interp_amo_##name##_64 (void *host, Val v)                                     \
+    return (Val) (int64_t) (int##bits##_t) old;                                                    \
+  }
+#define INTERP_AMO_CHOOSE(name, type, op)                                                          \
+  INTERP_AMO_CHOOSE_1 (name, 8, type##8_t, op)                                                     \
+  INTERP_AMO_CHOOSE_1 (name, 16, type##16_t, op)                                                   \
+  INTERP_AMO_CHOOSE_1 (name, 32, type##32_t, op)                                                   \
+  INTERP_AMO_CHOOSE_1 (name, 64, type##64_t, op)
+#define INTERP_COMPARE_SWAP(bits)                                                                  \
+  static DIO_ALWAYS_INLINE Val interp_compare_swap_##bits (void *host, Val expected, Val v)        \
   {                                                                                                \
-    uint64_t old = __atomic_load_n ((uint64_t *) host, __ATOMIC_RELAXED);                          \
-    while (!__atomic_compare_exchange_n ((uint64_t *) host, &old,                                  \
-                                         (type64) old op (type64) v ? old : v, true,               \
-                                         __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {                    \
-    }                                                                                              \
-    return old;                                                                                    \
+    uint##bits##_t old = (uint##bits##_t) expected;                                                \
+    __atomic_compare_exchange_n ((uint##bits##_t *) host, &old, (uint##bits##_t) v, false,         \
+                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                              \
+    return (Val) (int64_t) (int##bits##_t) old;                                                    \
   }
 
 INTERP_AMO_FETCH (swap, __atomic_exchange_n)
@@ -198,22 +212,52 @@ INTERP_AMO_FETCH (add, __atomic_fetch_add)
 INTERP_AMO_FETCH (xor, __atomic_fetch_xor)
 INTERP_AMO_FETCH (and, __atomic_fetch_and)
 INTERP_AMO_FETCH (or, __atomic_fetch_or)
-INTERP_AMO_CHOOSE (min, int32_t, int64_t, <)
-INTERP_AMO_CHOOSE (max, int32_t, int64_t, >)
-INTERP_AMO_CHOOSE (minu, uint32_t, uint64_t, <)
-INTERP_AMO_CHOOSE (maxu, uint32_t, uint64_t, >)
+INTERP_AMO_CHOOSE (min, int, <)
+INTERP_AMO_CHOOSE (max, int, >)
+INTERP_AMO_CHOOSE (minu, uint, <)
+INTERP_AMO_CHOOSE (maxu, uint, >)
+INTERP_COMPARE_SWAP (8)
+INTERP_COMPARE_SWAP (16)
+INTERP_COMPARE_SWAP (32)
+INTERP_COMPARE_SWAP (64)
 
 /* The store half of a conditional store: true when @host held @expected and now holds @value. */
 static DIO_ALWAYS_INLINE bool
 interp_host_replace (void *host, unsigned size, uint64_t expected, uint64_t value)
 {
-  if (size == 4) {
-    uint32_t old = (uint32_t) expected;
-    return __atomic_compare_exchange_n ((uint32_t *) host, &old, (uint32_t) value, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  switch (size) {
+  case 1:
+    return interp_compare_swap_8 (host, expected, value) == SEXT8 (expected);
+  case 2:
+    return interp_compare_swap_16 (host, expected, value) == SEXT16 (expected);
+  case 4:
+    return interp_compare_swap_32 (host, expected, value) == SEXT32 (expected);
+  default:
+    return interp_compare_swap_64 (host, expected, value) == expected;
   }
-  return __atomic_compare_exchange_n ((uint64_t *) host, &expected, value, false, __ATOMIC_SEQ_CST,
-                                      __ATOMIC_RELAXED);
+}
+
+/* ---- Vectors ---- */
+
+#define VEC_MAKE(low, high) dio_vec_make (low, high)
+#define VEC_LOW(vec) ((vec)[0])
+#define VEC_HIGH(vec) ((vec)[1])
+#define CRC32(polynomial, bytes, crc, v)                                                           \
+  ((Val) dio_vec_crc32 (polynomial, bytes, (uint32_t) (crc), (v)))
+
+static DIO_ALWAYS_INLINE Vec
+interp_host_load_v128 (const void *host)
+{
+  const uint64_t *words = host;
+  return dio_vec_make (interp_host_load_u64 (words), interp_host_load_u64 (words + 1));
+}
+
+static DIO_ALWAYS_INLINE void
+interp_host_store_v128 (void *host, Vec value)
+{
+  uint64_t *words = host;
+  interp_host_store (words, 8, value[0]);
+  interp_host_store (words + 1, 8, value[1]);
 }
 
 /* Enders whose meaning is the same for all guests. */

@@ -110,6 +110,13 @@ dio_tlb_tag (DioGva va, unsigned size)
   return va & ~(DIO_PAGE_MASK & ~(uint64_t) (size - 1));
 }
 
+/* The same for an access whose alignment does not matter, of up to a page. */
+static DIO_ALWAYS_INLINE uint64_t
+dio_tlb_tag_unaligned (DioGva va, unsigned size)
+{
+  return (va + (size - 1)) & ~DIO_PAGE_MASK;
+}
+
 /* The hit path: the host address of @va, or NULL for the slow path. vCPU thread. */
 static DIO_ALWAYS_INLINE void *
 dio_tlb_hit_read (const DioTlb *tlb, DioGva va, unsigned size)
