@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What arm64 accesses do when the TLB does not have their page: slow paths of loads, stores,
+ * atomics and fetches, devices, page crossing. */
+#include <string.h>
+
+#include "core/guest/arm64/arm64-priv.h"
+#include "core/vm/vm-machine.h"
+
+/* ---- Host memory ---- */
+
+/* Aligned accesses are single-copy atomic; the guest's byte order is little-endian as the host's.
+ */
+static uint64_t
+read_host (const uint8_t *host, unsigned size)
+{
+  uint64_t value = 0;
+  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
+    memcpy (&value, host, size);
+    return value;
+  }
+  switch (size) {
+  case 1:
+    return __atomic_load_n (host, __ATOMIC_RELAXED);
+  case 2:
+    return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
+  case 4:
+    return __atomic_load_n ((const uint32_t *) (const void *) host, __ATOMIC_RELAXED);
+  default:
+    return __atomic_load_n ((const uint64_t *) (const void *) host, __ATOMIC_RELAXED);
+  }
+}
+
+static void
+write_host (uint8_t *host, unsigned size, uint64_t value)
+{
+  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
+    memcpy (host, &value, size);
+    return;
+  }
+  switch (size) {
+  case 1:
+    __atomic_store_n (host, value, __ATOMIC_RELAXED);
+    break;
+  case 2:
+    __atomic_store_n ((uint16_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  case 4:
+    __atomic_store_n ((uint32_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  default:
+    __atomic_store_n ((uint64_t *) (void *) host, value, __ATOMIC_RELAXED);
+    break;
+  }
+}
+
+static DIO_ALWAYS_INLINE bool
+crosses_page (DioGva va, unsigned size)
+{
+  return (va & DIO_PAGE_MASK) + size > DIO_PAGE_SIZE;
+}
+
+/* ---- Pieces within a page ---- */
+
+/* The set that an access uses. */
+static DioTlbSet *
+set_of (DioArm64 *cpu, bool user)
+{
+  return user ? &cpu->interp.tlb.sets[A64_SET_USER] : cpu->interp.tlb.data_set;
+}
+
+static const uint8_t *
+recall (DioArm64 *cpu, DioGva va, bool user, unsigned right)
+{
+  DioTlbSet *set = set_of (cpu, user);
+  DioGva page = va & ~DIO_PAGE_MASK;
+  for (unsigned i = 0; i < 2; i++) {
+    const DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
+    if ((right == DIO_TLB_READ ? entry->read : entry->write) == page)
+      return (const uint8_t *) (va + entry->addend);
+    if (!dio_tlb_recall (set, va, right))
+      break;
+  }
+  return NULL;
+}
+
+/* Before an access to a device what others asked of us happens, so that a guest that sends an
+ * interrupt to another CPU has its earlier stores to code seen. */
+static void
+before_io (DioArm64 *cpu)
+{
+  if (DIO_UNLIKELY (atomic_load_explicit (&cpu->interp.requests, memory_order_relaxed)))
+    a64_service_requests (cpu);
+}
+
+static bool
+load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
+{
+  const uint8_t *host = recall (cpu, va, user, DIO_TLB_READ);
+  if (host) {
+    *value = read_host (host, size);
+    return true;
+  }
+  A64Page page;
+  if (!a64_translate (cpu, va, DIO_A64_LOAD, user, &page))
+    return false;
+  if (DIO_LIKELY (page.info.ram)) {
+    *value = read_host (page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
+    return true;
+  }
+  before_io (cpu);
+  cpu->interp.cpu.stats.mmio_reads++;
+  if (dio_space_read (cpu->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+      == DIO_ACCESS_OK)
+    return true;
+  a64_abort (cpu, va, DIO_A64_LOAD, A64_FSC_EXTERNAL);
+  return false;
+}
+
+static bool
+store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
+{
+  uint8_t *host = (uint8_t *) (uintptr_t) recall (cpu, va, user, DIO_TLB_WRITE);
+  if (host) {
+    write_host (host, size, value);
+    return true;
+  }
+  A64Page page;
+  if (!a64_translate (cpu, va, DIO_A64_STORE, user, &page))
+    return false;
+  if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
+    uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
+    write_host (page.info.ram->host + offset, size, value);
+    dio_ram_note_write (page.info.ram, offset, size);
+    return true;
+  }
+  before_io (cpu);
+  cpu->interp.cpu.stats.mmio_writes++;
+  if (dio_space_write (cpu->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+      == DIO_ACCESS_OK)
+    return true;
+  a64_abort (cpu, va, DIO_A64_STORE, A64_FSC_EXTERNAL);
+  return false;
+}
+
+/* @length bytes (1 to 7) at @va, within a page. */
+static bool
+load_bytes (DioArm64 *cpu, DioGva va, unsigned length, bool user, uint64_t *value)
+{
+  *value = 0;
+  for (unsigned i = 0; i < length; i++) {
+    uint64_t byte = 0;
+    if (!load_page (cpu, va + i, 1, user, &byte))
+      return false;
+    *value |= byte << (8 * i);
+  }
+  return true;
+}
+
+/* May all of an access that crosses a page be stored to? */
+static bool
+check_stores (DioArm64 *cpu, DioGva va, unsigned size, bool user)
+{
+  A64Page page;
+  return a64_translate (cpu, va, DIO_A64_STORE, user, &page)
+         && a64_translate (cpu, (va + size - 1) & ~DIO_PAGE_MASK, DIO_A64_STORE, user, &page);
+}
+
+/* ---- Loads and stores ---- */
+
+bool
+dio_a64_load_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
+{
+  if (DIO_LIKELY (!crosses_page (va, size)))
+    return load_page (cpu, va, size, user, value);
+  unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
+  uint64_t low, high;
+  if (!load_bytes (cpu, va, first, user, &low)
+      || !load_bytes (cpu, va + first, size - first, user, &high))
+    return false;
+  *value = low | high << (8 * first);
+  return true;
+}
+
+bool
+dio_a64_store_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
+{
+  if (DIO_LIKELY (!crosses_page (va, size)))
+    return store_page (cpu, va, size, user, value);
+  /* Both pages must be writable before the first byte is written. */
+  if (!check_stores (cpu, va, size, user))
+    return false;
+  for (unsigned i = 0; i < size; i++)
+    if (!store_page (cpu, va + i, 1, user, (value >> (8 * i)) & 0xff))
+      return false;
+  return true;
+}
+
+bool
+dio_a64_load_v128_slow (DioArm64 *cpu, DioGva va, DioVec *value)
+{
+  uint64_t low, high;
+  if (!dio_a64_load_slow (cpu, va, 8, false, &low)
+      || !dio_a64_load_slow (cpu, va + 8, 8, false, &high))
+    return false;
+  *value = dio_vec_make (low, high);
+  return true;
+}
+
+bool
+dio_a64_store_v128_slow (DioArm64 *cpu, DioGva va, DioVec value)
+{
+  if (crosses_page (va, 16) && !check_stores (cpu, va, 16, false))
+    return false;
+  return dio_a64_store_slow (cpu, va, 8, false, value[0])
+         && dio_a64_store_slow (cpu, va + 8, 8, false, value[1]);
+}
+
+void *
+dio_a64_atomic_pointer (DioArm64 *cpu, DioGva va, unsigned size, bool write)
+{
+  DioA64Access access = write ? DIO_A64_STORE : DIO_A64_LOAD;
+  if (DIO_UNLIKELY (va & (size - 1))) {
+    a64_abort (cpu, va, access, A64_FSC_ALIGNMENT);
+    return NULL;
+  }
+  A64Page page;
+  if (!a64_translate (cpu, va, access, false, &page))
+    return NULL;
+  if (DIO_UNLIKELY (!page.info.ram || (write && page.info.readonly))) {
+    a64_abort (cpu, va, access, A64_FSC_EXTERNAL);
+    return NULL;
+  }
+  return page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK);
+}
+
+bool
+dio_a64_zero_block (DioArm64 *cpu, DioGva va)
+{
+  DioGva block = va & ~UINT64_C (63);
+  for (unsigned i = 0; i < 64; i += 8)
+    if (!store_page (cpu, block + i, 8, false, 0)) {
+      cpu->exception.far = va;
+      return false;
+    }
+  return true;
+}
+
+bool
+a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,
+                uint64_t *ram_offset)
+{
+  DioArm64 *cpu = (DioArm64 *) interp;
+  A64Page page;
+  if (DIO_UNLIKELY (va & 3)) {
+    dio_a64_raise (cpu, DIO_A64_PC_ALIGNMENT, va);
+    return false;
+  }
+  if (!a64_translate (cpu, va, DIO_A64_FETCH, cpu->el == 0, &page))
+    return false;
+  if (DIO_UNLIKELY (!page.info.ram)) {
+    a64_abort (cpu, va, DIO_A64_FETCH, A64_FSC_EXTERNAL);
+    return false;
+  }
+  *host = page.info.ram->host + page.info.ram_offset;
+  *ram = page.info.ram;
+  *ram_offset = page.info.ram_offset;
+  return true;
+}

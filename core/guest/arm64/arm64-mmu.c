@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * arm64 memory management: stage 1 translation with granules of 4, 16 and 64 KiB, and the filling
+ * and flushing of the TLB.
+ *
+ * The TLB has a set for programs (EL0), one for EL1, and one for EL1 with PAN, which sees no page
+ * of programs. Entries of pages that are not global are local (core/mem/mem-tlb.h): they go when
+ * TTBR0 or the ASID changes. Guest pages bigger than 4 KiB are entered in slices. */
+#include <string.h>
+
+#include "core/guest/arm64/arm64-priv.h"
+#include "core/vm/vm-machine.h"
+
+#define DESC_VALID A64_BIT (0)
+#define DESC_TABLE A64_BIT (1) /* or, at level 3, a page */
+#define DESC_USER A64_BIT (6)  /* AP[1] */
+#define DESC_READONLY A64_BIT (7)
+#define DESC_AF A64_BIT (10)
+#define DESC_NG A64_BIT (11)
+#define DESC_DBM A64_BIT (51)
+#define DESC_PXN A64_BIT (53)
+#define DESC_UXN A64_BIT (54)
+#define TABLE_PXN A64_BIT (59)
+#define TABLE_UXN A64_BIT (60)
+#define TABLE_NO_USER A64_BIT (61)
+#define TABLE_READONLY A64_BIT (62)
+#define DESC_ADDRESS UINT64_C (0x0000fffffffff000)
+
+#define TCR_EPD0 A64_BIT (7)
+#define TCR_EPD1 A64_BIT (23)
+#define TCR_TBI0 A64_BIT (37)
+#define TCR_TBI1 A64_BIT (38)
+#define TCR_HA A64_BIT (39)
+#define TCR_HD A64_BIT (40)
+#define TCR_E0PD0 A64_BIT (55)
+#define TCR_E0PD1 A64_BIT (56)
+
+static unsigned
+needed_permission (DioA64Access access)
+{
+  return access == DIO_A64_LOAD    ? DIO_TLB_READ
+         : access == DIO_A64_STORE ? DIO_TLB_WRITE
+                                   : DIO_TLB_EXECUTE;
+}
+
+void
+a64_abort (DioArm64 *cpu, DioGva va, DioA64Access access, unsigned status)
+{
+  bool lower = cpu->el == 0;
+  unsigned ec = access == DIO_A64_FETCH ? lower ? A64_EC_FETCH_LOWER : A64_EC_FETCH_SAME
+                : lower                 ? A64_EC_DATA_LOWER
+                                        : A64_EC_DATA_SAME;
+  cpu->exception.syndrome = A64_ESR (ec, status | (access == DIO_A64_STORE ? A64_ISS_WNR : 0));
+  cpu->exception.has_far = true;
+  cpu->exception.after = false;
+  cpu->exception.far = va;
+}
+
+/* ---- The walk ---- */
+
+/* What TCR_EL1 says about one half of the address space. */
+typedef struct {
+  uint64_t table;
+  unsigned size;  /* bits of address */
+  unsigned grain; /* log2 of the granule */
+  bool disabled;
+} Half;
+
+static bool
+choose_half (const DioArm64 *cpu, DioGva va, bool user, Half *half)
+{
+  static const uint8_t grains[2][4] = { { 12, 16, 14, 12 }, { 12, 14, 12, 16 } };
+  bool upper = va >> 55 & 1;
+  uint64_t tcr = cpu->tcr;
+  unsigned zeros = (upper ? tcr >> 16 : tcr) & 63;
+  half->size = 64 - MAX (MIN (zeros, 39), 16);
+  half->grain = grains[upper][(upper ? tcr >> 30 : tcr >> 14) & 3];
+  half->disabled =
+      (tcr & (upper ? TCR_EPD1 : TCR_EPD0)) || (user && (tcr & (upper ? TCR_E0PD1 : TCR_E0PD0)));
+  half->table = cpu->ttbr[upper] & UINT64_C (0x0000fffffffffffe);
+  /* All bits above the translated ones are copies of bit 55, but for an ignored top byte. */
+  uint64_t checked = UINT64_MAX << half->size;
+  if (tcr & (upper ? TCR_TBI1 : TCR_TBI0))
+    checked &= UINT64_MAX >> 8;
+  return (va & checked) == (upper ? checked : 0);
+}
+
+static uint64_t *
+table_pointer (DioArm64 *cpu, DioGpa gpa, DioPageInfo *info)
+{
+  *info = dio_space_lookup_page (cpu->interp.cpu.space, gpa & ~DIO_PAGE_MASK);
+  if (!info->ram)
+    return NULL;
+  return (uint64_t *) (void *) (info->ram->host + info->ram_offset + (gpa & DIO_PAGE_MASK));
+}
+
+/* Sets bits of a descriptor that hardware manages; false when somebody else changed it meanwhile or
+ * it cannot be written. */
+static bool
+update (uint64_t *slot, const DioPageInfo *info, uint64_t *desc, uint64_t to)
+{
+  if (info->readonly
+      || !__atomic_compare_exchange_n (slot, desc, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return false;
+  *desc = to;
+  dio_ram_note_write (info->ram, (uint8_t *) slot - info->ram->host, sizeof *slot);
+  return true;
+}
+
+/* What a leaf descriptor grants, with the restrictions of the tables above it. */
+static unsigned
+grants (const DioArm64 *cpu, uint64_t desc, uint64_t tables, bool user)
+{
+  bool for_user = (desc & DESC_USER) && !(tables & TABLE_NO_USER);
+  bool writable = !(desc & DESC_READONLY) && !(tables & TABLE_READONLY);
+  bool readable = user ? for_user : !(for_user && (cpu->pstate & A64_PSTATE_PAN));
+  bool never = user ? (desc & DESC_UXN) || (tables & TABLE_UXN)
+                    : (desc & DESC_PXN) || (tables & TABLE_PXN) || (for_user && writable);
+  unsigned permissions = 0;
+  if (readable)
+    permissions |= DIO_TLB_READ | (writable ? DIO_TLB_WRITE : 0);
+  if (!never && (for_user || !user) && !((cpu->sctlr & A64_SCTLR_WXN) && writable))
+    permissions |= DIO_TLB_EXECUTE;
+  return permissions;
+}
+
+/* Fault status, or -1. */
+static int
+walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64Page *page,
+      bool *global)
+{
+  Half half;
+  if (!choose_half (cpu, va, user, &half) || half.disabled)
+    return A64_FSC_TRANSLATION;
+
+  unsigned stride = half.grain - 3;
+  unsigned level = 4 - (half.size - half.grain + stride - 1) / stride;
+  unsigned top = half.size - half.grain - stride * (3 - level); /* bits of the first index */
+  DioGpa table = half.table & ~((UINT64_C (8) << top) - 1);
+  uint64_t tables = 0;
+
+  for (bool first = true;; first = false) {
+    unsigned shift = half.grain + stride * (3 - level);
+    uint64_t index = va >> shift & ((UINT64_C (1) << (first ? top : stride)) - 1);
+    DioPageInfo info;
+    uint64_t *slot = table_pointer (cpu, table + 8 * index, &info);
+    if (!slot)
+      return A64_FSC_EXTERNAL_WALK + (int) level;
+    uint64_t desc = __atomic_load_n (slot, __ATOMIC_RELAXED);
+    if (!(desc & DESC_VALID))
+      return A64_FSC_TRANSLATION + (int) level;
+    if (level < 3 && (desc & DESC_TABLE)) {
+      tables |= desc;
+      table = desc & DESC_ADDRESS & ~((UINT64_C (1) << half.grain) - 1);
+      level++;
+      continue;
+    }
+    bool block_allowed = level == 2 || (level == 1 && half.grain == 12);
+    if (level == 3 ? !(desc & DESC_TABLE) : !block_allowed)
+      return A64_FSC_TRANSLATION + (int) level;
+
+    if (!(desc & DESC_AF)) {
+      if (!(cpu->tcr & TCR_HA))
+        return A64_FSC_ACCESS_FLAG + (int) level;
+      if (touch && !update (slot, &info, &desc, desc | DESC_AF))
+        continue; /* read it again */
+    }
+    unsigned permissions = grants (cpu, desc, tables, user);
+    if (!(permissions & needed_permission (access))) {
+      /* A clean page that hardware may mark dirty. */
+      bool dirty = access == DIO_A64_STORE && (cpu->tcr & TCR_HD) && (desc & DESC_DBM)
+                   && (grants (cpu, desc & ~DESC_READONLY, tables, user) & DIO_TLB_WRITE);
+      if (!dirty)
+        return A64_FSC_PERMISSION + (int) level;
+      if (touch && !update (slot, &info, &desc, desc & ~DESC_READONLY))
+        continue;
+      permissions = grants (cpu, desc & ~DESC_READONLY, tables, user);
+    }
+    uint64_t inside = (UINT64_C (1) << shift) - 1;
+    page->gpa = ((desc & DESC_ADDRESS & ~inside) | (va & inside)) & ~DIO_PAGE_MASK;
+    page->va_mask = ~inside;
+    page->permissions = permissions;
+    *global = !(desc & DESC_NG);
+    return -1;
+  }
+}
+
+static int
+translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64Page *page,
+           bool *global)
+{
+  int status = -1;
+  *global = true;
+  if (cpu->sctlr & A64_SCTLR_M) {
+    status = walk (cpu, va, access, user, touch, page, global);
+  } else {
+    page->gpa = va & ~DIO_PAGE_MASK;
+    page->va_mask = ~DIO_PAGE_MASK;
+    page->permissions = DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_EXECUTE;
+    if (va >> 48)
+      status = A64_FSC_ADDRESS_SIZE;
+  }
+  if (status < 0)
+    page->info = dio_space_lookup_page (cpu->interp.cpu.space, page->gpa);
+  return status;
+}
+
+int
+a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page)
+{
+  bool global;
+  return translate (cpu, va, access, user, false, page, &global);
+}
+
+bool
+a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page)
+{
+  DioTlb *tlb = &cpu->interp.tlb;
+  DioTlbSet *set = access == DIO_A64_FETCH ? tlb->code_set
+                   : user                  ? &tlb->sets[A64_SET_USER]
+                                           : tlb->data_set;
+  bool global;
+  tlb->misses++;
+  cpu->interp.cpu.stats.tlb_misses++;
+  int status = translate (cpu, va, access, user, true, page, &global);
+  if (DIO_UNLIKELY (status >= 0)) {
+    a64_abort (cpu, va, access, (unsigned) status);
+    return false;
+  }
+
+  DioRam *ram = page->info.ram;
+  if (!ram)
+    return true;
+  unsigned enter = page->permissions;
+  if (page->info.readonly)
+    enter &= ~(unsigned) DIO_TLB_WRITE;
+  _Atomic uint8_t *flags = &ram->page_flags[page->info.ram_offset >> DIO_PAGE_SHIFT];
+  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
+    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
+     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
+    if (access == DIO_A64_STORE)
+      dio_ram_note_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
+    else
+      enter &= ~(unsigned) DIO_TLB_WRITE;
+  }
+  /* EL1 executes what PAN hides from its loads and stores. */
+  if (!global)
+    enter |= DIO_TLB_LOCAL;
+  dio_tlb_fill (set, va, page->va_mask, ram->host + page->info.ram_offset, enter);
+  return true;
+}
+
+/* ---- Sets and flushes ---- */
+
+void
+a64_mmu_select (DioArm64 *cpu)
+{
+  unsigned code = cpu->el == 0 ? A64_SET_USER : A64_SET_SYSTEM;
+  unsigned data = cpu->el != 0 && (cpu->pstate & A64_PSTATE_PAN) ? A64_SET_SYSTEM_PAN : code;
+  dio_tlb_select (&cpu->interp.tlb, data, code);
+  cpu->user_tlb = cpu->interp.tlb.sets[A64_SET_USER].entries;
+}
+
+void
+a64_mmu_flush (DioArm64 *cpu)
+{
+  dio_tlb_flush_all (&cpu->interp.tlb);
+}
+
+void
+a64_mmu_invalidate_all (DioArm64 *cpu, bool broadcast)
+{
+  dio_tlb_flush_all (&cpu->interp.tlb);
+  if (broadcast)
+    a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
+}
+
+void
+a64_mmu_invalidate_local (DioArm64 *cpu, bool broadcast)
+{
+  for (unsigned i = 0; i < A64_N_SETS; i++)
+    dio_tlb_flush_local (&cpu->interp.tlb.sets[i]);
+  if (broadcast)
+    a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
+}
+
+void
+a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
+{
+  for (unsigned i = 0; i < A64_N_SETS; i++)
+    dio_tlb_flush_page (&cpu->interp.tlb.sets[i], va);
+  if (broadcast)
+    a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
+}
+
+/* ---- Requests of other threads ---- */
+
+void
+a64_request_others (DioArm64 *cpu, uint32_t request)
+{
+  DioMachine *machine = cpu->interp.cpu.machine;
+  for (unsigned i = 0; i < machine->n_cpus; i++) {
+    DioArm64 *other = (DioArm64 *) machine->cpus[i];
+    if (!other || other == cpu)
+      continue;
+    atomic_fetch_or (&other->interp.requests, request);
+    dio_cpu_kick (&other->interp.cpu);
+  }
+}
+
+void
+a64_mmu_request_flush_write (DioArm64 *cpu, uint64_t ram_offset)
+{
+  DioArm64Mmu *mmu = cpu->mmu;
+  uint32_t request = A64_REQUEST_FLUSH_WRITE_ALL;
+  pthread_mutex_lock (&mmu->lock);
+  if (ram_offset != UINT64_MAX && mmu->n_flush < A64_FLUSH_QUEUE) {
+    mmu->flush_pages[mmu->n_flush++] = ram_offset & ~DIO_PAGE_MASK;
+    request = A64_REQUEST_FLUSH_WRITE_PAGES;
+  }
+  pthread_mutex_unlock (&mmu->lock);
+  atomic_fetch_or (&cpu->interp.requests, request);
+  dio_cpu_kick (&cpu->interp.cpu);
+}
+
+static void
+flush_writes (DioArm64 *cpu, bool all)
+{
+  DioArm64Mmu *mmu = cpu->mmu;
+  DioRam *ram = cpu->interp.cpu.machine->ram;
+  uint64_t pages[A64_FLUSH_QUEUE];
+  pthread_mutex_lock (&mmu->lock);
+  unsigned n = mmu->n_flush;
+  memcpy (pages, mmu->flush_pages, n * sizeof *pages);
+  mmu->n_flush = 0;
+  pthread_mutex_unlock (&mmu->lock);
+  if (all) {
+    dio_tlb_flush_write (&cpu->interp.tlb, NULL, ram);
+    return;
+  }
+  for (unsigned i = 0; i < n; i++)
+    dio_tlb_flush_write (&cpu->interp.tlb, ram->host + pages[i], ram);
+}
+
+void
+a64_service_requests (DioArm64 *cpu)
+{
+  uint32_t requests = atomic_exchange (&cpu->interp.requests, 0);
+  if (DIO_LIKELY (!requests))
+    return;
+  if (requests & (A64_REQUEST_FLUSH_WRITE_PAGES | A64_REQUEST_FLUSH_WRITE_ALL))
+    flush_writes (cpu, requests & A64_REQUEST_FLUSH_WRITE_ALL);
+  if (requests & A64_REQUEST_FLUSH_TLB)
+    dio_tlb_flush_all (&cpu->interp.tlb);
+  if (requests & A64_REQUEST_FORGET_CODE)
+    dio_interp_engine_forget (cpu->interp.engine);
+  if ((requests & A64_REQUEST_ON) && cpu->off) {
+    pthread_mutex_lock (&cpu->mmu->lock);
+    uint64_t entry = cpu->mmu->entry, context = cpu->mmu->context;
+    pthread_mutex_unlock (&cpu->mmu->lock);
+    dio_a64_set_entry (&cpu->interp.cpu, entry, context);
+    cpu->off = false;
+  }
+}
+
+void
+a64_mmu_code_page_set (DioInterpCpu *interp, DioRam *ram, uint64_t ram_offset)
+{
+  DioMachine *machine = interp->cpu.machine;
+  dio_tlb_flush_write (&interp->tlb, ram->host + (ram_offset & ~DIO_PAGE_MASK), NULL);
+  for (unsigned i = 0; i < machine->n_cpus; i++)
+    if (machine->cpus[i] && machine->cpus[i] != &interp->cpu)
+      a64_mmu_request_flush_write ((DioArm64 *) machine->cpus[i], ram_offset);
+}
+
+/* ---- Life ---- */
+
+bool
+a64_mmu_init (DioArm64 *cpu, GError **error)
+{
+  cpu->mmu = g_new0 (DioArm64Mmu, 1);
+  pthread_mutex_init (&cpu->mmu->lock, NULL);
+  return dio_tlb_init (&cpu->interp.tlb, A64_N_SETS, error);
+}
+
+void
+a64_mmu_free (DioArm64 *cpu)
+{
+  dio_tlb_clear (&cpu->interp.tlb);
+  if (cpu->mmu)
+    pthread_mutex_destroy (&cpu->mmu->lock);
+  g_clear_pointer (&cpu->mmu, g_free);
+}

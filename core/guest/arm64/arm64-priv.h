@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Inside of the system architecture of arm64: what arm64-*.c share. */
+#pragma once
+
+#include <pthread.h>
+
+#include "core/guest/arm64/arm64-cpu.h"
+
+#define A64_BIT(n) (UINT64_C (1) << (n))
+
+/* SPSR_EL1 and PSTATE. */
+#define A64_PSTATE_F A64_BIT (6)
+#define A64_PSTATE_I A64_BIT (7)
+#define A64_PSTATE_A A64_BIT (8)
+#define A64_PSTATE_D A64_BIT (9)
+#define A64_PSTATE_DAIF (UINT64_C (15) << 6)
+#define A64_PSTATE_SSBS A64_BIT (12)
+#define A64_PSTATE_IL A64_BIT (20)
+#define A64_PSTATE_PAN A64_BIT (22)
+#define A64_PSTATE_KEPT (A64_PSTATE_DAIF | A64_PSTATE_SSBS | A64_PSTATE_IL | A64_PSTATE_PAN)
+#define A64_NZCV UINT64_C (0xf0000000)
+
+/* ESR_EL1. */
+#define A64_ESR_IL A64_BIT (25)
+#define A64_ESR(ec, iss) ((uint32_t) (ec) << 26 | (uint32_t) A64_ESR_IL | (uint32_t) (iss))
+enum {
+  A64_EC_UNKNOWN = 0x00,
+  A64_EC_WFX = 0x01,
+  A64_EC_FP = 0x07,
+  A64_EC_ILLEGAL_STATE = 0x0e,
+  A64_EC_SVC = 0x15,
+  A64_EC_SYSREG = 0x18,
+  A64_EC_FETCH_LOWER = 0x20,
+  A64_EC_FETCH_SAME = 0x21,
+  A64_EC_PC_ALIGNMENT = 0x22,
+  A64_EC_DATA_LOWER = 0x24,
+  A64_EC_DATA_SAME = 0x25,
+  A64_EC_BRK = 0x3c,
+};
+/* Fault status; + the level of the table for the first four. */
+enum {
+  A64_FSC_ADDRESS_SIZE = 0x00,
+  A64_FSC_TRANSLATION = 0x04,
+  A64_FSC_ACCESS_FLAG = 0x08,
+  A64_FSC_PERMISSION = 0x0c,
+  A64_FSC_EXTERNAL = 0x10,
+  A64_FSC_EXTERNAL_WALK = 0x14,
+  A64_FSC_ALIGNMENT = 0x21,
+};
+#define A64_ISS_WNR A64_BIT (6)
+#define A64_ISS_CM A64_BIT (8)
+
+/* SCTLR_EL1. */
+#define A64_SCTLR_M A64_BIT (0)
+#define A64_SCTLR_A A64_BIT (1)
+#define A64_SCTLR_UMA A64_BIT (9)
+#define A64_SCTLR_DZE A64_BIT (14)
+#define A64_SCTLR_UCT A64_BIT (15)
+#define A64_SCTLR_NTWI A64_BIT (16)
+#define A64_SCTLR_WXN A64_BIT (19)
+#define A64_SCTLR_SPAN A64_BIT (23)
+#define A64_SCTLR_UCI A64_BIT (26)
+#define A64_SCTLR_RES1 UINT64_C (0x30d00800)
+#define A64_SCTLR_WRITABLE                                                                         \
+  (A64_SCTLR_RES1 | A64_SCTLR_M | A64_SCTLR_A | A64_BIT (2) | A64_BIT (3) | A64_BIT (4)            \
+   | A64_BIT (5) | A64_SCTLR_UMA | A64_BIT (12) | A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_NTWI   \
+   | A64_BIT (18) | A64_SCTLR_WXN | A64_SCTLR_SPAN | A64_SCTLR_UCI)
+
+/* Sets of the TLB: programs, the system, the system with PAN. */
+enum {
+  A64_SET_USER,
+  A64_SET_SYSTEM,
+  A64_SET_SYSTEM_PAN,
+  A64_N_SETS,
+};
+
+/* Requests of other threads. */
+enum {
+  A64_REQUEST_FLUSH_WRITE_PAGES = 1 << 0,
+  A64_REQUEST_FLUSH_WRITE_ALL = 1 << 1,
+  A64_REQUEST_FLUSH_TLB = 1 << 2,
+  A64_REQUEST_FORGET_CODE = 1 << 3,
+  A64_REQUEST_ON = 1 << 4,
+};
+
+#define A64_FLUSH_QUEUE 64
+
+typedef struct DioArm64Mmu {
+  pthread_mutex_t lock; /* of what follows */
+  uint64_t flush_pages[A64_FLUSH_QUEUE];
+  unsigned n_flush;
+  uint64_t entry, context; /* of CPU_ON */
+} DioArm64Mmu;
+
+/* A translated page. */
+typedef struct {
+  DioGpa gpa; /* of the 4 KiB page */
+  uint64_t va_mask;
+  unsigned permissions; /* DIO_TLB_* */
+  DioPageInfo info;
+} A64Page;
+
+/* arm64-mmu.c. Translates @va for @access with the rights of @user or else of EL1; enters the page
+ * in the TLB. False: an exception is noted. */
+bool a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page);
+/* The same without an exception or an entry, for AT and debuggers: the fault status or -1. */
+int a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page);
+/* Notes a data or instruction abort. */
+void a64_abort (DioArm64 *cpu, DioGva va, DioA64Access access, unsigned status);
+/* Chooses the TLB sets for EL and PAN. */
+void a64_mmu_select (DioArm64 *cpu);
+void a64_mmu_flush (DioArm64 *cpu);
+/* TLBI: of a page (@va), of one address space (everything not global), or of everything; on all
+ * CPUs when @broadcast. */
+void a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast);
+void a64_mmu_invalidate_local (DioArm64 *cpu, bool broadcast);
+void a64_mmu_invalidate_all (DioArm64 *cpu, bool broadcast);
+bool a64_mmu_init (DioArm64 *cpu, GError **error);
+void a64_mmu_free (DioArm64 *cpu);
+void a64_mmu_request_flush_write (DioArm64 *cpu, uint64_t ram_offset);
+void a64_mmu_code_page_set (DioInterpCpu *interp, DioRam *ram, uint64_t ram_offset);
+void a64_service_requests (DioArm64 *cpu);
+void a64_request_others (DioArm64 *cpu, uint32_t request);
+
+/* arm64-memory.c */
+bool a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,
+                     uint64_t *ram_offset);
+
+/* arm64-priv.c */
+void a64_take_exception (DioInterpCpu *interp);
+void a64_poll (DioInterpCpu *interp);
+bool a64_has_work (DioCpu *cpu);
+void a64_set_pstate (DioArm64 *cpu, uint64_t spsr);
+void a64_set_spsel (DioArm64 *cpu, unsigned spsel);
+uint64_t a64_time (DioArm64 *cpu);
+void a64_timer_update (DioA64Timer *timer);
+void a64_timer_fired (void *data);
+void a64_fp_update (DioArm64 *cpu);
+
+/* arm64-interp.c */
+void a64_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first);
