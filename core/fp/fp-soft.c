@@ -13,6 +13,7 @@ typedef struct {
   unsigned exponent; /* bits of the exponent field */
 } Format;
 
+#define F16 ((Format){ 10, 5 })
 #define F32 ((Format){ 23, 8 })
 #define F64 ((Format){ 52, 11 })
 
@@ -61,6 +62,12 @@ fmt_inf (Format f, bool sign)
 }
 
 static DIO_ALWAYS_INLINE uint64_t
+fmt_two (Format f)
+{
+  return (uint64_t) (fmt_bias (f) + 1) << f.fraction;
+}
+
+static DIO_ALWAYS_INLINE uint64_t
 fmt_quiet_bit (Format f)
 {
   return UINT64_C (1) << (f.fraction - 1);
@@ -99,6 +106,18 @@ unpack (Format f, uint64_t raw)
   return n;
 }
 
+/* An operand of arithmetic: as unpack(), but a denormal number may be taken for a zero. */
+static DIO_ALWAYS_INLINE Number
+operand (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  if (DIO_UNLIKELY (mode & DIO_FP_FLUSH) && f.exponent != F16.exponent
+      && (raw & fmt_inf (f, false)) == 0 && (raw & ~fmt_sign (f, true)) != 0) {
+    *flags |= DIO_FP_DENORMAL;
+    raw &= fmt_sign (f, true);
+  }
+  return unpack (f, raw);
+}
+
 static DIO_ALWAYS_INLINE bool
 is_nan (Number n)
 {
@@ -122,6 +141,10 @@ propagate (Format f, DioFpMode mode, uint8_t *flags, Number a, Number b)
     *flags |= DIO_FP_NV;
   if (mode & DIO_FP_NAN_FIRST)
     return (is_nan (a) ? a.raw : b.raw) | fmt_quiet_bit (f);
+  if ((mode & (DIO_FP_NAN_ARM | DIO_FP_NAN_DEFAULT)) == DIO_FP_NAN_ARM) {
+    bool first = a.kind == SNAN || (b.kind != SNAN && is_nan (a));
+    return (first ? a.raw : b.raw) | fmt_quiet_bit (f);
+  }
   return fmt_default_nan (f, mode);
 }
 
@@ -204,9 +227,13 @@ round_pack (Format f, DioFpMode mode, uint8_t *flags, bool sign, int exponent, u
   bool tiny = false;
 
   if (DIO_UNLIKELY (biased <= 0)) {
+    if ((mode & DIO_FP_FLUSH) && f.exponent != F16.exponent) {
+      *flags |= DIO_FP_UF;
+      return fmt_sign (f, sign);
+    }
     /* Tiny after rounding: still below the smallest normal number when rounded with an unbounded
      * exponent, that is, unless the exponent is just one too small and rounding carries out. */
-    tiny = biased < 0 || significand + increment >= significand;
+    tiny = biased < 0 || significand + increment >= significand || (mode & DIO_FP_TINY_BEFORE);
     significand = shift_right_jam (significand, (unsigned) (1 - biased));
     biased = 0;
   } else {
@@ -239,7 +266,7 @@ zero_sum (Format f, DioFpMode mode)
 static DIO_ALWAYS_INLINE uint64_t
 add (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool negate_b)
 {
-  Number a = unpack (f, raw_a), b = unpack (f, raw_b);
+  Number a = operand (f, mode, flags, raw_a), b = operand (f, mode, flags, raw_b);
 
   if (DIO_UNLIKELY (is_nan (a) || is_nan (b)))
     return propagate (f, mode, flags, a, b);
@@ -251,10 +278,10 @@ add (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, b
   if (b.kind == ZERO) {
     if (a.kind == ZERO && a.sign != b.sign)
       return zero_sum (f, mode);
-    return raw_a;
+    return a.raw;
   }
   if (a.kind == ZERO)
-    return raw_b ^ fmt_sign (f, negate_b);
+    return b.raw ^ fmt_sign (f, negate_b);
 
   if (a.exponent < b.exponent || (a.exponent == b.exponent && a.significand < b.significand)) {
     Number swap = a;
@@ -274,16 +301,19 @@ add (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, b
 }
 
 static DIO_ALWAYS_INLINE uint64_t
-mul (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b)
+mul (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool extended)
 {
-  Number a = unpack (f, raw_a), b = unpack (f, raw_b);
+  Number a = operand (f, mode, flags, raw_a), b = operand (f, mode, flags, raw_b);
   bool sign = a.sign ^ b.sign;
 
   if (DIO_UNLIKELY (a.kind != FINITE || b.kind != FINITE)) {
     if (is_nan (a) || is_nan (b))
       return propagate (f, mode, flags, a, b);
-    if (a.kind == INF || b.kind == INF)
-      return a.kind == ZERO || b.kind == ZERO ? invalid (f, mode, flags) : fmt_inf (f, sign);
+    if (a.kind == INF || b.kind == INF) {
+      if (a.kind != ZERO && b.kind != ZERO)
+        return fmt_inf (f, sign);
+      return extended ? fmt_sign (f, sign) | fmt_two (f) : invalid (f, mode, flags);
+    }
     return fmt_sign (f, sign);
   }
   u128 product = (u128) a.significand * b.significand;
@@ -299,7 +329,7 @@ mul (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b)
 static DIO_ALWAYS_INLINE uint64_t
 divide (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b)
 {
-  Number a = unpack (f, raw_a), b = unpack (f, raw_b);
+  Number a = operand (f, mode, flags, raw_a), b = operand (f, mode, flags, raw_b);
   bool sign = a.sign ^ b.sign;
 
   if (DIO_UNLIKELY (a.kind != FINITE || b.kind != FINITE)) {
@@ -332,12 +362,12 @@ divide (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b
 static DIO_ALWAYS_INLINE uint64_t
 square_root (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
 {
-  Number a = unpack (f, raw);
+  Number a = operand (f, mode, flags, raw);
 
   if (is_nan (a))
     return propagate (f, mode, flags, a, a);
   if (a.kind == ZERO)
-    return raw;
+    return a.raw;
   if (a.sign)
     return invalid (f, mode, flags);
   if (a.kind == INF)
@@ -360,16 +390,33 @@ square_root (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
   return round_pack (f, mode, flags, false, (a.exponent - odd) / 2, (uint64_t) root | (rest != 0));
 }
 
+/* arm's choice among the NaNs of a multiply-add. */
 static DIO_ALWAYS_INLINE uint64_t
-fused (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, uint64_t raw_c)
+propagate_fused (Format f, DioFpMode mode, uint8_t *flags, Number a, Number b, Number c,
+                 bool undefined)
 {
-  Number a = unpack (f, raw_a), b = unpack (f, raw_b), c = unpack (f, raw_c);
+  if (c.kind == QNAN && undefined)
+    return invalid (f, mode, flags);
+  if (c.kind == SNAN || (a.kind != SNAN && b.kind != SNAN && is_nan (c)))
+    return propagate (f, mode, flags, c, c);
+  return propagate (f, mode, flags, a, b);
+}
+
+/* (a * b + c) * 2^scale. */
+static DIO_ALWAYS_INLINE uint64_t
+fused (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, uint64_t raw_c,
+       int scale)
+{
+  Number a = operand (f, mode, flags, raw_a), b = operand (f, mode, flags, raw_b);
+  Number c = operand (f, mode, flags, raw_c);
   bool sign = a.sign ^ b.sign;
 
   if (DIO_UNLIKELY (a.kind != FINITE || b.kind != FINITE || c.kind != FINITE)) {
     bool undefined = (a.kind == INF && b.kind == ZERO) || (a.kind == ZERO && b.kind == INF);
 
     if (is_nan (a) || is_nan (b) || is_nan (c)) {
+      if (mode & DIO_FP_NAN_ARM)
+        return propagate_fused (f, mode, flags, a, b, c, undefined);
       if (undefined && !(mode & DIO_FP_NAN_FIRST))
         *flags |= DIO_FP_NV;
       if (c.kind == SNAN)
@@ -386,7 +433,9 @@ fused (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b,
     if (a.kind == ZERO || b.kind == ZERO) {
       if (c.kind == ZERO && c.sign != sign)
         return zero_sum (f, mode);
-      return raw_c;
+      if (scale && c.kind == FINITE)
+        return round_pack (f, mode, flags, c.sign, c.exponent + scale, c.significand);
+      return c.raw;
     }
   }
   /* Both with their leading bit at 126; the product is exact. */
@@ -399,7 +448,7 @@ fused (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b,
   }
   if (c.kind == ZERO) {
     product <<= 1;
-    return round_pack (f, mode, flags, sign, exponent, jam128 (product));
+    return round_pack (f, mode, flags, sign, exponent + scale, jam128 (product));
   }
   u128 addend = (u128) c.significand << 63;
   int distance = exponent - c.exponent;
@@ -423,7 +472,114 @@ fused (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b,
     return zero_sum (f, mode);
   uint64_t high = (uint64_t) (sum >> 64);
   int shift = high != 0 ? __builtin_clzll (high) : 64 + __builtin_clzll ((uint64_t) sum);
-  return round_pack (f, mode, flags, sign, exponent + 1 - shift, jam128 (sum << shift));
+  return round_pack (f, mode, flags, sign, exponent + 1 - shift + scale, jam128 (sum << shift));
+}
+
+/* ---- Steps and estimates of reciprocals (arm) ---- */
+
+/* 2 - a * b, or with @root (3 - a * b) / 2: one step of an iteration. */
+static DIO_ALWAYS_INLINE uint64_t
+step (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool root)
+{
+  uint64_t three = fmt_two (f) | fmt_quiet_bit (f);
+  Number a, b;
+
+  raw_a ^= fmt_sign (f, true);
+  a = operand (f, mode, flags, raw_a);
+  b = operand (f, mode, flags, raw_b);
+  if (is_nan (a) || is_nan (b))
+    return propagate (f, mode, flags, a, b);
+  if ((a.kind == INF && b.kind == ZERO) || (a.kind == ZERO && b.kind == INF)) {
+    uint64_t one_and_a_half = three - (UINT64_C (1) << f.fraction);
+    return root ? one_and_a_half : fmt_two (f);
+  }
+  return fused (f, mode, flags, a.raw, b.raw, root ? three : fmt_two (f), root ? -1 : 0);
+}
+
+/* 1 / @a for nine bits of a, 256 to 511, as nine bits. */
+static unsigned
+estimate_reciprocal (unsigned a)
+{
+  a = a * 2 + 1;
+  return ((1u << 19) / a + 1) / 2;
+}
+
+/* 1 / sqrt (@a) for nine bits of a, 128 to 511, as nine bits. */
+static unsigned
+estimate_root (unsigned a)
+{
+  unsigned b = 512;
+
+  a = a < 256 ? a * 2 + 1 : ((a | 1) ^ 1) * 2 + 2;
+  while (a * (b + 1) * (b + 1) < 1u << 28)
+    b++;
+  return (b + 1) / 2;
+}
+
+static DIO_ALWAYS_INLINE uint64_t
+reciprocal (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  Number a = operand (f, mode, flags, raw);
+
+  if (is_nan (a))
+    return propagate (f, mode, flags, a, a);
+  if (a.kind == INF)
+    return fmt_sign (f, a.sign);
+  if (a.kind == ZERO) {
+    *flags |= DIO_FP_DZ;
+    return fmt_inf (f, a.sign);
+  }
+  if (a.exponent < -fmt_bias (f) - 1)
+    return overflow (f, mode, flags, a.sign);
+  if ((mode & DIO_FP_FLUSH) && a.exponent >= fmt_bias (f) - 1) {
+    *flags |= DIO_FP_UF;
+    return fmt_sign (f, a.sign);
+  }
+  uint64_t estimate = estimate_reciprocal ((unsigned) (a.significand >> 55));
+  uint64_t fraction = (estimate & 0xff) << (f.fraction - 8);
+  int biased = fmt_bias (f) - a.exponent - 1;
+
+  if (biased <= 0) { /* a denormal number; the leading one becomes visible */
+    fraction = (fraction | UINT64_C (1) << f.fraction) >> (1 - biased);
+    biased = 0;
+  }
+  return fmt_sign (f, a.sign) | (uint64_t) biased << f.fraction | fraction;
+}
+
+static DIO_ALWAYS_INLINE uint64_t
+reciprocal_root (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  Number a = operand (f, mode, flags, raw);
+
+  if (is_nan (a))
+    return propagate (f, mode, flags, a, a);
+  if (a.kind == ZERO) {
+    *flags |= DIO_FP_DZ;
+    return fmt_inf (f, a.sign);
+  }
+  if (a.sign)
+    return invalid (f, mode, flags);
+  if (a.kind == INF)
+    return 0;
+  bool odd = a.exponent & 1;
+  unsigned scaled = (unsigned) (a.significand >> (odd ? 55 : 56));
+  uint64_t estimate = estimate_root (scaled);
+  int biased = fmt_bias (f) - (a.exponent - odd) / 2 - 1;
+  return (uint64_t) biased << f.fraction | (estimate & 0xff) << (f.fraction - 8);
+}
+
+/* The exponent of a reciprocal, roughly, with a fraction of zero. */
+static DIO_ALWAYS_INLINE uint64_t
+reciprocal_exponent (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  Number a = operand (f, mode, flags, raw);
+  uint64_t exponent = raw & fmt_inf (f, false);
+
+  if (is_nan (a))
+    return propagate (f, mode, flags, a, a);
+  exponent = exponent == 0 ? (uint64_t) (fmt_exponent_max (f) - 1) << f.fraction
+                           : ~exponent & fmt_inf (f, false);
+  return fmt_sign (f, a.sign) | exponent;
 }
 
 /* ---- Comparisons, minimum, maximum, class ---- */
@@ -461,13 +617,37 @@ compare (Format f, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, Relation rela
   return relation == EQUAL ? result == 0 : relation == LESS ? result < 0 : result <= 0;
 }
 
-static DIO_ALWAYS_INLINE uint64_t
-extremum (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool max,
-          bool nan_wins)
+/* Negative, zero, carry, overflow in bits 31 to 28, as arm compares. */
+static DIO_ALWAYS_INLINE uint32_t
+compare_flags (Format f, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool quiet)
 {
   Number a = unpack (f, raw_a), b = unpack (f, raw_b);
 
   if (is_nan (a) || is_nan (b)) {
+    if (!quiet || a.kind == SNAN || b.kind == SNAN)
+      *flags |= DIO_FP_NV;
+    return UINT32_C (3) << 28;
+  }
+  int result = order (a, b);
+  return (result < 0 ? UINT32_C (8) : result == 0 ? UINT32_C (6) : UINT32_C (2)) << 28;
+}
+
+static DIO_ALWAYS_INLINE uint64_t
+extremum (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw_a, uint64_t raw_b, bool max,
+          bool nan_wins)
+{
+  Number a = operand (f, mode, flags, raw_a), b = operand (f, mode, flags, raw_b);
+
+  raw_a = a.raw;
+  raw_b = b.raw;
+  if (is_nan (a) || is_nan (b)) {
+    if (mode & DIO_FP_NAN_ARM) {
+      if (!nan_wins && a.kind == QNAN && !is_nan (b))
+        return raw_b;
+      if (!nan_wins && b.kind == QNAN && !is_nan (a))
+        return raw_a;
+      return propagate (f, mode, flags, a, b);
+    }
     if (a.kind == SNAN || b.kind == SNAN)
       *flags |= DIO_FP_NV;
     if (nan_wins || (is_nan (a) && is_nan (b)))
@@ -550,7 +730,7 @@ integral_magnitude (DioFpMode mode, Number a, bool *inexact, bool *carry)
 static DIO_ALWAYS_INLINE uint64_t
 to_integer (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool is_signed, unsigned bits)
 {
-  Number a = unpack (f, raw);
+  Number a = operand (f, mode, flags, raw);
   uint64_t max_positive = is_signed ? (UINT64_C (1) << (bits - 1)) - 1 : UINT64_MAX >> (64 - bits);
   uint64_t max_negative = is_signed ? UINT64_C (1) << (bits - 1) : 0;
   bool inexact = false, carry = false;
@@ -558,8 +738,13 @@ to_integer (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool is_sign
 
   if (a.kind == ZERO)
     return 0;
+  if (is_nan (a) && (mode & DIO_FP_NAN_ARM)) {
+    *flags |= DIO_FP_NV;
+    return 0;
+  }
   if (is_nan (a))
     a.sign = false;
+  a.exponent += (int) (mode >> DIO_FP_SCALE_SHIFT);
   if (a.kind == FINITE && a.exponent < 64)
     magnitude = integral_magnitude (mode, a, &inexact, &carry);
   else
@@ -579,13 +764,14 @@ from_integer (Format f, DioFpMode mode, uint8_t *flags, bool sign, uint64_t magn
   if (magnitude == 0)
     return 0;
   int shift = __builtin_clzll (magnitude);
-  return round_pack (f, mode, flags, sign, 63 - shift, magnitude << shift);
+  return round_pack (f, mode, flags, sign, 63 - shift - (int) (mode >> DIO_FP_SCALE_SHIFT),
+                     magnitude << shift);
 }
 
 static DIO_ALWAYS_INLINE uint64_t
 convert (Format from, Format to, DioFpMode mode, uint8_t *flags, uint64_t raw)
 {
-  Number a = unpack (from, raw);
+  Number a = operand (from, mode, flags, raw);
 
   switch (a.kind) {
   case ZERO:
@@ -600,7 +786,7 @@ convert (Format from, Format to, DioFpMode mode, uint8_t *flags, uint64_t raw)
   default:
     break;
   }
-  if (!(mode & DIO_FP_NAN_FIRST))
+  if (!(mode & (DIO_FP_NAN_FIRST | DIO_FP_NAN_ARM)) || (mode & DIO_FP_NAN_DEFAULT))
     return fmt_default_nan (to, mode);
   /* The payload is kept from the top. */
   uint64_t payload = raw << (64 - from.fraction) >> (64 - to.fraction);
@@ -610,13 +796,13 @@ convert (Format from, Format to, DioFpMode mode, uint8_t *flags, uint64_t raw)
 static DIO_ALWAYS_INLINE uint64_t
 round_integral (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool exact)
 {
-  Number a = unpack (f, raw);
+  Number a = operand (f, mode, flags, raw);
   bool inexact, carry;
 
   if (is_nan (a))
     return propagate (f, mode, flags, a, a);
   if (a.kind != FINITE || a.exponent >= (int) f.fraction)
-    return raw;
+    return a.raw;
   uint64_t magnitude = integral_magnitude (mode, a, &inexact, &carry);
   uint8_t none = 0;
   if (inexact && exact)
@@ -638,7 +824,7 @@ round_integral (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool exa
   }                                                                                                \
   uint##W##_t dio_fp_soft_mul##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, uint##W##_t b)    \
   {                                                                                                \
-    return (uint##W##_t) mul (F, mode, flags, a, b);                                               \
+    return (uint##W##_t) mul (F, mode, flags, a, b, false);                                        \
   }                                                                                                \
   uint##W##_t dio_fp_soft_div##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, uint##W##_t b)    \
   {                                                                                                \
@@ -651,7 +837,7 @@ round_integral (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool exa
   uint##W##_t dio_fp_soft_fma##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, uint##W##_t b,    \
                                   uint##W##_t c)                                                   \
   {                                                                                                \
-    return (uint##W##_t) fused (F, mode, flags, a, b, c);                                          \
+    return (uint##W##_t) fused (F, mode, flags, a, b, c, 0);                                       \
   }                                                                                                \
   uint##W##_t dio_fp_soft_round##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, bool exact)     \
   {                                                                                                \
@@ -660,6 +846,46 @@ round_integral (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool exa
   DioFpClass dio_fp_soft_class##W (uint##W##_t a)                                                  \
   {                                                                                                \
     return classify (F, a);                                                                        \
+  }
+
+#define ARM(W, F)                                                                                  \
+  uint##W##_t dio_fp_soft_mulx##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, uint##W##_t b)   \
+  {                                                                                                \
+    return (uint##W##_t) mul (F, mode, flags, a, b, true);                                         \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_recip_step##W (DioFpMode mode, uint8_t *flags, uint##W##_t a,            \
+                                         uint##W##_t b)                                            \
+  {                                                                                                \
+    return (uint##W##_t) step (F, mode, flags, a, b, false);                                       \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_rsqrt_step##W (DioFpMode mode, uint8_t *flags, uint##W##_t a,            \
+                                         uint##W##_t b)                                            \
+  {                                                                                                \
+    return (uint##W##_t) step (F, mode, flags, a, b, true);                                        \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_recip##W (DioFpMode mode, uint8_t *flags, uint##W##_t a)                 \
+  {                                                                                                \
+    return (uint##W##_t) reciprocal (F, mode, flags, a);                                           \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_rsqrt##W (DioFpMode mode, uint8_t *flags, uint##W##_t a)                 \
+  {                                                                                                \
+    return (uint##W##_t) reciprocal_root (F, mode, flags, a);                                      \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_recipx##W (DioFpMode mode, uint8_t *flags, uint##W##_t a)                \
+  {                                                                                                \
+    return (uint##W##_t) reciprocal_exponent (F, mode, flags, a);                                  \
+  }                                                                                                \
+  uint##W##_t dio_fp_soft_flush##W (DioFpMode mode, uint8_t *flags, uint##W##_t a)                 \
+  {                                                                                                \
+    return (uint##W##_t) operand (F, mode, flags, a).raw;                                          \
+  }                                                                                                \
+  uint32_t dio_fp_soft_compare##W (uint8_t *flags, uint##W##_t a, uint##W##_t b)                   \
+  {                                                                                                \
+    return compare_flags (F, flags, a, b, true);                                                   \
+  }                                                                                                \
+  uint32_t dio_fp_soft_comparee##W (uint8_t *flags, uint##W##_t a, uint##W##_t b)                  \
+  {                                                                                                \
+    return compare_flags (F, flags, a, b, false);                                                  \
   }
 
 #define EXTREMUM(NAME, W, F, MAX, NAN_WINS)                                                        \
@@ -694,6 +920,8 @@ round_integral (Format f, DioFpMode mode, uint8_t *flags, uint64_t raw, bool exa
 /* clang-format off */
 ARITHMETIC (32, F32)
 ARITHMETIC (64, F64)
+ARM (32, F32)
+ARM (64, F64)
 EXTREMUM (min, 32, F32, false, false)
 EXTREMUM (max, 32, F32, true, false)
 EXTREMUM (min, 64, F64, false, false)
@@ -750,4 +978,107 @@ dio_fp_soft_f64_to_i32_mod (uint8_t *flags, uint64_t raw)
   else if (a.exponent < 63 + 64)
     whole = a.significand << (a.exponent - 63);
   return (int32_t) (a.sign ? -whole : whole);
+}
+
+uint64_t
+dio_fp_soft_f64_to_i32_js (DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  uint8_t mine = 0;
+  uint64_t a = operand (F64, mode, &mine, raw).raw;
+  uint32_t result = (uint32_t) dio_fp_soft_f64_to_i32_mod (&mine, a);
+  bool exact = !(mine & (DIO_FP_NV | DIO_FP_NX)) && a != DIO_FP64_SIGN && a == raw;
+
+  *flags |= mine;
+  return result | (uint64_t) exact << 32;
+}
+
+/* ---- Half precision, for conversions only ---- */
+
+/* Of the alternative format: with a further exponent instead of infinities and NaNs. */
+static Number
+unpack_half (DioFpMode mode, uint16_t raw)
+{
+  if ((mode & DIO_FP_HALF_ALTERNATIVE) && (raw & 0x7c00) == 0x7c00)
+    return (Number){ .kind = FINITE,
+                     .sign = raw >> 15,
+                     .exponent = 16,
+                     .significand = UINT64_C (1) << 63 | (uint64_t) (raw & 0x3ff) << 53,
+                     .raw = raw };
+  return unpack (F16, raw);
+}
+
+static uint64_t
+widen_half (Format to, DioFpMode mode, uint8_t *flags, uint16_t raw)
+{
+  Number a = unpack_half (mode, raw);
+
+  if (a.kind == FINITE)
+    return round_pack (to, mode & ~DIO_FP_FLUSH, flags, a.sign, a.exponent, a.significand);
+  return convert (F16, to, mode, flags, raw);
+}
+
+static uint32_t
+narrow_to_half (Format from, DioFpMode mode, uint8_t *flags, uint64_t raw)
+{
+  Number a = operand (from, mode, flags, raw);
+  uint32_t sign = (uint32_t) a.sign << 15;
+
+  if (!(mode & DIO_FP_HALF_ALTERNATIVE))
+    return (uint32_t) convert (from, F16, mode & ~DIO_FP_FLUSH, flags, a.raw);
+  if (is_nan (a) || a.kind == INF) {
+    *flags |= DIO_FP_NV;
+    return a.kind == INF ? sign | 0x7fff : sign;
+  }
+  if (a.kind == ZERO)
+    return sign;
+  /* Halved, the largest numbers have ordinary exponents. */
+  bool large = a.exponent >= 15;
+  uint8_t mine = 0;
+  uint32_t half = (uint32_t) round_pack (F16, mode & ~DIO_FP_FLUSH, &mine, a.sign,
+                                         a.exponent - large, a.significand);
+  uint32_t result = half + ((uint32_t) large << 10);
+  if ((mine & DIO_FP_OF) || a.exponent > 16 || (large && (half & 0x7fff) >= 0x7c00)) {
+    *flags |= DIO_FP_NV;
+    return sign | 0x7fff;
+  }
+  *flags |= mine;
+  return result;
+}
+
+uint32_t
+dio_fp_soft_f16_to_f32 (DioFpMode mode, uint8_t *flags, uint32_t a)
+{
+  return (uint32_t) widen_half (F32, mode, flags, (uint16_t) a);
+}
+
+uint64_t
+dio_fp_soft_f16_to_f64 (DioFpMode mode, uint8_t *flags, uint32_t a)
+{
+  return widen_half (F64, mode, flags, (uint16_t) a);
+}
+
+uint32_t
+dio_fp_soft_f32_to_f16 (DioFpMode mode, uint8_t *flags, uint32_t a)
+{
+  return narrow_to_half (F32, mode, flags, a);
+}
+
+uint32_t
+dio_fp_soft_f64_to_f16 (DioFpMode mode, uint8_t *flags, uint64_t a)
+{
+  return narrow_to_half (F64, mode, flags, a);
+}
+
+/* ---- Estimates of fixed-point numbers ---- */
+
+uint32_t
+dio_fp_soft_recip_u32 (uint32_t a)
+{
+  return a < UINT32_C (1) << 31 ? UINT32_MAX : estimate_reciprocal (a >> 23) << 23;
+}
+
+uint32_t
+dio_fp_soft_rsqrt_u32 (uint32_t a)
+{
+  return a < UINT32_C (1) << 30 ? UINT32_MAX : estimate_root (a >> 23) << 23;
 }

@@ -76,3 +76,38 @@ uint32_t dio_fp_soft_f64_to_f32 (DioFpMode mode, uint8_t *flags, uint64_t a);
 /* To an integral value in the same format; inexact is raised only when @exact. */
 uint32_t dio_fp_soft_round32 (DioFpMode mode, uint8_t *flags, uint32_t a, bool exact);
 uint64_t dio_fp_soft_round64 (DioFpMode mode, uint8_t *flags, uint64_t a, bool exact);
+
+/* ---- arm ---- */
+
+/* A denormal number as zero where the mode asks for it. Comparisons have no mode, so their operands
+ * go through this. */
+uint32_t dio_fp_soft_flush32 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint64_t dio_fp_soft_flush64 (DioFpMode mode, uint8_t *flags, uint64_t a);
+/* NZCV in bits 31 to 28: less 1000, equal 0110, greater 0010, unordered 0011; comparee signals for
+ * any NaN. */
+uint32_t dio_fp_soft_compare32 (uint8_t *flags, uint32_t a, uint32_t b);
+uint32_t dio_fp_soft_compare64 (uint8_t *flags, uint64_t a, uint64_t b);
+uint32_t dio_fp_soft_comparee32 (uint8_t *flags, uint32_t a, uint32_t b);
+uint32_t dio_fp_soft_comparee64 (uint8_t *flags, uint64_t a, uint64_t b);
+/* FMULX, FRECPS, FRSQRTS, FRECPE, FRSQRTE, FRECPX; URECPE and URSQRTE. */
+uint32_t dio_fp_soft_mulx32 (DioFpMode mode, uint8_t *flags, uint32_t a, uint32_t b);
+uint64_t dio_fp_soft_mulx64 (DioFpMode mode, uint8_t *flags, uint64_t a, uint64_t b);
+uint32_t dio_fp_soft_recip_step32 (DioFpMode mode, uint8_t *flags, uint32_t a, uint32_t b);
+uint64_t dio_fp_soft_recip_step64 (DioFpMode mode, uint8_t *flags, uint64_t a, uint64_t b);
+uint32_t dio_fp_soft_rsqrt_step32 (DioFpMode mode, uint8_t *flags, uint32_t a, uint32_t b);
+uint64_t dio_fp_soft_rsqrt_step64 (DioFpMode mode, uint8_t *flags, uint64_t a, uint64_t b);
+uint32_t dio_fp_soft_recip32 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint64_t dio_fp_soft_recip64 (DioFpMode mode, uint8_t *flags, uint64_t a);
+uint32_t dio_fp_soft_rsqrt32 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint64_t dio_fp_soft_rsqrt64 (DioFpMode mode, uint8_t *flags, uint64_t a);
+uint32_t dio_fp_soft_recipx32 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint64_t dio_fp_soft_recipx64 (DioFpMode mode, uint8_t *flags, uint64_t a);
+uint32_t dio_fp_soft_recip_u32 (uint32_t a);
+uint32_t dio_fp_soft_rsqrt_u32 (uint32_t a);
+/* FJCVTZS: the low 32 bits, and in bit 32 whether that is the value. */
+uint64_t dio_fp_soft_f64_to_i32_js (DioFpMode mode, uint8_t *flags, uint64_t a);
+/* Half precision, in the low 16 bits. */
+uint32_t dio_fp_soft_f16_to_f32 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint64_t dio_fp_soft_f16_to_f64 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint32_t dio_fp_soft_f32_to_f16 (DioFpMode mode, uint8_t *flags, uint32_t a);
+uint32_t dio_fp_soft_f64_to_f16 (DioFpMode mode, uint8_t *flags, uint64_t a);

@@ -48,6 +48,9 @@ typedef uint32_t DioFpMode;
 /* Half precision has no infinities and NaNs, but one more exponent (FPCR.AHP). */
 #define DIO_FP_HALF_ALTERNATIVE (1u << 9)
 
+/* From here up: how many fraction bits the integer of a conversion has. */
+#define DIO_FP_SCALE_SHIFT 16
+
 /* Classes, as RISC-V's fclass numbers them. */
 typedef enum {
   DIO_FP_CLASS_NEG_INF,

@@ -68,7 +68,21 @@ dio_fp_raw64 (double value)
 static DIO_ALWAYS_INLINE bool
 dio_fp_is_rne (DioFpMode mode)
 {
-  return DIO_LIKELY ((mode & DIO_FP_ROUND_MASK) == DIO_FP_RNE);
+  return DIO_LIKELY ((mode & (DIO_FP_ROUND_MASK | DIO_FP_FLUSH)) == DIO_FP_RNE);
+}
+
+/* Are denormal operands numbers like others? */
+static DIO_ALWAYS_INLINE bool
+dio_fp_is_gradual (DioFpMode mode)
+{
+  return DIO_LIKELY (!(mode & DIO_FP_FLUSH));
+}
+
+/* Is the integer of a conversion one without fraction bits? */
+static DIO_ALWAYS_INLINE bool
+dio_fp_is_unscaled (DioFpMode mode)
+{
+  return DIO_LIKELY (mode >> DIO_FP_SCALE_SHIFT == 0);
 }
 
 /* Not an infinity, not a NaN. */
@@ -206,7 +220,7 @@ dio_fp_note_product64 (uint8_t *flags, double x, double y, double product)
                                                                                                    \
     *result = dio_fp_raw##W (product);                                                             \
     if (DIO_UNLIKELY (product == 0))                                                               \
-      return x == 0 || y == 0;                                                                     \
+      return (x == 0 || y == 0) && dio_fp_is_gradual (mode);                                       \
     return dio_fp_is_rne (mode) && dio_fp_plain##W (*result)                                       \
            && (DIO_LIKELY (*flags & DIO_FP_NX) || dio_fp_note_product##W (flags, x, y, product));  \
   }                                                                                                \
@@ -256,7 +270,7 @@ dio_fp_note_product64 (uint8_t *flags, double x, double y, double product)
     bool less = dio_fp_##T (a) < dio_fp_##T (b);                                                   \
                                                                                                    \
     *result = less ? a : b;                                                                        \
-    return less || dio_fp_##T (b) < dio_fp_##T (a);                                                \
+    return (less || dio_fp_##T (b) < dio_fp_##T (a)) && dio_fp_is_gradual (mode);                  \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE bool dio_fp_try_max##W (DioFpMode mode, uint8_t *flags, uint##W##_t a,  \
@@ -265,7 +279,7 @@ dio_fp_note_product64 (uint8_t *flags, double x, double y, double product)
     bool less = dio_fp_##T (a) < dio_fp_##T (b);                                                   \
                                                                                                    \
     *result = less ? b : a;                                                                        \
-    return less || dio_fp_##T (b) < dio_fp_##T (a);                                                \
+    return (less || dio_fp_##T (b) < dio_fp_##T (a)) && dio_fp_is_gradual (mode);                  \
   }
 
 /* clang-format off */
@@ -294,7 +308,7 @@ static DIO_ALWAYS_INLINE bool
 dio_fp_try_f32_to_f64 (DioFpMode mode, uint8_t *flags, uint32_t a, uint64_t *result)
 {
   *result = dio_fp_raw64 ((double) dio_fp_float (a));
-  return dio_fp_finite32 (a);
+  return dio_fp_finite32 (a) && dio_fp_is_gradual (mode);
 }
 
 static DIO_ALWAYS_INLINE bool
@@ -314,7 +328,8 @@ dio_fp_try_f64_to_f32 (DioFpMode mode, uint8_t *flags, uint64_t a, uint32_t *res
 static DIO_ALWAYS_INLINE bool
 dio_fp_try_integral (DioFpMode mode, double value, int64_t *result, bool *inexact)
 {
-  if (!DIO_LIKELY (value > -0x1p62 && value < 0x1p62))
+  if (!DIO_LIKELY (value > -0x1p62 && value < 0x1p62) || !dio_fp_is_gradual (mode)
+      || !dio_fp_is_unscaled (mode))
     return false;
   int64_t whole = (int64_t) value;
   double back = (double) whole; /* exact: |whole| came out of a double */
@@ -378,8 +393,9 @@ DIO_FP_TRY_TO_INTEGER (64, double, uint64_t, u64, 0, INT64_MAX)
                                                         uint##W##_t *result)                       \
   {                                                                                                \
     *result = dio_fp_raw##W ((T) a);                                                               \
-    return DIO_LIKELY ((uint64_t) a + (UINT64_C (1) << BITS) <= UINT64_C (1) << (BITS + 1))        \
-           || (dio_fp_is_rne (mode) && (*flags & DIO_FP_NX));                                      \
+    return dio_fp_is_unscaled (mode)                                                               \
+           && (DIO_LIKELY ((uint64_t) a + (UINT64_C (1) << BITS) <= UINT64_C (1) << (BITS + 1))    \
+               || (dio_fp_is_rne (mode) && (*flags & DIO_FP_NX)));                                 \
   }                                                                                                \
                                                                                                    \
   static DIO_ALWAYS_INLINE bool dio_fp_try_u64_to_f##W (DioFpMode mode, uint8_t *flags,            \
@@ -595,3 +611,102 @@ dio_fp_try_f64_to_i32_mod (uint8_t *flags, uint64_t a, int32_t *result)
 {
   return false;
 }
+
+/* ---- arm ---- */
+
+#define DIO_FP_ARM(W, T)                                                                           \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_flush##W (DioFpMode mode, uint8_t *flags,               \
+                                                     uint##W##_t a, uint##W##_t *result)           \
+  {                                                                                                \
+    *result = a;                                                                                   \
+    return dio_fp_is_gradual (mode);                                                               \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE uint##W##_t dio_fp_flush##W (DioFpMode mode, uint8_t *flags,            \
+                                                        uint##W##_t a)                             \
+  {                                                                                                \
+    return dio_fp_is_gradual (mode) ? a : dio_fp_soft_flush##W (mode, flags, a);                   \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_mulx##W (DioFpMode mode, uint8_t *flags, uint##W##_t a, \
+                                                    uint##W##_t b, uint##W##_t *result)            \
+  {                                                                                                \
+    return dio_fp_try_mul##W (mode, flags, a, b, result);                                          \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_compare##W (uint8_t *flags, uint##W##_t a,              \
+                                                       uint##W##_t b, uint32_t *result)            \
+  {                                                                                                \
+    T x = dio_fp_##T (a), y = dio_fp_##T (b);                                                      \
+    *result = (x < y ? UINT32_C (8) : x == y ? UINT32_C (6) : UINT32_C (2)) << 28;                 \
+    return DIO_LIKELY (!__builtin_isunordered (x, y));                                             \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_comparee##W (uint8_t *flags, uint##W##_t a,             \
+                                                        uint##W##_t b, uint32_t *result)           \
+  {                                                                                                \
+    return dio_fp_try_compare##W (flags, a, b, result);                                            \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE uint##W##_t dio_fp_mulx##W (DioFpMode mode, uint8_t *flags,             \
+                                                       uint##W##_t a, uint##W##_t b)               \
+  {                                                                                                \
+    uint##W##_t result;                                                                            \
+    return dio_fp_try_mulx##W (mode, flags, a, b, &result)                                         \
+               ? result                                                                            \
+               : dio_fp_soft_mulx##W (mode, flags, a, b);                                          \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE uint32_t dio_fp_compare##W (uint8_t *flags, uint##W##_t a,              \
+                                                       uint##W##_t b)                              \
+  {                                                                                                \
+    uint32_t result;                                                                               \
+    return dio_fp_try_compare##W (flags, a, b, &result) ? result                                   \
+                                                        : dio_fp_soft_compare##W (flags, a, b);    \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE uint32_t dio_fp_comparee##W (uint8_t *flags, uint##W##_t a,             \
+                                                        uint##W##_t b)                             \
+  {                                                                                                \
+    uint32_t result;                                                                               \
+    return dio_fp_try_comparee##W (flags, a, b, &result) ? result                                  \
+                                                         : dio_fp_soft_comparee##W (flags, a, b);  \
+  }
+
+#define DIO_FP_ARM_2(NAME, T)                                                                      \
+  static inline T dio_fp_##NAME (DioFpMode mode, uint8_t *flags, T a, T b)                         \
+  {                                                                                                \
+    return dio_fp_soft_##NAME (mode, flags, a, b);                                                 \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_##NAME (DioFpMode mode, uint8_t *flags, T a, T b,       \
+                                                   T *result)                                      \
+  {                                                                                                \
+    return false;                                                                                  \
+  }
+
+#define DIO_FP_ARM_1(NAME, A, T)                                                                   \
+  static inline T dio_fp_##NAME (DioFpMode mode, uint8_t *flags, A a)                              \
+  {                                                                                                \
+    return dio_fp_soft_##NAME (mode, flags, a);                                                    \
+  }                                                                                                \
+  static DIO_ALWAYS_INLINE bool dio_fp_try_##NAME (DioFpMode mode, uint8_t *flags, A a, T *result) \
+  {                                                                                                \
+    return false;                                                                                  \
+  }
+
+/* clang-format off */
+DIO_FP_ARM (32, float)
+DIO_FP_ARM (64, double)
+DIO_FP_ARM_2 (recip_step32, uint32_t)
+DIO_FP_ARM_2 (rsqrt_step32, uint32_t)
+DIO_FP_ARM_2 (recip_step64, uint64_t)
+DIO_FP_ARM_2 (rsqrt_step64, uint64_t)
+DIO_FP_ARM_1 (recip32, uint32_t, uint32_t)
+DIO_FP_ARM_1 (rsqrt32, uint32_t, uint32_t)
+DIO_FP_ARM_1 (recipx32, uint32_t, uint32_t)
+DIO_FP_ARM_1 (recip64, uint64_t, uint64_t)
+DIO_FP_ARM_1 (rsqrt64, uint64_t, uint64_t)
+DIO_FP_ARM_1 (recipx64, uint64_t, uint64_t)
+DIO_FP_ARM_1 (f64_to_i32_js, uint64_t, uint64_t)
+DIO_FP_ARM_1 (f16_to_f32, uint32_t, uint32_t)
+DIO_FP_ARM_1 (f16_to_f64, uint32_t, uint64_t)
+DIO_FP_ARM_1 (f32_to_f16, uint32_t, uint32_t)
+DIO_FP_ARM_1 (f64_to_f16, uint64_t, uint32_t)
+/* clang-format on */
+
+#undef DIO_FP_ARM
+#undef DIO_FP_ARM_1
+#undef DIO_FP_ARM_2

@@ -70,6 +70,8 @@ A64_HAS_SLOW_end (illegal)
     return DIO_SEM_TARGET;                                                                         \
   } while (0)
 
+#define FP_MODE() ((Val) c->cpu->fp_mode)
+
     /* ---- Flags ---- */
 
     static DIO_ALWAYS_INLINE void interp_set_flags (DioArm64 *cpu, uint64_t result, uint64_t carry,

@@ -6,6 +6,17 @@
 #include "core/interp/interp-memory-slow.h"
 #include "core/vm/vm-machine.h"
 
+/* Exceptions are or'ed into the sticky flags by the operation. */
+#define FP_CALL1(name, rounding, a)                                                                \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a)))
+#define FP_CALL2(name, rounding, a, b)                                                             \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a), (b)))
+#define FP_CALL3(name, rounding, a, b, d)                                                          \
+  ((Val) dio_fp_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a), (b), (d)))
+#define FP_TEST1(name, a) ((Val) dio_fp_##name (&c->cpu->fp_flags, (a)))
+#define FP_TEST2(name, a, b) ((Val) dio_fp_##name (&c->cpu->fp_flags, (a), (b)))
+#define FP_PURE1(name, a) ((Val) dio_fp_##name (a))
+
 static inline bool
 interp_load_slow (Context *c, uint64_t va, unsigned size, uint64_t *value)
 {
@@ -88,7 +99,11 @@ interp_atomic_done (Context *c, const void *host, unsigned size)
 
 #define SEM(name) static inline DioSemEnd slow_##name (Context *c, const DioInsn *o)
 #include "core/guest/arm64/arm64-sem-int.h"
+
 #include "core/guest/arm64/arm64-sem-mem.h"
+
+#include "core/guest/arm64/arm64-sem-fp.h"
+
 #include "core/guest/arm64/arm64-sem-sys.h"
 
 /* ---- Handlers ---- */

@@ -14,9 +14,38 @@
 #define TRAP_IF(condition, exception, value) ILLEGAL_IF (condition)
 #define FP_REQUIRE() ILLEGAL_IF (c->cpu->fp_slow)
 
+/* Of FP only what the host's FPU does at once: the rest is for the slow handler, as a call in a
+ * fast one would cost all its paths a stack frame. */
+#define FP_TRY(type, call)                                                                         \
+  ({                                                                                               \
+    type result_ = 0;                                                                              \
+    if (DIO_UNLIKELY (!call))                                                                      \
+      return DIO_SEM_SLOW;                                                                         \
+    (Val) result_;                                                                                 \
+  })
+#define FP_CALL1(name, rounding, a)                                                                \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0)),                                                 \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a), &result_))
+#define FP_CALL2(name, rounding, a, b)                                                             \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0, 0)),                                              \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a), (b), &result_))
+#define FP_CALL3(name, rounding, a, b, d)                                                          \
+  FP_TRY (__typeof__ (dio_fp_##name (0, NULL, 0, 0, 0)),                                           \
+          dio_fp_try_##name ((DioFpMode) (rounding), &c->cpu->fp_flags, (a), (b), (d), &result_))
+#define FP_TEST1(name, a)                                                                          \
+  FP_TRY (__typeof__ (dio_fp_##name (NULL, 0)),                                                    \
+          dio_fp_try_##name (&c->cpu->fp_flags, (a), &result_))
+#define FP_TEST2(name, a, b)                                                                       \
+  FP_TRY (__typeof__ (dio_fp_##name (NULL, 0, 0)),                                                 \
+          dio_fp_try_##name (&c->cpu->fp_flags, (a), (b), &result_))
+#define FP_PURE1(name, a) FP_TRY (__typeof__ (dio_fp_##name (0)), dio_fp_try_##name ((a), &result_))
+
 #define SEM(name) static DIO_ALWAYS_INLINE DioSemEnd fast_##name (Context *c, const DioInsn *o)
 #include "core/guest/arm64/arm64-sem-int.h"
+
 #include "core/guest/arm64/arm64-sem-mem.h"
+
+#include "core/guest/arm64/arm64-sem-fp.h"
 
 /* ---- Handlers ---- */
 

@@ -403,6 +403,9 @@ make_single (uint64_t *random, Layout *layout, A64Test *test)
   }
   test->units = 1;
   test->code[0] = raw;
+  /* To qemu 7.2 a flushed denormal number is a zero like others (FPToFixedJS says otherwise). */
+  if (name_begins (test->leaf, "fjcvtzs"))
+    test->c.state.fpcr &= ~(UINT64_C (1) << 24);
   if (is_memory (test->leaf) && !name_has (test->leaf, "_lit"))
     aim_address (random, test, raw, &insn);
   if (name_begins (test->leaf, "cas") && chance (random, 50)) {
@@ -454,7 +457,7 @@ static bool
 fits_sequence (unsigned leaf)
 {
   unsigned kind = info_of (leaf)->kind;
-  if (!a64_leaf_is_judged (leaf))
+  if (!a64_leaf_is_judged (leaf) || name_begins (leaf, "fjcvtzs"))
     return false;
   if (is_memory (leaf))
     return !name_begins (leaf, "stx") && !name_has (leaf, "_lit") && !name_has (leaf, "_reg_")
