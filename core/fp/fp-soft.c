@@ -992,6 +992,19 @@ dio_fp_soft_f64_to_i32_js (DioFpMode mode, uint8_t *flags, uint64_t raw)
   return result | (uint64_t) exact << 32;
 }
 
+/* To single precision with an odd last bit when inexact, so that a second rounding to fewer bits is
+ * like one rounding. */
+uint32_t
+dio_fp_soft_f64_to_f32_odd (DioFpMode mode, uint8_t *flags, uint64_t a)
+{
+  uint8_t mine = 0;
+  uint32_t result =
+      (uint32_t) convert (F64, F32, (mode & ~DIO_FP_ROUND_MASK) | DIO_FP_RTZ, &mine, a);
+
+  *flags |= mine;
+  return result | ((mine & DIO_FP_NX) != 0);
+}
+
 /* ---- Half precision, for conversions only ---- */
 
 /* Of the alternative format: with a further exponent instead of infinities and NaNs. */

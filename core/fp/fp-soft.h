@@ -106,6 +106,8 @@ uint32_t dio_fp_soft_recip_u32 (uint32_t a);
 uint32_t dio_fp_soft_rsqrt_u32 (uint32_t a);
 /* FJCVTZS: the low 32 bits, and in bit 32 whether that is the value. */
 uint64_t dio_fp_soft_f64_to_i32_js (DioFpMode mode, uint8_t *flags, uint64_t a);
+/* FCVTXN: rounded to odd. */
+uint32_t dio_fp_soft_f64_to_f32_odd (DioFpMode mode, uint8_t *flags, uint64_t a);
 /* Half precision, in the low 16 bits. */
 uint32_t dio_fp_soft_f16_to_f32 (DioFpMode mode, uint8_t *flags, uint32_t a);
 uint64_t dio_fp_soft_f16_to_f64 (DioFpMode mode, uint8_t *flags, uint32_t a);

@@ -31,6 +31,7 @@ A table holds four kinds of lines; '#' starts a comment.
         kind=KIND       what the engine must know (default plain; see DioLeafKind)
         ext=NAME        the extension (default: the file's last "extension NAME" line)
         under=NAME      this pattern is a strict part of NAME's, and goes first
+        after=NAME      overlaps NAME, which goes first where both patterns match
         where=EXPR      a condition such as rd!=0 or imm<=4, or bitmask(imm) for a predicate
                         of the guest on an operand; else the encoding is reserved. Several hold
                         all.
@@ -139,6 +140,7 @@ class Leaf:
         self.value = int(pattern.replace(".", "0"), 2)
         self.sem = self.identifier = re.sub(r"\W", "_", name)
         self.kind, self.under, self.conditions, self.syntax = "plain", None, [], form.syntax
+        self.after = None
 
     def pins(self):
         return pins({name: source for name, (_, source) in self.form.operands.items()
@@ -242,6 +244,8 @@ class Tables:
                 leaf.extension = value
             elif key == "under":
                 leaf.under = value
+            elif key == "after":
+                leaf.after = value
             elif key == "where" and WHERE.match(value):
                 leaf.conditions.append(WHERE.match(value))
             elif key == "syntax":
@@ -286,6 +290,8 @@ class Tables:
     def check(self):
         by_name = {leaf.name: leaf for leaf in self.leaves}
         for leaf in self.leaves:
+            if leaf.after and leaf.after not in by_name:
+                raise TableError(f"{leaf.where}: no instruction {leaf.after}")
             if leaf.under is None:
                 continue
             parent = by_name.get(leaf.under)
@@ -299,10 +305,14 @@ class Tables:
             while leaf.under:
                 leaf = by_name[leaf.under]
                 yield leaf
+
+        def goes_after(leaf, other):
+            return leaf.after and leaf.after in (other.name, *(a.name for a in ancestors(other)))
         for index, leaf in enumerate(self.leaves):
             for other in self.leaves[:index]:
                 if leaf.length == other.length and leaf.overlaps(other) and \
-                        other not in ancestors(leaf) and leaf not in ancestors(other):
+                        other not in ancestors(leaf) and leaf not in ancestors(other) and \
+                        not goes_after(leaf, other) and not goes_after(other, leaf):
                     raise TableError(f"{leaf.where}: {leaf.name} overlaps {other.name} "
                                      f"({other.where})")
             size = 8 * leaf.length
@@ -333,13 +343,13 @@ def emit_tree(out, leaves, known, indent, depth=0):
     # Nothing that all fix: the ones with the most fixed bits first (`under` is a strict part).
     if len(leaves) > 1:
         # Split on a mask of one candidate when several share it, else test one by one.
-        leaves = sorted(leaves, key=lambda leaf: -bin(leaf.mask).count("1"))
+        leaves = sorted(leaves, key=lambda leaf: (bool(leaf.after), -bin(leaf.mask).count("1")))
         masks = []
         for leaf in leaves:
-            if leaf.mask not in masks:
-                masks.append(leaf.mask)
-        for mask in masks:
-            members = [leaf for leaf in leaves if leaf.mask == mask]
+            if (bool(leaf.after), leaf.mask) not in masks:
+                masks.append((bool(leaf.after), leaf.mask))
+        for after, mask in masks:
+            members = [leaf for leaf in leaves if leaf.mask == mask and bool(leaf.after) == after]
             if len(members) > 1:
                 out.append(f"{pad}switch (raw & {mask & ~known:#x}) {{")
                 for leaf in members:

@@ -64,7 +64,11 @@
  *   Vectors     Vec is 128 bits, another type than Val.
  *               GET_V ([r])  SET_V ([r], vec)      vector file
  *               VEC_MAKE (low, high)  VEC_LOW (vec)  VEC_HIGH (vec)
- *               LOAD_V128 (address)  STORE_V128 (address, vec)
+ *               VEC1 (name, [n], a)  VEC2 (…, a, b)  VEC3 (…, a, b, c)
+ *                                                  dio_vec_<name> (n, a...) of core/vec/vec.h
+ *               VEC_SAT1 VEC_SAT2 VEC_SAT3         the same, which note when they saturate: an
+ * effect like SET_V VEC_DUP ([n], v)  VEC_LANE ([n], [index], vec)  VEC_INSERT ([n], [index], vec,
+ * v) n: log2 of the bytes of a lane LOAD_V128 (address)  STORE_V128 (address, vec)
  *               LOAD_RESERVED_V128 (address)  STORE_CONDITIONAL_V128 (address, vec)
  *               COMPARE_SWAP_V128 (address, expected, vec)   old
  *               CRC32 ([polynomial], [bytes], crc, v)
@@ -82,6 +86,12 @@
  *                                                  dio_fp_<name> (uint8_t *flags, a...): no
  *                                                  rounding (comparisons)
  *               FP_PURE1 (name, a)                 dio_fp_<name> (a): neither (classification)
+ *               FP_MODE ()                         Val: direction and rules in force, for guests
+ *                                                  whose control register has all of them
+ *               VEC_FP1 (name, [32|64], [lanes], mode, a)  VEC_FP2 (…, a, b)  VEC_FP3 (…, a, b, c)
+ *                                                  dio_fp_<name> (mode, uint8_t *flags, a...) of
+ *                                                  the first so many lanes; the others become 0
+ *               VEC_FP_TEST2 (name, [32|64], [lanes], a, b)   lanes of ones or zeros
  *   System      SYSTEM0 (name)                     the guest's privileged function <name>: may
  *                                                  trap, may have any effect on the CPU
  *               CSR ([op], [csr], v)               a control register access: the old value

@@ -10,7 +10,7 @@
 #include "core/fp/fp-types.h"
 #include "core/guest/guest-sem.h"
 #include "core/mem/mem-tlb.h"
-#include "core/vec/vec-types.h"
+#include "core/vec/vec.h"
 
 typedef uint64_t Val;
 typedef DioVec Vec;
@@ -242,6 +242,12 @@ interp_host_replace (void *host, unsigned size, uint64_t expected, uint64_t valu
 #define VEC_MAKE(low, high) dio_vec_make (low, high)
 #define VEC_LOW(vec) ((vec)[0])
 #define VEC_HIGH(vec) ((vec)[1])
+#define VEC1(name, n, a) dio_vec_##name ((n), (a))
+#define VEC2(name, n, a, b) dio_vec_##name ((n), (a), (b))
+#define VEC3(name, n, a, b, d) dio_vec_##name ((n), (a), (b), (d))
+#define VEC_DUP(n, v) dio_vec_dup ((n), (v))
+#define VEC_LANE(n, index, vec) dio_vec_lane ((n), (index), (vec))
+#define VEC_INSERT(n, index, vec, v) dio_vec_insert ((n), (index), (vec), (v))
 #define CRC32(polynomial, bytes, crc, v)                                                           \
   ((Val) dio_vec_crc32 (polynomial, bytes, (uint32_t) (crc), (v)))
 

@@ -37,7 +37,6 @@ typedef struct {
 #define A64_DECLARE_SLOW(leaf, sem, bytes, kind, pins) A64_HAS_SLOW_##kind (leaf)
 DIO_A64_LEAVES (A64_DECLARE_SLOW)
 A64_HAS_SLOW_end (illegal)
-
 /* ---- Words of this guest ---- */
 
 #define DIO_PIN_RD(number) (number)
@@ -72,10 +71,45 @@ A64_HAS_SLOW_end (illegal)
 
 #define FP_MODE() ((Val) c->cpu->fp_mode)
 
-    /* ---- Flags ---- */
+/* ---- Vectors ---- */
 
-    static DIO_ALWAYS_INLINE void interp_set_flags (DioArm64 *cpu, uint64_t result, uint64_t carry,
-                                                    uint64_t overflow)
+#define VEC_SAT1(name, n, a) dio_vec_##name ((n), &c->cpu->saturated, (a))
+#define VEC_SAT2(name, n, a, b) dio_vec_##name ((n), &c->cpu->saturated, (a), (b))
+#define VEC_SAT3(name, n, a, b, d) dio_vec_##name ((n), &c->cpu->saturated, (a), (b), (d))
+
+    typedef union {
+  DioVec vec;
+  uint32_t u32[4];
+  uint64_t u64[2];
+} InterpLanes;
+
+#define INTERP_FP_LANES(W, lanes, operands, expression)                                            \
+  ({                                                                                               \
+    InterpLanes operands, r_ = { { 0, 0 } };                                                       \
+    for (int i_ = 0; i_ < (int) (lanes); i_++)                                                     \
+      r_.u##W[i_] = (uint##W##_t) (expression);                                                    \
+    r_.vec;                                                                                        \
+  })
+#define INTERP_LIST(...) __VA_ARGS__
+#define VEC_FP1(name, W, lanes, mode, a)                                                           \
+  INTERP_FP_LANES (W, lanes, a_ = { (a) },                                                         \
+                   dio_fp_##name ((DioFpMode) (mode), &c->cpu->fp_flags, a_.u##W[i_]))
+#define VEC_FP2(name, W, lanes, mode, a, b)                                                        \
+  INTERP_FP_LANES (                                                                                \
+      W, lanes, INTERP_LIST (a_ = { (a) }, b_ = { (b) }),                                          \
+      dio_fp_##name ((DioFpMode) (mode), &c->cpu->fp_flags, a_.u##W[i_], b_.u##W[i_]))
+#define VEC_FP3(name, W, lanes, mode, a, b, d)                                                     \
+  INTERP_FP_LANES (W, lanes, INTERP_LIST (a_ = { (a) }, b_ = { (b) }, d_ = { (d) }),               \
+                   dio_fp_##name ((DioFpMode) (mode), &c->cpu->fp_flags, a_.u##W[i_], b_.u##W[i_], \
+                                  d_.u##W[i_]))
+#define VEC_FP_TEST2(name, W, lanes, a, b)                                                         \
+  INTERP_FP_LANES (W, lanes, INTERP_LIST (a_ = { (a) }, b_ = { (b) }),                             \
+                   dio_fp_##name (&c->cpu->fp_flags, a_.u##W[i_], b_.u##W[i_]) ? -1 : 0)
+
+/* ---- Flags ---- */
+
+static DIO_ALWAYS_INLINE void
+interp_set_flags (DioArm64 *cpu, uint64_t result, uint64_t carry, uint64_t overflow)
 {
   cpu->nf = cpu->zf = result;
   cpu->cf = carry;

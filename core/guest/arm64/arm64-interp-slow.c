@@ -104,6 +104,10 @@ interp_atomic_done (Context *c, const void *host, unsigned size)
 
 #include "core/guest/arm64/arm64-sem-fp.h"
 
+#include "core/guest/arm64/arm64-sem-simd.h"
+
+#include "core/guest/arm64/arm64-sem-struct.h"
+
 #include "core/guest/arm64/arm64-sem-sys.h"
 
 /* ---- Handlers ---- */

@@ -47,6 +47,10 @@
 
 #include "core/guest/arm64/arm64-sem-fp.h"
 
+#include "core/guest/arm64/arm64-sem-simd.h"
+
+#include "core/guest/arm64/arm64-sem-struct.h"
+
 /* ---- Handlers ---- */
 
 #define PASTE(a, b) PASTE_1 (a, b)

@@ -174,11 +174,19 @@ a64_leaf_is_judged (unsigned leaf)
   return leaf != 0;
 }
 
+/* Loads and stores of structures, whose kind does not tell that they are. */
+static bool
+is_structure (unsigned leaf)
+{
+  return (info_of (leaf)->value & 0xbe000000) == 0x0c000000;
+}
+
 static bool
 is_memory (unsigned leaf)
 {
   unsigned kind = info_of (leaf)->kind;
-  return kind == DIO_LEAF_LOAD || kind == DIO_LEAF_STORE || kind == DIO_LEAF_ATOMIC;
+  return is_structure (leaf) || kind == DIO_LEAF_LOAD || kind == DIO_LEAF_STORE
+         || kind == DIO_LEAF_ATOMIC;
 }
 
 static bool
@@ -344,9 +352,9 @@ aim_address (uint64_t *random, A64Test *test, uint32_t raw, const DioInsn *insn)
     if (rm != 31)
       test->c.state.x[rm] = random_integer (random);
     offset = index_value (test, rm, raw >> 13 & 7, scaled ? log2 : 0);
-  } else if (!name_has (leaf, "_post") && (info_of (leaf)->operands & DIO_OPERAND_IMM)
-             && !name_has (leaf, "_ex_") && (raw >> 24 & 0x3b) != 0x08
-             && ((raw >> 24 & 0x3f) != 0x38 || !(raw >> 21 & 1))) {
+  } else if (!is_structure (leaf) && !name_has (leaf, "_post")
+             && (info_of (leaf)->operands & DIO_OPERAND_IMM) && !name_has (leaf, "_ex_")
+             && (raw >> 24 & 0x3b) != 0x08 && ((raw >> 24 & 0x3f) != 0x38 || !(raw >> 21 & 1))) {
     offset = (uint64_t) (int64_t) insn->imm;
     if (name_has (leaf, "_uimm_q") || (name_has (leaf, "_q") && (raw >> 27 & 7) == 5))
       offset *= 16;
