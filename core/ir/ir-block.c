@@ -7,11 +7,15 @@
 #define TYPE_v DIO_IR_VOID
 #define TYPE_b DIO_IR_I1
 #define TYPE_w DIO_IR_I64
+#define TYPE_q DIO_IR_V128
 /* Argument types are filled in from strings: see dio_ir_op_info's users. A string's letters are
  * constant, so the table stays constant. */
+#define LETTER_AT(s, i) ((s)[(i) < sizeof (s) ? (i) : 0])
 #define LETTER(s, i)                                                                               \
-  (sizeof (s) - 1 > (i) ? ((s)[(i) < sizeof (s) ? (i) : 0] == 'b' ? DIO_IR_I1 : DIO_IR_I64)        \
-                        : DIO_IR_VOID)
+  (sizeof (s) - 1 <= (i)     ? DIO_IR_VOID                                                         \
+   : LETTER_AT (s, i) == 'b' ? DIO_IR_I1                                                           \
+   : LETTER_AT (s, i) == 'q' ? DIO_IR_V128                                                         \
+                             : DIO_IR_I64)
 #define PURE DIO_IR_PURE
 #define READ DIO_IR_READ
 #define FAULT DIO_IR_FAULT
@@ -34,6 +38,12 @@ const DioIrOpInfo dio_ir_op_info[DIO_IR_N_OPS] = {
 const char *const dio_ir_fp_names[DIO_IR_N_FP] = {
 #define X(name) #name,
 #include "core/ir/ir-fp.inc"
+#undef X
+};
+
+const char *const dio_ir_vec_names[DIO_IR_N_VEC] = {
+#define X(name) #name,
+#include "core/ir/ir-vec.inc"
 #undef X
 };
 

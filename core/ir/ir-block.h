@@ -22,9 +22,17 @@ typedef enum {
 } DioIrFp;
 
 typedef enum {
+#define X(name) DIO_IR_VEC_##name,
+#include "core/ir/ir-vec.inc"
+#undef X
+  DIO_IR_N_VEC
+} DioIrVec;
+
+typedef enum {
   DIO_IR_VOID,
   DIO_IR_I1,
   DIO_IR_I64,
+  DIO_IR_V128,
 } DioIrType;
 
 /* What the immediate of an operation means. */
@@ -39,7 +47,17 @@ typedef enum {
   DIO_IR_IMM_ORDER,
   DIO_IR_IMM_DISPLACEMENT,
   DIO_IR_IMM_SHIFT,
+  DIO_IR_IMM_V,
+  DIO_IR_IMM_VEC,
+  DIO_IR_IMM_LANES,
 } DioIrImmediate;
+
+/* The parts of the last two. */
+#define DIO_IR_VEC_IMMEDIATE(name, n) ((int64_t) (name) | (int64_t) (n) << 16)
+#define DIO_IR_LANES_IMMEDIATE(name, lanes, bits)                                                  \
+  ((int64_t) (name) | (int64_t) (lanes) << 16 | (int64_t) (bits) << 24)
+#define DIO_IR_IMMEDIATE_NAME(immediate) ((unsigned) (immediate) &0xffff)
+#define DIO_IR_IMMEDIATE_N(immediate) ((unsigned) ((immediate) >> 16))
 
 enum {
   DIO_IR_PURE = 0,
@@ -66,6 +84,18 @@ typedef struct {
 
 extern const DioIrOpInfo dio_ir_op_info[DIO_IR_N_OPS];
 extern const char *const dio_ir_fp_names[DIO_IR_N_FP];
+extern const char *const dio_ir_vec_names[DIO_IR_N_VEC];
+
+/* Is the result or an argument a v128? */
+static inline bool
+dio_ir_op_has_vectors (DioIrOpcode opcode)
+{
+  const DioIrOpInfo *info = &dio_ir_op_info[opcode];
+  bool has = info->result == DIO_IR_V128;
+  for (unsigned i = 0; i < info->n_arguments; i++)
+    has |= info->arguments[i] == DIO_IR_V128;
+  return has;
+}
 
 typedef struct {
   uint16_t opcode;

@@ -181,7 +181,9 @@ ir_note (DioIrContext *c, const char *note)
 #define IR_LOAD_s32 DIO_IR_LOAD_S32
 #define IR_LOAD_u32 DIO_IR_LOAD_U32
 #define IR_LOAD_u64 DIO_IR_LOAD_U64
-#define STORE(bits, address, v) ((void) IR_BINARY (DIO_IR_STORE_##bits, address, v))
+#define STORE(bits, address, v) ((void) IR_BINARY (IR_BITS (STORE, bits), address, v))
+#define IR_BITS(opcode, bits) IR_BITS_1 (opcode, bits)
+#define IR_BITS_1(opcode, bits) DIO_IR_##opcode##_##bits
 #define LOAD_RESERVED(bits, address) ir_unary (c, DIO_IR_LOAD_RESERVED_##bits, address)
 #define STORE_CONDITIONAL(bits, address, v) IR_BINARY (DIO_IR_STORE_CONDITIONAL_##bits, address, v)
 #define AMO(op, bits, address, v) IR_BINARY (DIO_IR_AMO_##op##_##bits, address, v)
@@ -211,6 +213,122 @@ ir_note (DioIrContext *c, const char *note)
 #define CACHE_BLOCK(op, address) ((void) ir_immediate (c, DIO_IR_CACHE_BLOCK, op, address, address))
 #define FENCE_VMA(has_va, va, has_asid, asid)                                                      \
   ((void) ir_immediate (c, DIO_IR_FENCE_VMA, (has_va) | (has_asid) << 1, va, asid))
+
+/* ---- Vectors and flags ---- */
+
+typedef struct {
+  uint32_t index;
+} Vec;
+
+/* Stands for an argument that is not there. */
+typedef struct {
+  char none;
+} IrNothing;
+
+static inline uint32_t
+ir_vec_index (DioIrContext *c, Vec v)
+{
+  return v.index;
+}
+
+static inline uint32_t
+ir_nothing_index (DioIrContext *c, IrNothing v)
+{
+  return 0;
+}
+
+/* An operation of any types: its arguments are evaluated from left to right. */
+#define IR_INDEX(v)                                                                                \
+  _Generic((v), Val : ir_word, Vec : ir_vec_index, IrNothing : ir_nothing_index) (c, (v))
+#define IR_OP(result, opcode, immediate, x, y, z, w)                                               \
+  IR_OP_1 (result, opcode, immediate, x, y, z, w, __COUNTER__)
+#define IR_OP_1(result, opcode, immediate, x, y, z, w, n)                                          \
+  IR_OP_2 (result, opcode, immediate, x, y, z, w, n)
+#define IR_OP_2(result, opcode, immediate, x, y, z, w, n)                                          \
+  ({                                                                                               \
+    __auto_type ir_x_##n = (x);                                                                    \
+    __auto_type ir_y_##n = (y);                                                                    \
+    __auto_type ir_z_##n = (z);                                                                    \
+    __auto_type ir_w_##n = (w);                                                                    \
+    uint32_t ir_i_##n = IR_INDEX (ir_x_##n);                                                       \
+    uint32_t ir_j_##n = IR_INDEX (ir_y_##n);                                                       \
+    uint32_t ir_k_##n = IR_INDEX (ir_z_##n);                                                       \
+    uint32_t ir_l_##n = IR_INDEX (ir_w_##n);                                                       \
+    (result){ dio_ir_block_append (c->block, (opcode), (immediate), ir_i_##n, ir_j_##n, ir_k_##n,  \
+                                   ir_l_##n) };                                                    \
+  })
+#define IR_NOTHING ((IrNothing){ 0 })
+#define IR_OP0(result, opcode, immediate)                                                          \
+  IR_OP (result, opcode, immediate, IR_NOTHING, IR_NOTHING, IR_NOTHING, IR_NOTHING)
+#define IR_OP1(result, opcode, immediate, x)                                                       \
+  IR_OP (result, opcode, immediate, x, IR_NOTHING, IR_NOTHING, IR_NOTHING)
+#define IR_OP2(result, opcode, immediate, x, y)                                                    \
+  IR_OP (result, opcode, immediate, x, y, IR_NOTHING, IR_NOTHING)
+#define IR_OP3(result, opcode, immediate, x, y, z)                                                 \
+  IR_OP (result, opcode, immediate, x, y, z, IR_NOTHING)
+
+#define GET_V(r) IR_OP0 (Vec, DIO_IR_GET_V, (r))
+#define SET_V(r, vec) ((void) IR_OP1 (Val, DIO_IR_SET_V, (r), vec))
+#define VEC_MAKE(low, high) IR_OP2 (Vec, DIO_IR_VEC_MAKE, 0, low, high)
+#define VEC_LOW(vec) IR_OP1 (Val, DIO_IR_VEC_LOW, 0, vec)
+#define VEC_HIGH(vec) IR_OP1 (Val, DIO_IR_VEC_HIGH, 0, vec)
+#define VEC_DUP(n, v) IR_OP1 (Vec, DIO_IR_VEC_DUP, (n), v)
+#define VEC_LANE(n, index, vec)                                                                    \
+  IR_OP1 (Val, DIO_IR_VEC_LANE, (int64_t) (n) | (int64_t) (index) << 8, vec)
+#define VEC_INSERT(n, index, vec, v)                                                               \
+  IR_OP2 (Vec, DIO_IR_VEC_INSERT, (int64_t) (n) | (int64_t) (index) << 8, vec, v)
+#define IR_VEC(name, n) DIO_IR_VEC_IMMEDIATE (DIO_IR_VEC_##name, n)
+#define VEC1(name, n, a) IR_OP1 (Vec, DIO_IR_VEC1, IR_VEC (name, n), a)
+#define VEC2(name, n, a, b) IR_OP2 (Vec, DIO_IR_VEC2, IR_VEC (name, n), a, b)
+#define VEC3(name, n, a, b, d) IR_OP3 (Vec, DIO_IR_VEC3, IR_VEC (name, n), a, b, d)
+#define VEC_SAT1(name, n, a) IR_OP1 (Vec, DIO_IR_VEC_SAT1, IR_VEC (name, n), a)
+#define VEC_SAT2(name, n, a, b) IR_OP2 (Vec, DIO_IR_VEC_SAT2, IR_VEC (name, n), a, b)
+#define VEC_SAT3(name, n, a, b, d) IR_OP3 (Vec, DIO_IR_VEC_SAT3, IR_VEC (name, n), a, b, d)
+#define IR_LANES(name, W, lanes) DIO_IR_LANES_IMMEDIATE (DIO_IR_FP_##name, lanes, W)
+#define VEC_FP1(name, W, lanes, mode, a)                                                           \
+  IR_OP2 (Vec, DIO_IR_VEC_FP1, IR_LANES (name, W, lanes), mode, a)
+#define VEC_FP2(name, W, lanes, mode, a, b)                                                        \
+  IR_OP3 (Vec, DIO_IR_VEC_FP2, IR_LANES (name, W, lanes), mode, a, b)
+#define VEC_FP3(name, W, lanes, mode, a, b, d)                                                     \
+  IR_OP (Vec, DIO_IR_VEC_FP3, IR_LANES (name, W, lanes), mode, a, b, d)
+#define VEC_FP_TEST2(name, W, lanes, a, b)                                                         \
+  IR_OP2 (Vec, DIO_IR_VEC_FP_TEST2, IR_LANES (name, W, lanes), a, b)
+#define FP_MODE() IR_OP0 (Val, DIO_IR_FP_MODE, 0)
+#define CRC32(polynomial, bytes, crc, v)                                                           \
+  IR_OP2 (Val, DIO_IR_CRC32, (bytes) | (int64_t) (polynomial) << 8, crc, v)
+
+#define LOAD_V128(address) IR_OP1 (Vec, DIO_IR_LOAD_V128, 0, address)
+#define STORE_V128(address, vec) ((void) IR_OP2 (Val, DIO_IR_STORE_V128, 0, address, vec))
+#define LOAD_USER(kind, address) IR_OP1 (Val, IR_LOAD_USER_##kind, 0, address)
+#define IR_LOAD_USER_s8 DIO_IR_LOAD_USER_S8
+#define IR_LOAD_USER_u8 DIO_IR_LOAD_USER_U8
+#define IR_LOAD_USER_s16 DIO_IR_LOAD_USER_S16
+#define IR_LOAD_USER_u16 DIO_IR_LOAD_USER_U16
+#define IR_LOAD_USER_s32 DIO_IR_LOAD_USER_S32
+#define IR_LOAD_USER_u32 DIO_IR_LOAD_USER_U32
+#define IR_LOAD_USER_u64 DIO_IR_LOAD_USER_U64
+#define STORE_USER(bits, address, v) ((void) IR_OP2 (Val, DIO_IR_STORE_USER_##bits, 0, address, v))
+#define LOAD_RESERVED_V128(address) IR_OP1 (Vec, DIO_IR_LOAD_RESERVED_V128, 0, address)
+#define STORE_CONDITIONAL_V128(address, vec)                                                       \
+  IR_OP2 (Val, DIO_IR_STORE_CONDITIONAL_V128, 0, address, vec)
+#define COMPARE_SWAP(bits, address, expected, v)                                                   \
+  IR_OP3 (Val, DIO_IR_COMPARE_SWAP_##bits, 0, address, expected, v)
+#define COMPARE_SWAP_V128(address, expected, vec)                                                  \
+  IR_OP3 (Vec, DIO_IR_COMPARE_SWAP_V128, 0, address, expected, vec)
+
+#define FLAGS_ADD(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_ADD, bits), 0, a, b))
+#define FLAGS_SUB(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_SUB, bits), 0, a, b))
+#define FLAGS_ADC(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_ADC, bits), 0, a, b))
+#define FLAGS_LOGIC(bits, v) ((void) IR_OP1 (Val, IR_BITS (FLAGS_LOGIC, bits), 0, v))
+#define FLAGS_UNLESS(condition, nzcv)                                                              \
+  ((void) dio_ir_block_append (c->block, DIO_IR_FLAGS_UNLESS, (nzcv), ir_truth (c, condition), 0,  \
+                               0, 0))
+#define SET_NZCV(v) ((void) IR_OP1 (Val, DIO_IR_SET_NZCV, 0, v))
+#define GET_NZCV() IR_OP0 (Val, DIO_IR_GET_NZCV, 0)
+#define CARRY() IR_OP0 (Val, DIO_IR_CARRY, 0)
+#define CONDITION(condition) IR_OP0 (Val, DIO_IR_CONDITION, (condition))
+#define GET_THREAD(n) IR_OP0 (Val, DIO_IR_GET_THREAD, (n))
+#define SET_THREAD(n, v) ((void) IR_OP1 (Val, DIO_IR_SET_THREAD, (n), v))
 
 /* Enders. */
 #define NEXT return DIO_SEM_NEXT

@@ -37,6 +37,17 @@ append_immediate (GString *out, const DioIrOp *op, const DioIrOpInfo *info)
   case DIO_IR_IMM_F:
     g_string_append_printf (out, " f%" PRId64, op->immediate);
     break;
+  case DIO_IR_IMM_V:
+    g_string_append_printf (out, " v%" PRId64, op->immediate);
+    break;
+  case DIO_IR_IMM_VEC:
+    g_string_append_printf (out, ".%s %u", dio_ir_vec_names[DIO_IR_IMMEDIATE_NAME (op->immediate)],
+                            DIO_IR_IMMEDIATE_N (op->immediate));
+    break;
+  case DIO_IR_IMM_LANES:
+    g_string_append_printf (out, ".%s %u", dio_ir_fp_names[DIO_IR_IMMEDIATE_NAME (op->immediate)],
+                            DIO_IR_IMMEDIATE_N (op->immediate));
+    break;
   case DIO_IR_IMM_PC:
     g_string_append_printf (out, " %+" PRId64, op->immediate);
     break;
@@ -147,12 +158,15 @@ static bool
 read_name (const char *name, const DioIrOpInfo *info, int64_t *immediate)
 {
   size_t length = strlen (info->name);
-  if (info->immediate != DIO_IR_IMM_FP)
+  bool vec = info->immediate == DIO_IR_IMM_VEC;
+  const char *const *names = vec ? dio_ir_vec_names : dio_ir_fp_names;
+  unsigned n = vec ? DIO_IR_N_VEC : DIO_IR_N_FP;
+  if (!vec && info->immediate != DIO_IR_IMM_FP && info->immediate != DIO_IR_IMM_LANES)
     return strcmp (name, info->name) == 0;
   if (strncmp (name, info->name, length) != 0 || name[length] != '.')
     return false;
-  for (unsigned i = 0; i < DIO_IR_N_FP; i++) {
-    if (strcmp (name + length + 1, dio_ir_fp_names[i]) == 0) {
+  for (unsigned i = 0; i < n; i++) {
+    if (strcmp (name + length + 1, names[i]) == 0) {
       *immediate = i;
       return true;
     }
@@ -163,9 +177,17 @@ read_name (const char *name, const DioIrOpInfo *info, int64_t *immediate)
 static bool
 read_immediate (const char *text, DioIrImmediate kind, int64_t *immediate)
 {
-  char file = kind == DIO_IR_IMM_X ? 'x' : 'f';
+  char file = kind == DIO_IR_IMM_X ? 'x' : kind == DIO_IR_IMM_V ? 'v' : 'f';
+  int64_t n;
   switch (kind) {
+  case DIO_IR_IMM_VEC:
+  case DIO_IR_IMM_LANES:
+    if (!read_number (text, 10, &n) || n < 0 || n > INT32_MAX)
+      return false;
+    *immediate |= n << 16;
+    return true;
   case DIO_IR_IMM_X:
+  case DIO_IR_IMM_V:
   case DIO_IR_IMM_F:
     return text[0] == file && read_number (text + 1, 10, immediate);
   case DIO_IR_IMM_ORDER:

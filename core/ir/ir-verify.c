@@ -17,12 +17,15 @@ verify_immediate (const DioIrOp *op, const DioIrOpInfo *info)
 {
   switch (info->immediate) {
   case DIO_IR_IMM_X:
-    /* x0 is a constant and no destination. */
-    return op->immediate >= 1 && op->immediate < 32;
+  case DIO_IR_IMM_V:
   case DIO_IR_IMM_F:
     return op->immediate >= 0 && op->immediate < 32;
   case DIO_IR_IMM_FP:
     return op->immediate >= 0 && op->immediate < DIO_IR_N_FP;
+  case DIO_IR_IMM_VEC:
+    return op->immediate >= 0 && DIO_IR_IMMEDIATE_NAME (op->immediate) < DIO_IR_N_VEC;
+  case DIO_IR_IMM_LANES:
+    return op->immediate >= 0 && DIO_IR_IMMEDIATE_NAME (op->immediate) < DIO_IR_N_FP;
   case DIO_IR_IMM_PC:
   case DIO_IR_IMM_DISPLACEMENT:
     return op->immediate >= -DIO_IR_MAX_OFFSET && op->immediate <= DIO_IR_MAX_OFFSET;
@@ -32,6 +35,24 @@ verify_immediate (const DioIrOp *op, const DioIrOpInfo *info)
     return op->note != NULL;
   default:
     return true;
+  }
+}
+
+/* Effects that may happen again, when the instruction is started once more after a fault: a store
+ * writes the same again, and order is order. */
+static bool
+is_repeatable (unsigned opcode)
+{
+  switch (opcode) {
+  case DIO_IR_FENCE:
+  case DIO_IR_STORE_8:
+  case DIO_IR_STORE_16:
+  case DIO_IR_STORE_32:
+  case DIO_IR_STORE_64:
+  case DIO_IR_STORE_V128:
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -63,7 +84,7 @@ dio_ir_block_verify (const DioIrBlock *block, GError **error)
       return complain (error, block, i, "impossible immediate");
     if ((info->effects & DIO_IR_FAULT) && affected)
       return complain (error, block, i, "may fault after an effect");
-    affected |= (info->effects & DIO_IR_EFFECT) != 0;
+    affected |= (info->effects & DIO_IR_EFFECT) != 0 && !is_repeatable (op->opcode);
     /* A branch that is not taken goes on. */
     ended = (info->effects & DIO_IR_END) && op->opcode != DIO_IR_BRANCH;
   }

@@ -39,6 +39,9 @@ dio_opt_evaluate (const DioIrOp *op, uint64_t a, uint64_t b, uint64_t *result)
   case DIO_IR_ADD_SHL:
     *result = ADD (a, SHL (b, CONST (op->immediate)));
     return true;
+  case DIO_IR_CRC32:
+    *result = CRC32 ((DioVecCrc) (op->immediate >> 8 & 1), (unsigned) op->immediate & 15, a, b);
+    return true;
   case DIO_IR_FP_PURE1:
     return evaluate_fp (op->immediate, a, result);
     BINARY (ADD)

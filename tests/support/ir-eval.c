@@ -183,6 +183,30 @@ call_fp (int64_t function, uint8_t *flags, DioFpMode mode, uint64_t a, uint64_t 
     TEST2 (leq64)
     PURE1 (class32)
     PURE1 (class64)
+    CALL1 (flush32)
+    CALL1 (flush64)
+    CALL1 (recip32)
+    CALL1 (recip64)
+    CALL1 (rsqrt32)
+    CALL1 (rsqrt64)
+    CALL1 (recipx32)
+    CALL1 (recipx64)
+    CALL1 (f64_to_i32_js)
+    CALL1 (f16_to_f32)
+    CALL1 (f16_to_f64)
+    CALL1 (f32_to_f16)
+    CALL1 (f64_to_f16)
+    CALL1 (f64_to_f32_odd)
+    CALL2 (mulx32)
+    CALL2 (mulx64)
+    CALL2 (recip_step32)
+    CALL2 (recip_step64)
+    CALL2 (rsqrt_step32)
+    CALL2 (rsqrt_step64)
+    TEST2 (compare32)
+    TEST2 (compare64)
+    TEST2 (comparee32)
+    TEST2 (comparee64)
   default:
     g_assert_not_reached ();
   }
@@ -220,6 +244,9 @@ do_pure (Run *run, const DioIrOp *op, uint64_t a, uint64_t b, uint64_t c, uint64
     return true;
   case DIO_IR_SELECT:
     *value = SELECT (a, b, c);
+    return true;
+  case DIO_IR_CRC32:
+    *value = CRC32 ((DioVecCrc) (op->immediate >> 8 & 1), (unsigned) op->immediate & 15, a, b);
     return true;
     BINARY (ADD)
     BINARY (SUB)

@@ -294,6 +294,13 @@ CALL1 (i32_to_f32) CALL1 (u32_to_f32) CALL1 (i64_to_f32) CALL1 (u64_to_f32)
 CALL1 (i32_to_f64) CALL1 (u32_to_f64) CALL1 (i64_to_f64) CALL1 (u64_to_f64)
 CALL1 (f32_to_f64) CALL1 (f64_to_f32)
 CALL1 (round32) CALL1 (roundx32) CALL1 (round64) CALL1 (roundx64)
+CALL1 (flush32) CALL1 (flush64)
+TEST2 (compare32) TEST2 (compare64) TEST2 (comparee32) TEST2 (comparee64)
+CALL2 (mulx32) CALL2 (mulx64) CALL2 (recip_step32) CALL2 (recip_step64)
+CALL2 (rsqrt_step32) CALL2 (rsqrt_step64) CALL1 (recip32) CALL1 (recip64)
+CALL1 (rsqrt32) CALL1 (rsqrt64) CALL1 (recipx32) CALL1 (recipx64)
+CALL1 (f64_to_i32_js) CALL1 (f16_to_f32) CALL1 (f16_to_f64) CALL1 (f32_to_f16)
+CALL1 (f64_to_f16) CALL1 (f64_to_f32_odd)
 
 static const Function functions[DIO_IR_N_FP] = {
 #define X(name) [DIO_IR_FP_##name] = name,

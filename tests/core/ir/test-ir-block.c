@@ -77,7 +77,7 @@ static void
 test_immediates (void)
 {
   g_autoptr (DioIrBlock) block = good_block ();
-  g_array_index (block->ops, DioIrOp, 1).immediate = 0;
+  g_array_index (block->ops, DioIrOp, 1).immediate = -1;
   assert_refused (block, "impossible immediate");
   g_array_index (block->ops, DioIrOp, 1).immediate = 32;
   assert_refused (block, "impossible immediate");
@@ -117,7 +117,9 @@ test_ranges (void)
   assert_immediate (DIO_IR_PC, DIO_IR_MAX_OFFSET + 1, false);
   assert_immediate (DIO_IR_GET_F, 0, true);
   assert_immediate (DIO_IR_GET_F, 32, false);
-  assert_immediate (DIO_IR_SET_X, 0, false);
+  assert_immediate (DIO_IR_SET_X, 0, true);
+  assert_immediate (DIO_IR_SET_X, 32, false);
+  assert_immediate (DIO_IR_GET_V, 32, false);
   assert_immediate (DIO_IR_CONST, INT64_MIN, true);
 }
 

@@ -15,8 +15,20 @@ immediates (DioIrImmediate kind, unsigned *n)
   static const int64_t registers[] = { 1, 9, 10, 31 };
   static const int64_t shifts[] = { 1, 2, 3 };
   static const int64_t functions[] = { DIO_IR_FP_add32, DIO_IR_FP_class64, DIO_IR_FP_roundx64 };
+  static const int64_t vectors[] = {
+    DIO_IR_VEC_IMMEDIATE (DIO_IR_VEC_and, 0),
+    DIO_IR_VEC_IMMEDIATE (DIO_IR_VEC_sqshrn, 0x8702),
+    DIO_IR_VEC_IMMEDIATE (DIO_IR_N_VEC - 1, 3),
+  };
+  static const int64_t lanes[] = {
+    DIO_IR_LANES_IMMEDIATE (DIO_IR_FP_add32, 1, 32),
+    DIO_IR_LANES_IMMEDIATE (DIO_IR_FP_fma64, 2, 64),
+    DIO_IR_LANES_IMMEDIATE (DIO_IR_N_FP - 1, 4, 64),
+  };
   *n = kind == DIO_IR_IMM_SHIFT || kind == DIO_IR_IMM_FP      ? 3
+       : kind == DIO_IR_IMM_VEC || kind == DIO_IR_IMM_LANES   ? 3
        : kind == DIO_IR_IMM_X || kind == DIO_IR_IMM_F         ? 4
+       : kind == DIO_IR_IMM_V                                 ? 4
        : kind == DIO_IR_IMM_NONE || kind == DIO_IR_IMM_SYSTEM ? 1
                                                               : 5;
   switch (kind) {
@@ -25,7 +37,12 @@ immediates (DioIrImmediate kind, unsigned *n)
     return offsets;
   case DIO_IR_IMM_X:
   case DIO_IR_IMM_F:
+  case DIO_IR_IMM_V:
     return registers;
+  case DIO_IR_IMM_VEC:
+    return vectors;
+  case DIO_IR_IMM_LANES:
+    return lanes;
   case DIO_IR_IMM_SHIFT:
     return shifts;
   case DIO_IR_IMM_FP:
@@ -47,8 +64,13 @@ block_with (DioIrOpcode opcode, int64_t immediate)
   for (unsigned i = 1; i <= DIO_IR_MAX_ARGUMENTS; i++)
     dio_ir_block_append (block, DIO_IR_GET_X, i, 0, 0, 0, 0);
   uint32_t truth = dio_ir_block_append (block, DIO_IR_EQ, 0, 1, 2, 0, 0);
+  uint32_t vector = 0;
+  if (dio_ir_op_has_vectors (opcode))
+    vector = dio_ir_block_append (block, DIO_IR_GET_V, 3, 0, 0, 0, 0);
   for (unsigned i = 0; i < info->n_arguments; i++)
-    arguments[i] = info->arguments[i] == DIO_IR_I1 ? truth : 1 + i;
+    arguments[i] = info->arguments[i] == DIO_IR_I1     ? truth
+                   : info->arguments[i] == DIO_IR_V128 ? vector
+                                                       : 1 + i;
   uint32_t at = dio_ir_block_append (block, opcode, immediate, arguments[0], arguments[1],
                                      arguments[2], arguments[3]);
   if (info->immediate == DIO_IR_IMM_SYSTEM)

@@ -304,11 +304,15 @@ fp_opcode (int64_t name)
   if (g_str_has_suffix (text, "_mod"))
     return DIO_IR_FP_TEST1;
   if (g_str_has_prefix (text, "eq") || g_str_has_prefix (text, "lt")
-      || g_str_has_prefix (text, "le"))
+      || g_str_has_prefix (text, "le") || g_str_has_prefix (text, "compare"))
     return DIO_IR_FP_TEST2;
   if (g_str_has_prefix (text, "fma"))
     return DIO_IR_FP_CALL3;
-  if (strstr (text, "_to_") || g_str_has_prefix (text, "sqrt") || g_str_has_prefix (text, "round"))
+  if (strstr (text, "_step"))
+    return DIO_IR_FP_CALL2;
+  if (strstr (text, "_to_") || g_str_has_prefix (text, "sqrt") || g_str_has_prefix (text, "round")
+      || g_str_has_prefix (text, "flush") || g_str_has_prefix (text, "recip")
+      || g_str_has_prefix (text, "rsqrt"))
     return DIO_IR_FP_CALL1;
   return DIO_IR_FP_CALL2;
 }

@@ -243,7 +243,8 @@ random_pure (GRand *rng)
     return often[g_rand_int_range (rng, 0, G_N_ELEMENTS (often))];
   for (;;) {
     DioIrOpcode opcode = (DioIrOpcode) g_rand_int_range (rng, 0, DIO_IR_N_OPS);
-    if (dio_ir_op_info[opcode].effects == DIO_IR_PURE && opcode != DIO_IR_INSN)
+    if (dio_ir_op_info[opcode].effects == DIO_IR_PURE && opcode != DIO_IR_INSN
+        && !dio_ir_op_has_vectors (opcode))
       return opcode;
   }
 }
