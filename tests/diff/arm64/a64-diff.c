@@ -41,6 +41,7 @@ typedef struct {
   uint64_t by_kind[A64_N_KINDS], exceptions;
   uint64_t hits[DIO_A64_N_LEAVES], wrong[DIO_A64_N_LEAVES];
   unsigned differences, printed;
+  GArray *smaller; /* of A64Test *: sequences of this batch to be printed */
 } Diff;
 
 /* ---- The oracle's process ---- */
@@ -180,9 +181,10 @@ explain (const Diff *diff, const A64Test *test, const A64Outcome *expected,
   for (unsigned i = 0; i < test->units; i++) {
     DioInsn insn;
     dio_a64_decode (test->code[i], &insn);
-    g_print (" %s %08x%s", dio_a64_leaf_info[insn.leaf].name, test->code[i],
-             i + 1 < test->units ? "," : "\n");
+    if (insn.leaf != DIO_A64_LEAF_NOP)
+      g_print (" %s %08x", dio_a64_leaf_info[insn.leaf].name, test->code[i]);
   }
+  g_print ("\n");
   if (expected->cause != actual->cause)
     g_print ("  cause: expected %#x, have %#x\n", (unsigned) expected->cause,
              (unsigned) actual->cause);
@@ -235,6 +237,42 @@ is_wanted (const Diff *diff, const A64Test *test)
              && g_str_has_prefix (dio_a64_leaf_info[test->leaf].name, diff->leaf));
 }
 
+/* ---- Making a sequence smaller ---- */
+
+/* Runs @test alone, as it stands now; true when both sides still differ. */
+static bool
+differs_alone (Diff *diff, const A64Test *test, A64Outcome *expected, A64Outcome *actual)
+{
+  A64Shared *shared = diff->shared;
+  static uint64_t data[A64_DATA_SIZE / 8];
+  a64_place (test, shared);
+  fill_case (shared, 0, test);
+  shared->count = 1;
+  oracle_begin (diff);
+  a64_engine_start_batch (diff->engine, shared);
+  a64_engine_run (diff->engine, test, actual);
+  a64_engine_end_batch (diff->engine, shared, data);
+  oracle_finish (diff);
+  outcome_of_result (test, &shared->results[0], (char *) shared->blob_out + test->c.blob, expected);
+  return !same (test, expected, actual);
+}
+
+/* Replaces what is not needed for a difference by NOPs. */
+static void
+print_smaller (Diff *diff, const A64Test *whole)
+{
+  A64Test test = *whole;
+  A64Outcome expected, actual;
+  for (unsigned i = test.units; i-- > 0;) {
+    uint32_t raw = test.code[i];
+    test.code[i] = 0xd503201f;
+    if (!differs_alone (diff, &test, &expected, &actual))
+      test.code[i] = raw;
+  }
+  differs_alone (diff, &test, &expected, &actual);
+  explain (diff, &test, &expected, &actual);
+}
+
 static void
 judge (Diff *diff, const A64Test *test, A64Outcome *actual, const A64Result *result)
 {
@@ -250,8 +288,12 @@ judge (Diff *diff, const A64Test *test, A64Outcome *actual, const A64Result *res
   diff->differences++;
   if (test->kind == A64_SINGLE && ++diff->wrong[test->leaf] > MAX_PRINTED_LEAF)
     return;
-  if (diff->printed++ < MAX_PRINTED)
+  if (diff->printed++ >= MAX_PRINTED)
+    return;
+  if (test->kind == A64_SINGLE)
     explain (diff, test, &expected, actual);
+  else
+    g_array_append_val (diff->smaller, test);
 }
 
 static void
@@ -287,6 +329,9 @@ run_batch (Diff *diff, uint64_t batch)
   }
   for (unsigned k = 0; k < count; k++)
     judge (diff, &diff->tests[index[k]], &diff->outcomes[index[k]], &shared->results[k]);
+  for (unsigned i = 0; i < diff->smaller->len; i++)
+    print_smaller (diff, g_array_index (diff->smaller, A64Test *, i));
+  g_array_set_size (diff->smaller, 0);
 }
 
 /* ---- Report ---- */
@@ -370,6 +415,7 @@ main (int argc, char **argv)
     return EXIT_SKIPPED;
   diff->engine = a64_engine_new ();
   diff->tests = g_new (A64Test, A64_BATCH);
+  diff->smaller = g_array_new (FALSE, FALSE, sizeof (A64Test *));
   diff->outcomes = g_new (A64Outcome, A64_BATCH);
 
   int64_t started = g_get_monotonic_time ();
@@ -394,6 +440,7 @@ main (int argc, char **argv)
   stop_oracle (diff);
   a64_engine_free (diff->engine);
   g_free (diff->tests);
+  g_array_unref (diff->smaller);
   g_free (diff->outcomes);
   g_free (diff->oracle);
   g_free (diff->qemu);

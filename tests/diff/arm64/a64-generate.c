@@ -244,7 +244,11 @@ random_encoding (uint64_t *random, unsigned leaf, uint32_t *raw, DioInsn *insn)
   const DioLeafInfo *info = info_of (leaf);
 
   for (unsigned i = 0; i < 1000; i++) {
-    *raw = ((uint32_t) fp_random (random) & ~info->mask) | info->value;
+    uint32_t bits = (uint32_t) fp_random (random);
+    /* Often without a shift, which has handlers of its own. */
+    if (info->kind == DIO_LEAF_PLAIN && chance (random, 25))
+      bits &= ~UINT32_C (0x00c0fc00);
+    *raw = (bits & ~info->mask) | info->value;
     dio_a64_decode (*raw, insn);
     if (insn->leaf == leaf && !is_open (leaf, insn, *raw))
       return true;

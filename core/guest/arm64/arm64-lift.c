@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The semantic functions of arm64 with IR construction: the front end of every compiler.
+ *
+ * x31 of the intermediate representation is the stack pointer; the zero register is the constant 0,
+ * and nothing is written to it. */
+#include "core/guest/arm64/arm64-lift.h"
+
+#include "core/fp/fp-types.h"
+#include "core/guest/arm64/arm64-cpu.h"
+#include "core/guest/arm64/arm64-leaves.h"
+#include "core/ir/ir-sem.h"
+#include "core/vec/vec.h"
+
+/* ---- Words of this guest ---- */
+
+#define GET_SP(r) ir_append (c, DIO_IR_GET_X, (r))
+#define SET_SP(r, v)                                                                               \
+  do {                                                                                             \
+    Val set_ = (v);                                                                                \
+    ir_immediate (c, DIO_IR_SET_X, (r), set_, set_);                                               \
+  } while (0)
+#define GET_X(r) ((r) == 31 ? CONST (0) : GET_SP (r))
+#define SET_X(r, v)                                                                                \
+  do {                                                                                             \
+    Val value_ = (v);                                                                              \
+    if ((r) != 31)                                                                                 \
+      SET_SP (r, value_);                                                                          \
+  } while (0)
+#define GET_X_AFTER(r) GET_X ((r) + 1)
+#define SET_X_AFTER(r, v) SET_X ((r) + 1, v)
+
+static Val
+ir_csr (DioIrContext *c, DioA64CsrOp op, unsigned number, Val operand)
+{
+  return ir_immediate (c, op == DIO_A64_CSR_READ ? DIO_IR_CSR_READ : DIO_IR_CSR_WRITE, number,
+                       operand, operand);
+}
+#define CSR(op, number, operand) ir_csr (c, (op), (unsigned) (number) &0xffff, (operand))
+
+#define SEM(name) static DioSemEnd lift_##name (DioIrContext *c, const DioInsn *o)
+#include "core/guest/arm64/arm64-sem-int.h"
+
+#include "core/guest/arm64/arm64-sem-mem.h"
+
+#include "core/guest/arm64/arm64-sem-fp.h"
+
+#include "core/guest/arm64/arm64-sem-simd.h"
+
+#include "core/guest/arm64/arm64-sem-struct.h"
+
+#include "core/guest/arm64/arm64-sem-sys.h"
+
+/* ---- Blocks ---- */
+
+#define LIFT(leaf, sem, bytes, kind, pins) lift_##sem,
+static DioSemEnd (*const lifts[DIO_A64_N_LEAVES]) (DioIrContext *c,
+                                                   const DioInsn *o) = { lift_illegal,
+                                                                         DIO_A64_LEAVES (LIFT) };
+
+static DioSemEnd
+lift_one (DioIrContext *c, const DioInsn *insn)
+{
+  ir_append (c, DIO_IR_INSN, c->offset);
+  g_array_index (c->block->ops, DioIrOp, c->block->ops->len - 1).leaf = insn->leaf;
+  ir_note (c, dio_a64_leaf_info[insn->leaf].name);
+  return lifts[insn->leaf](c, insn);
+}
+
+size_t
+dio_a64_lift (DioIrBlock *block, const uint8_t *code, size_t length, unsigned max)
+{
+  DioIrContext context = { .block = block, .length = 4 };
+  DioSemEnd end = DIO_SEM_NEXT;
+  size_t at = 0;
+  for (unsigned n = 0; n < max && (end == DIO_SEM_NEXT || end == DIO_SEM_BRANCH); n++) {
+    if (length - at < 4)
+      break;
+    uint32_t raw = code[at] | (uint32_t) code[at + 1] << 8 | (uint32_t) code[at + 2] << 16
+                   | (uint32_t) code[at + 3] << 24;
+    DioInsn insn;
+    dio_a64_decode (raw, &insn);
+    context.offset = (int64_t) at;
+    end = lift_one (&context, &insn);
+    at += 4;
+  }
+  if (end == DIO_SEM_NEXT || end == DIO_SEM_BRANCH) {
+    if (!block->ops->len)
+      ir_append (&context, DIO_IR_INSN, 0);
+    ir_append (&context, DIO_IR_EXIT, (int64_t) at);
+  }
+  return at;
+}
