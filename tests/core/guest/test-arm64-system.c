@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The system level of arm64: exceptions and return from them, translation, TLB maintenance, system
+ * registers, code that changes, the timer, PSCI. Programs are words written here; each ends in a
+ * wfi with nothing pending. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/guest/arm64/arm64-priv.h"
+#include "core/vm/vm-machine.h"
+
+#define RAM UINT64_C (0x40000000)
+#define RAM_SIZE (8u << 20)
+#define VECTORS (RAM + 0x1000)
+#define CODE (RAM + 0x2000)
+#define TABLES (RAM + 0x100000)
+#define DATA (RAM + 0x200000)
+
+enum {
+  WFI = 0xd503207f,
+  ERET = 0xd69f03e0,
+  SVC_5 = 0xd40000a1,
+  BRK_7 = 0xd42000e0,
+  HVC_0 = 0xd4000002,
+  ISB = 0xd5033fdf,
+  LDR_X0_X1 = 0xf9400020,
+  STR_X0_X1 = 0xf9000020,
+  LDTR_X0_X1 = 0xf8400820,
+  BR_X1 = 0xd61f0020,
+  FADD_D = 0x1e622820,
+};
+
+typedef struct {
+  DioMachine machine;
+  DioCpu *cpus[2];
+  DioArm64 *cpu;
+} Fixture;
+
+static void
+put (Fixture *f, DioGpa gpa, const uint32_t *words, unsigned n)
+{
+  g_assert_true (dio_dma_write (f->machine.space, gpa, words, n * 4));
+}
+
+static void
+put64 (Fixture *f, DioGpa gpa, uint64_t value)
+{
+  g_assert_true (dio_dma_write (f->machine.space, gpa, &value, 8));
+}
+
+static uint64_t
+get64 (Fixture *f, DioGpa gpa)
+{
+  uint64_t value;
+  g_assert_true (dio_dma_read (f->machine.space, gpa, &value, 8));
+  return value;
+}
+
+static void
+write_register (Fixture *f, unsigned number, uint64_t value)
+{
+  g_assert_true (dio_a64_csr_access (f->cpu, DIO_A64_CSR_WRITE, number, &value));
+}
+
+static uint64_t
+read_register (Fixture *f, unsigned number)
+{
+  uint64_t value = 0;
+  g_assert_true (dio_a64_csr_access (f->cpu, DIO_A64_CSR_READ, number, &value));
+  return value;
+}
+
+#define VBAR DIO_A64_SYSREG (3, 0, 12, 0, 0)
+#define SCTLR DIO_A64_SYSREG (3, 0, 1, 0, 0)
+#define TTBR0 DIO_A64_SYSREG (3, 0, 2, 0, 0)
+#define TTBR1 DIO_A64_SYSREG (3, 0, 2, 0, 1)
+#define TCR DIO_A64_SYSREG (3, 0, 2, 0, 2)
+#define TLBI_ALL DIO_A64_SYSREG (1, 0, 8, 7, 0)
+#define TLBI_VA DIO_A64_SYSREG (1, 0, 8, 7, 1)
+
+static void
+setup (Fixture *f, const void *unused)
+{
+  DioMachine *machine = &f->machine;
+  GError *error = NULL;
+  uint32_t vectors[512];
+  machine->ram = dio_ram_new (RAM_SIZE, "arm64", &error);
+  g_assert_no_error (error);
+  machine->space = dio_space_new ();
+  dio_space_map_ram (machine->space, RAM, machine->ram, 0, RAM_SIZE, false);
+  machine->clock = dio_clock_new ();
+  machine->loop = dio_loop_new ("arm64", &error);
+  g_assert_no_error (error);
+  machine->n_cpus = 2;
+  machine->cpus = f->cpus;
+  for (unsigned i = 0; i < 2; i++) {
+    f->cpus[i] = dio_cpu_arm64.create (machine, i, &error);
+    g_assert_no_error (error);
+  }
+  f->cpu = (DioArm64 *) f->cpus[0];
+  dio_clock_start (machine->clock);
+  for (unsigned i = 0; i < 512; i++)
+    vectors[i] = WFI;
+  put (f, VECTORS, vectors, 512);
+  write_register (f, VBAR, VECTORS);
+}
+
+static void
+teardown (Fixture *f, const void *unused)
+{
+  DioMachine *machine = &f->machine;
+  for (unsigned i = 0; i < 2; i++)
+    dio_cpu_arm64.free (f->cpus[i]);
+  dio_loop_free (machine->loop);
+  dio_clock_free (machine->clock);
+  dio_space_free (machine->space);
+  dio_ram_free (machine->ram);
+}
+
+/* Runs from @pc at @el until a wfi; the address of that wfi. */
+static uint64_t
+run (Fixture *f, uint64_t pc, unsigned el)
+{
+  a64_set_pstate (f->cpu, A64_PSTATE_DAIF | (el ? 5 : 0));
+  f->cpu->interp.pc = pc;
+  atomic_store (&f->cpus[0]->kicked, DIO_KICK_NONE);
+  g_assert_cmpint (f->cpus[0]->type->run (f->cpus[0]), ==, DIO_EXIT_HALT);
+  return f->cpu->interp.pc - 4;
+}
+
+static void
+assert_exception (Fixture *f, uint64_t wfi, unsigned vector, unsigned ec, unsigned iss,
+                  uint64_t elr)
+{
+  g_assert_cmphex (wfi, ==, VECTORS + vector);
+  g_assert_cmphex (f->cpu->esr >> 26, ==, ec);
+  g_assert_cmphex (f->cpu->esr & 0x1ffffff, ==, iss);
+  g_assert_cmphex (f->cpu->elr, ==, elr);
+  g_assert_cmpuint (f->cpu->el, ==, 1);
+}
+
+/* ---- Exceptions ---- */
+
+static void
+test_exceptions (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { SVC_5, BRK_7, 0, FADD_D };
+  put (f, CODE, code, 4);
+  f->cpu->sp[0] = 0x111;
+  assert_exception (f, run (f, CODE, 0), 0x400, 0x15, 5, CODE + 4);
+  assert_exception (f, run (f, CODE + 4, 0), 0x400, 0x3c, 7, CODE + 4);
+  assert_exception (f, run (f, CODE + 8, 1), 0x200, 0, 0, CODE + 8);
+  /* The vector registers are off after reset. */
+  assert_exception (f, run (f, CODE + 12, 0), 0x400, 0x07, 0x1e00000, CODE + 12);
+  assert_exception (f, run (f, CODE + 1, 0), 0x400, 0x22, 0, CODE + 1);
+  g_assert_cmphex (f->cpu->far, ==, CODE + 1);
+}
+
+/* eret restores flags, EL and stack; an illegal one leaves EL1 with IL. */
+static void
+test_return (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { ERET, SVC_5 };
+  put (f, CODE, code, 2);
+  f->cpu->elr = CODE + 4;
+  f->cpu->spsr = UINT64_C (0x90000000);
+  f->cpu->sp[0] = 0x7770;
+  assert_exception (f, run (f, CODE, 1), 0x400, 0x15, 5, CODE + 8);
+  g_assert_cmphex (f->cpu->spsr, ==, 0x90000000);
+  g_assert_cmphex (f->cpu->sp[0], ==, 0x7770);
+  f->cpu->elr = CODE + 4;
+  f->cpu->spsr = 0x10; /* AArch32, which there is not */
+  uint64_t wfi = run (f, CODE, 1);
+  assert_exception (f, wfi, 0x200, 0x0e, 0, CODE + 4);
+}
+
+static void
+test_privilege (Fixture *f, const void *unused)
+{
+  /* mrs x0, sctlr_el1; msr daifset, #2; mrs x0, ctr_el0; eret; hvc; all undefined at EL0 */
+  static const uint32_t code[] = { 0xd5381000, 0xd50342df, 0xd53b0020, ERET, HVC_0 };
+  put (f, CODE, code, 5);
+  for (unsigned i = 0; i < 5; i++)
+    assert_exception (f, run (f, CODE + 4 * i, 0), 0x400, 0, 0, CODE + 4 * i);
+  /* What a system may allow. */
+  static const uint32_t allowed[] = { 0xd53b0020, SVC_5 };
+  put (f, CODE, allowed, 2);
+  write_register (f, SCTLR, A64_SCTLR_UCT);
+  assert_exception (f, run (f, CODE, 0), 0x400, 0x15, 5, CODE + 8);
+  g_assert_cmphex (f->cpu->x[0], ==, 0x8444c004);
+}
+
+static void
+test_interrupt (Fixture *f, const void *unused)
+{
+  DioIrq irq = dio_a64_irq (&f->machine, 0, 0);
+  dio_irq_set (&irq, true);
+  f->cpu->elr = 0;
+  a64_set_pstate (f->cpu, 0);
+  f->cpu->interp.pc = CODE;
+  a64_poll (&f->cpu->interp);
+  g_assert_cmphex (f->cpu->interp.pc, ==, VECTORS + 0x480);
+  g_assert_cmphex (f->cpu->elr, ==, CODE);
+  g_assert_cmphex (f->cpu->spsr, ==, 0);
+  g_assert_true (f->cpu->pstate & A64_PSTATE_I);
+  /* Masked now: it would only end a wfi. */
+  a64_poll (&f->cpu->interp);
+  g_assert_cmphex (f->cpu->interp.pc, ==, VECTORS + 0x480);
+  g_assert_true (a64_has_work (f->cpus[0]));
+  dio_irq_set (&irq, false);
+  g_assert_false (a64_has_work (f->cpus[0]));
+}
+
+/* ---- Translation ---- */
+
+/* A page at @va of the lower half, by tables of @grain at TABLES; the leaf's address. Four levels
+ * with 4 and 16 KiB (48 bits), three with 64. */
+static DioGpa
+map_page (Fixture *f, unsigned grain, uint64_t va, uint64_t desc)
+{
+  unsigned stride = grain - 3, levels = (48 - grain + stride - 1) / stride;
+  DioGpa table = TABLES;
+  for (unsigned level = 4 - levels; level < 3; level++) {
+    unsigned shift = grain + stride * (3 - level);
+    unsigned bits = level == 4 - levels ? 48 - shift : stride;
+    DioGpa slot = table + 8 * (va >> shift & ((UINT64_C (1) << bits) - 1));
+    DioGpa next = TABLES + ((uint64_t) (level + 1) << 17);
+    put64 (f, slot, next | 3);
+    table = next;
+  }
+  DioGpa slot = table + 8 * (va >> grain & ((UINT64_C (1) << stride) - 1));
+  put64 (f, slot, desc);
+  return slot;
+}
+
+static void
+enable (Fixture *f, unsigned grain, uint64_t tcr)
+{
+  static const unsigned tg0[] = { [12] = 0, [14] = 2, [16] = 1 };
+  write_register (f, TCR, 16 | 16 << 16 | (uint64_t) tg0[grain] << 14 | UINT64_C (2) << 30 | tcr);
+  write_register (f, TTBR0, TABLES);
+  write_register (f, SCTLR, A64_SCTLR_M | A64_SCTLR_SPAN);
+}
+
+#define PAGE_USER (A64_BIT (6) | A64_BIT (10) | 3) /* AF, EL0 and EL1 read and write */
+#define PAGE_SYSTEM (A64_BIT (10) | 3)
+#define VA UINT64_C (0x123456780000)
+
+static void
+test_granules (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { LDR_X0_X1, WFI };
+  static const unsigned grains[] = { 12, 14, 16 };
+  put (f, DATA, code, 2);
+  put64 (f, DATA + 0x1238, UINT64_C (0x1122334455667788));
+  for (unsigned i = 0; i < 3; i++) {
+    uint64_t size = UINT64_C (1) << grains[i];
+    write_register (f, SCTLR, 0);
+    memset (f->machine.ram->host + (TABLES - RAM), 0, DATA - TABLES);
+    for (uint64_t at = 0; at < 0x10000; at += size)
+      map_page (f, grains[i], VA + at, (DATA + at) | PAGE_SYSTEM);
+    enable (f, grains[i], 0);
+    write_register (f, TLBI_ALL, 0);
+    f->cpu->x[1] = VA + 0x1238;
+    f->cpu->x[0] = 0;
+    g_assert_cmphex (run (f, VA, 1), ==, VA + 4);
+    g_assert_cmphex (f->cpu->x[0], ==, 0x1122334455667788);
+  }
+}
+
+/* The fault status of a load or store at @el, -1 without a fault. */
+static int
+fault_of (Fixture *f, uint32_t insn, unsigned el, uint64_t va)
+{
+  A64Page page;
+  return a64_probe (f->cpu, va, insn == STR_X0_X1 ? DIO_A64_STORE : DIO_A64_LOAD, el == 0, &page);
+}
+
+static void
+test_permissions (Fixture *f, const void *unused)
+{
+  uint64_t va = VA + 0x4000;
+  DioGpa slot = map_page (f, 12, va, 0);
+  enable (f, 12, 0);
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va), ==, A64_FSC_TRANSLATION + 3);
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va ^ A64_BIT (40)), ==, A64_FSC_TRANSLATION + 0);
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va | A64_BIT (52)), ==, A64_FSC_TRANSLATION);
+  put64 (f, slot, DATA | 3); /* no access flag */
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va), ==, A64_FSC_ACCESS_FLAG + 3);
+  put64 (f, slot, DATA | PAGE_SYSTEM);
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va), ==, -1);
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 0, va), ==, A64_FSC_PERMISSION + 3);
+  put64 (f, slot, DATA | PAGE_USER | A64_BIT (7)); /* read only */
+  g_assert_cmpint (fault_of (f, LDR_X0_X1, 0, va), ==, -1);
+  g_assert_cmpint (fault_of (f, STR_X0_X1, 0, va), ==, A64_FSC_PERMISSION + 3);
+  g_assert_cmpint (fault_of (f, STR_X0_X1, 1, va), ==, A64_FSC_PERMISSION + 3);
+  /* PAN */
+  f->cpu->pstate |= A64_PSTATE_PAN;
+  A64Page page;
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_LOAD, false, &page), ==, A64_FSC_PERMISSION + 3);
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_LOAD, true, &page), ==, -1);
+  f->cpu->pstate = 0;
+  /* EL1 does not execute what programs may write, and XN is per level. */
+  put64 (f, slot, DATA | PAGE_USER);
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_FETCH, false, &page), ==, A64_FSC_PERMISSION + 3);
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_FETCH, true, &page), ==, -1);
+  put64 (f, slot, DATA | PAGE_USER | A64_BIT (54));
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_FETCH, true, &page), ==, A64_FSC_PERMISSION + 3);
+  /* E0PD hides a half from programs. */
+  write_register (f, TCR, f->cpu->tcr | A64_BIT (55));
+  g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_LOAD, true, &page), ==, A64_FSC_TRANSLATION);
+}
+
+/* Hardware sets the access flag, and makes a clean page dirty. */
+static void
+test_hardware_flags (Fixture *f, const void *unused)
+{
+  uint64_t va = VA + 0x4000, desc = DATA | 3 | A64_BIT (7) | A64_BIT (51);
+  DioGpa slot = map_page (f, 12, va, desc);
+  A64Page page;
+  enable (f, 12, A64_BIT (39) | A64_BIT (40));
+  g_assert_true (a64_translate (f->cpu, va, DIO_A64_LOAD, false, &page));
+  g_assert_cmphex (get64 (f, slot), ==, desc | A64_BIT (10));
+  g_assert_false (page.permissions & DIO_TLB_WRITE);
+  g_assert_true (a64_translate (f->cpu, va, DIO_A64_STORE, false, &page));
+  g_assert_cmphex (get64 (f, slot), ==, (desc | A64_BIT (10)) & ~A64_BIT (7));
+}
+
+/* A load by the TLB until the entry is invalidated, and an abort with all its registers. */
+static void
+test_maintenance (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { LDR_X0_X1, WFI };
+  uint64_t va = VA + 0x4000;
+  put (f, DATA, code, 2);
+  map_page (f, 12, VA, DATA | PAGE_SYSTEM);
+  map_page (f, 12, VA + 0x1000, VECTORS | PAGE_SYSTEM);
+  DioGpa slot = map_page (f, 12, va, (DATA + 0x1000) | PAGE_SYSTEM | A64_BIT (11));
+  put64 (f, DATA + 0x1000, 1);
+  put64 (f, DATA + 0x2000, 2);
+  enable (f, 12, 0);
+  write_register (f, VBAR, VA + 0x1000);
+  f->cpu->x[1] = va;
+  g_assert_cmphex (run (f, VA, 1), ==, VA + 4);
+  g_assert_cmphex (f->cpu->x[0], ==, 1);
+  put64 (f, slot, (DATA + 0x2000) | PAGE_SYSTEM | A64_BIT (11));
+  write_register (f, TLBI_VA, va >> 12);
+  run (f, VA, 1);
+  g_assert_cmphex (f->cpu->x[0], ==, 2);
+  put64 (f, slot, 0);
+  /* Another address space: entries that are not global go. */
+  write_register (f, TTBR0, TABLES | UINT64_C (5) << 48);
+  g_assert_cmphex (run (f, VA, 1), ==, VA + 0x1200);
+  g_assert_cmphex (f->cpu->esr, ==, A64_ESR (A64_EC_DATA_SAME, A64_FSC_TRANSLATION + 3));
+  g_assert_cmphex (f->cpu->far, ==, va);
+  g_assert_cmphex (f->cpu->elr, ==, VA);
+}
+
+/* ldtr at EL1 has the rights of EL0. */
+static void
+test_unprivileged (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { LDR_X0_X1, LDTR_X0_X1, WFI };
+  put (f, DATA, code, 3);
+  map_page (f, 12, VA, DATA | PAGE_SYSTEM);
+  map_page (f, 12, VA + 0x1000, VECTORS | PAGE_SYSTEM);
+  map_page (f, 12, VA + 0x4000, (DATA + 0x1000) | PAGE_SYSTEM);
+  map_page (f, 12, VA + 0x5000, (DATA + 0x2000) | PAGE_USER);
+  put64 (f, DATA + 0x2000, 77);
+  enable (f, 12, 0);
+  write_register (f, VBAR, VA + 0x1000);
+  f->cpu->x[1] = VA + 0x4000;
+  g_assert_cmphex (run (f, VA, 1), ==, VA + 0x1200);
+  g_assert_cmphex (f->cpu->esr, ==, A64_ESR (A64_EC_DATA_SAME, A64_FSC_PERMISSION + 3));
+  g_assert_cmphex (f->cpu->elr, ==, VA + 4);
+  f->cpu->x[1] = VA + 0x5000;
+  g_assert_cmphex (run (f, VA, 1), ==, VA + 8);
+  g_assert_cmphex (f->cpu->x[0], ==, 77);
+}
+
+/* ---- Code that changes ---- */
+
+static void
+test_changed_code (Fixture *f, const void *unused)
+{
+  /* movz x0, #1; wfi: the first word becomes movz x0, #2 */
+  static const uint32_t code[] = { 0xd2800020, WFI };
+  /* str w2, [x1]; ic ivau, x1; dsb; isb; br x1 */
+  static const uint32_t changer[] = { 0xb9000022, 0xd50b7521, 0xd5033f9f, ISB, BR_X1 };
+  put (f, CODE, code, 2);
+  put (f, CODE + 0x1000, changer, 5);
+  run (f, CODE, 1);
+  g_assert_cmpuint (f->cpu->x[0], ==, 1);
+  f->cpu->x[1] = CODE;
+  f->cpu->x[2] = 0xd2800040;
+  g_assert_cmphex (run (f, CODE + 0x1000, 1), ==, CODE + 4);
+  g_assert_cmpuint (f->cpu->x[0], ==, 2);
+}
+
+/* ---- Registers, timer, firmware ---- */
+
+static void
+test_registers (Fixture *f, const void *unused)
+{
+  g_assert_cmphex (read_register (f, DIO_A64_SYSREG (3, 0, 4, 2, 2)), ==, 4); /* CurrentEL */
+  write_register (f, DIO_A64_SYSREG (3, 3, 4, 2, 0), UINT64_C (0xa0000000));
+  g_assert_cmphex (dio_a64_nzcv (f->cpu), ==, 0xa0000000);
+  write_register (f, DIO_A64_SYSREG (3, 0, 1, 0, 2), UINT64_C (3) << 20); /* CPACR: all of it */
+  write_register (f, DIO_A64_SYSREG (3, 3, 4, 4, 0), UINT64_MAX);
+  g_assert_cmphex (read_register (f, DIO_A64_SYSREG (3, 3, 4, 4, 0)), ==, 0x07c00000);
+  write_register (f, DIO_A64_SYSREG (3, 3, 4, 4, 1), UINT64_MAX);
+  g_assert_cmphex (read_register (f, DIO_A64_SYSREG (3, 3, 4, 4, 1)), ==, 0x0800009f);
+  g_assert_cmphex (read_register (f, DIO_A64_SYSREG (3, 0, 0, 4, 0)) >> 56, ==, 0x11);
+  uint64_t value = 0;
+  g_assert_false (dio_a64_csr_access (f->cpu, DIO_A64_CSR_READ, DIO_A64_SYSREG (3, 4, 1, 0, 0),
+                                      &value)); /* SCTLR_EL2 */
+}
+
+static void
+note_line (void *opaque, unsigned number, bool level)
+{
+  *(int *) opaque = level;
+}
+
+static void
+test_timer (Fixture *f, const void *unused)
+{
+  int line = -1;
+  f->cpu->timers[DIO_A64_TIMER_VIRTUAL].irq = (DioIrq){ .set = note_line, .opaque = &line };
+  write_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 0), 0xffffffff); /* CNTV_TVAL = -1 */
+  write_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 1), 1);
+  g_assert_cmpint (line, ==, 1);
+  g_assert_cmpuint (read_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 1)), ==, 5);
+  write_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 1), 3); /* masked */
+  g_assert_cmpint (line, ==, 0);
+  write_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 2), UINT64_MAX); /* CVAL */
+  write_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 1), 1);
+  g_assert_cmpint (line, ==, 0);
+  g_assert_cmpuint (read_register (f, DIO_A64_SYSREG (3, 3, 14, 3, 1)), ==, 1);
+}
+
+static void
+test_firmware (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { HVC_0, WFI };
+  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  put (f, CODE, code, 2);
+  f->cpu->x[0] = 0x84000000; /* PSCI_VERSION */
+  g_assert_cmphex (run (f, CODE, 1), ==, CODE + 4);
+  g_assert_cmphex (f->cpu->x[0], ==, 0x10000);
+  f->cpu->x[0] = 0xc4000003; /* CPU_ON */
+  f->cpu->x[1] = 1;
+  f->cpu->x[2] = CODE + 4;
+  f->cpu->x[3] = 99;
+  g_assert_true (other->off);
+  run (f, CODE, 1);
+  g_assert_cmphex (f->cpu->x[0], ==, 0);
+  atomic_store (&f->cpus[1]->kicked, DIO_KICK_NONE);
+  g_assert_cmpint (f->cpus[1]->type->run (f->cpus[1]), ==, DIO_EXIT_HALT);
+  g_assert_false (other->off);
+  g_assert_cmphex (other->interp.pc, ==, CODE + 8);
+  g_assert_cmpuint (other->x[0], ==, 99);
+  f->cpu->x[0] = 0xc4000003;
+  run (f, CODE, 1);
+  g_assert_cmpint ((int64_t) f->cpu->x[0], ==, -4); /* it is on already */
+  f->cpu->x[0] = 0x8400ffff;
+  run (f, CODE, 1);
+  g_assert_cmpint ((int64_t) f->cpu->x[0], ==, -1);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, function)                                                                        \
+  g_test_add ("/core/guest/arm64-system/" name, Fixture, NULL, setup, function, teardown)
+  ADD ("exceptions", test_exceptions);
+  ADD ("return", test_return);
+  ADD ("privilege", test_privilege);
+  ADD ("interrupt", test_interrupt);
+  ADD ("granules", test_granules);
+  ADD ("permissions", test_permissions);
+  ADD ("hardware-flags", test_hardware_flags);
+  ADD ("maintenance", test_maintenance);
+  ADD ("unprivileged", test_unprivileged);
+  ADD ("changed-code", test_changed_code);
+  ADD ("registers", test_registers);
+  ADD ("timer", test_timer);
+  ADD ("firmware", test_firmware);
+  return g_test_run ();
+}
