@@ -720,6 +720,102 @@ test_host_state (void)
 #endif
 }
 
+/* ---- arm's rules ---- */
+
+#define ARM DIO_FP_RULES_ARM
+#define SNAN32 UINT32_C (0xff812345)
+#define QNAN32 UINT32_C (0x7fc54321)
+
+static void
+arm32 (const char *what, uint32_t expected, uint8_t expected_flags, uint32_t actual,
+       const uint8_t *flags)
+{
+  if (actual != expected || *flags != expected_flags)
+    g_error ("%s: expected %08x %02x, have %08x %02x", what, expected, expected_flags, actual,
+             *flags);
+}
+
+#define EXPECT_ARM(expected, flag_bits, call)                                                      \
+  do {                                                                                             \
+    uint8_t flags = 0;                                                                             \
+    uint32_t actual = call;                                                                        \
+    arm32 (#call, (expected), (flag_bits), actual, &flags);                                        \
+  } while (0)
+
+static void
+test_arm_nans (void)
+{
+  /* A signalling NaN goes first, made quiet; else the first operand; or the default NaN. */
+  EXPECT_ARM (0xffc12345, DIO_FP_NV, dio_fp_add32 (ARM, &flags, QNAN32, SNAN32));
+  EXPECT_ARM (QNAN32, 0, dio_fp_mul32 (ARM, &flags, QNAN32, 0xffc00001));
+  EXPECT_ARM (DIO_FP32_NAN, DIO_FP_NV,
+              dio_fp_add32 (ARM | DIO_FP_NAN_DEFAULT, &flags, QNAN32, SNAN32));
+  /* Of a multiply-add the addend is the first; infinity times zero beats a quiet one. */
+  EXPECT_ARM (0x7fc00009, 0, dio_fp_fma32 (ARM, &flags, QNAN32, 0x3f800000, 0x7fc00009));
+  EXPECT_ARM (DIO_FP32_NAN, DIO_FP_NV, dio_fp_fma32 (ARM, &flags, DIO_FP32_INF, 0, QNAN32));
+  /* maxnm: a quiet NaN loses against a number, a signalling one does not. */
+  EXPECT_ARM (0x3f800000, 0, dio_fp_max32 (ARM, &flags, QNAN32, 0x3f800000));
+  EXPECT_ARM (0xffc12345, DIO_FP_NV, dio_fp_max32 (ARM, &flags, SNAN32, 0x3f800000));
+  EXPECT_ARM (QNAN32, 0, dio_fp_maxm32 (ARM, &flags, QNAN32, 0x3f800000));
+  EXPECT_ARM (0, DIO_FP_NV, (uint32_t) dio_fp_f32_to_i32 (ARM, &flags, QNAN32));
+}
+
+static void
+test_arm_tiny (void)
+{
+  const uint32_t least_normal = 0x00800000, half = 0x3f000000, below_one = 0x3f7ffffe;
+  /* Tiny before rounding, though not after it. */
+  EXPECT_ARM (least_normal, DIO_FP_NX | DIO_FP_UF,
+              dio_fp_mul32 (ARM, &flags, least_normal + 1, below_one));
+  EXPECT_ARM (least_normal, DIO_FP_NX,
+              dio_fp_mul32 (DIO_FP_RNE, &flags, least_normal + 1, below_one));
+  EXPECT_ARM (0, DIO_FP_UF, dio_fp_mul32 (ARM | DIO_FP_FLUSH, &flags, least_normal, half));
+  EXPECT_ARM (0x80000000, DIO_FP_DENORMAL,
+              dio_fp_mul32 (ARM | DIO_FP_FLUSH, &flags, 0x80000001, half));
+  EXPECT_ARM (half, DIO_FP_DENORMAL, dio_fp_add32 (ARM | DIO_FP_FLUSH, &flags, half, 1));
+  EXPECT_ARM (half, DIO_FP_NX, dio_fp_add32 (ARM, &flags, half, 1));
+}
+
+static void
+test_arm_half (void)
+{
+  const DioFpMode alternative = ARM | DIO_FP_HALF_ALTERNATIVE;
+  EXPECT_ARM (0x3f800000, 0, dio_fp_f16_to_f32 (ARM, &flags, 0x3c00));
+  EXPECT_ARM (0x33800000, 0, dio_fp_f16_to_f32 (ARM, &flags, 0x0001));
+  EXPECT_ARM (DIO_FP32_INF, 0, dio_fp_f16_to_f32 (ARM, &flags, 0x7c00));
+  EXPECT_ARM (0x47800000, 0, dio_fp_f16_to_f32 (alternative, &flags, 0x7c00));
+  EXPECT_ARM (0x7bff, 0, dio_fp_f32_to_f16 (ARM, &flags, 0x477fe000));
+  EXPECT_ARM (0x7c00, DIO_FP_OF | DIO_FP_NX, dio_fp_f32_to_f16 (ARM, &flags, 0x477ff000));
+  EXPECT_ARM (0x7c00, 0, dio_fp_f32_to_f16 (alternative, &flags, 0x47800000));
+  EXPECT_ARM (0x7fff, DIO_FP_NV, dio_fp_f32_to_f16 (alternative, &flags, 0x48000000));
+  EXPECT_ARM (0xffff, DIO_FP_NV, dio_fp_f32_to_f16 (alternative, &flags, 0xff800000));
+  EXPECT_ARM (0x8000, DIO_FP_NV, dio_fp_f32_to_f16 (alternative, &flags, SNAN32));
+  EXPECT_ARM (0x7e0a, 0, dio_fp_f32_to_f16 (ARM, &flags, QNAN32 & 0x7fc1ffff));
+}
+
+static void
+test_arm_others (void)
+{
+  const DioFpMode fixed = ARM | 8u << DIO_FP_SCALE_SHIFT;
+  EXPECT_ARM (0x180, 0, (uint32_t) dio_fp_f32_to_i32 (fixed | DIO_FP_RTZ, &flags, 0x3fc00000));
+  EXPECT_ARM (0x3fc00000, 0, dio_fp_i64_to_f32 (fixed, &flags, 0x180));
+  EXPECT_ARM (0x40000000, 0, dio_fp_mulx32 (ARM, &flags, DIO_FP32_INF, 0));
+  EXPECT_ARM (0x3fc00000, 0, dio_fp_rsqrt_step32 (ARM, &flags, DIO_FP32_INF, 0));
+  EXPECT_ARM (0x3eff8000, 0, dio_fp_recip32 (ARM, &flags, 0x40000000));
+  EXPECT_ARM (0x7f800000, DIO_FP_DZ, dio_fp_recip32 (ARM, &flags, 0));
+  EXPECT_ARM (0x3f7f8000, 0, dio_fp_rsqrt32 (ARM, &flags, 0x3f800000));
+  EXPECT_ARM (0x60000000, 0, dio_fp_compare32 (&flags, 0, 0x80000000));
+  EXPECT_ARM (0x30000000, 0, dio_fp_compare32 (&flags, QNAN32, 0));
+  EXPECT_ARM (0x30000000, DIO_FP_NV, dio_fp_comparee32 (&flags, QNAN32, 0));
+  EXPECT_ARM (0x3f800001, DIO_FP_NX,
+              dio_fp_f64_to_f32_odd (ARM, &flags, UINT64_C (0x3ff0000000000001)));
+  uint8_t flags = 0;
+  g_assert_cmphex (dio_fp_f64_to_i32_js (ARM, &flags, UINT64_C (0x4059000000000000)), ==,
+                   UINT64_C (0x100000064));
+  g_assert_cmphex (dio_fp_f64_to_i32_js (ARM, &flags, DIO_FP64_SIGN), ==, 0);
+  g_assert_cmphex (flags, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -740,5 +836,9 @@ main (int argc, char **argv)
   g_test_add_func ("/core/fp/modular", test_modular);
   g_test_add_func ("/core/fp/class", test_class);
   g_test_add_func ("/core/fp/host-state", test_host_state);
+  g_test_add_func ("/core/fp/arm/nans", test_arm_nans);
+  g_test_add_func ("/core/fp/arm/tiny", test_arm_tiny);
+  g_test_add_func ("/core/fp/arm/half", test_arm_half);
+  g_test_add_func ("/core/fp/arm/others", test_arm_others);
   return g_test_run ();
 }

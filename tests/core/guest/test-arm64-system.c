@@ -467,6 +467,83 @@ test_firmware (Fixture *f, const void *unused)
   g_assert_cmpint ((int64_t) f->cpu->x[0], ==, -1);
 }
 
+/* ---- Engine ---- */
+
+static void *
+run_small (void *data)
+{
+  Fixture *f = data;
+  run (f, CODE, 1);
+  return NULL;
+}
+
+/* Handlers call each other without using stack; instructions are counted exactly. */
+static void
+test_loop (Fixture *f, const void *unused)
+{
+  /* loop: ldr x0, [x1]; add x0, x0, #1; str x0, [x1]; bl +0x1000; subs x2, x2, #1; b.ne loop; wfi
+   */
+  static const uint32_t code[] = { LDR_X0_X1,  0x91000400, STR_X0_X1, 0x940003fd,
+                                   0xf1000442, 0x54ffff61, WFI };
+  static const uint32_t function[] = { 0xd65f03c0 };
+  const uint64_t rounds = 500000;
+  pthread_attr_t attr;
+  pthread_t thread;
+  put (f, CODE, code, 7);
+  put (f, CODE + 0x1000, function, 1);
+  f->cpu->x[1] = DATA;
+  f->cpu->x[2] = rounds;
+  f->cpus[0]->stats.instructions = 0;
+  g_assert_cmpint (pthread_attr_init (&attr), ==, 0);
+  g_assert_cmpint (pthread_attr_setstacksize (&attr, 256 << 10), ==, 0);
+  g_assert_cmpint (pthread_create (&thread, &attr, run_small, f), ==, 0);
+  pthread_join (thread, NULL);
+  pthread_attr_destroy (&attr);
+  g_assert_cmpuint (get64 (f, DATA), ==, rounds);
+  g_assert_cmpuint (f->cpus[0]->stats.instructions, ==, 7 * rounds + 1);
+}
+
+/* ---- State ---- */
+
+static GBytes *
+save (DioCpu *cpu)
+{
+  DioVisitor *visitor = dio_visitor_new_save ();
+  cpu->type->state (cpu, visitor);
+  return dio_visitor_finish_save (visitor);
+}
+
+static void
+test_state (Fixture *f, const void *unused)
+{
+  g_autoptr (GError) error = NULL;
+  for (unsigned i = 0; i < 32; i++) {
+    f->cpu->x[i] = i * 0x1111;
+    f->cpu->v[i] = dio_vec_make (i, ~(uint64_t) i);
+  }
+  enable (f, 16, 7);
+  f->cpu->sp[0] = 5;
+  f->cpu->thread[0] = 6;
+  f->cpu->esr = 7;
+  write_register (f, DIO_A64_SYSREG (3, 0, 1, 0, 2), UINT64_C (3) << 20);
+  dio_a64_set_fpcr (f->cpu, 1u << 24);
+  dio_a64_set_fpsr (f->cpu, 0x08000011);
+  dio_a64_set_nzcv (f->cpu, UINT64_C (0x60000000));
+  g_autoptr (GBytes) saved = save (f->cpus[0]);
+  DioVisitor *visitor = dio_visitor_new_load (saved);
+  f->cpus[1]->type->state (f->cpus[1], visitor);
+  g_assert_true (dio_visitor_finish_load (visitor, &error));
+  g_assert_no_error (error);
+  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  g_autoptr (GBytes) again = save (f->cpus[1]);
+  g_assert_true (g_bytes_equal (saved, again));
+  g_assert_cmphex (other->x[9], ==, 0x9999);
+  g_assert_cmphex (other->v[3][1], ==, ~UINT64_C (3));
+  g_assert_cmphex (dio_a64_nzcv (other), ==, 0x60000000);
+  g_assert_false (other->fp_slow);
+  g_assert_true (other->fp_mode & DIO_FP_FLUSH);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -486,5 +563,7 @@ main (int argc, char **argv)
   ADD ("registers", test_registers);
   ADD ("timer", test_timer);
   ADD ("firmware", test_firmware);
+  ADD ("loop", test_loop);
+  ADD ("state", test_state);
   return g_test_run ();
 }
