@@ -103,8 +103,10 @@ struct DioArm64 {
   uint32_t pstate; /* as SPSR_EL1 without the flags, EL and SPSel */
   uint32_t fpcr;
   uint8_t spsel;
-  bool forget_code; /* caches of code were invalidated since the last barrier */
-  uint64_t sp[2];   /* of the stack pointers, the one not in force */
+  bool forget_code;  /* caches of code were invalidated since the last barrier */
+  bool asked_others; /* requests were made that the next barrier waits for */
+  _Atomic bool runs; /* is in run(), where others' requests take effect late */
+  uint64_t sp[2];    /* of the stack pointers, the one not in force */
   uint64_t elr, spsr, esr, far, vbar, sctlr, ttbr[2], tcr, mair, cpacr, contextidr, tpidr_el1, par,
       cntkctl, mdscr, csselr, amair, actlr, afsr[2], oslock;
   uint64_t midr, mpidr;

@@ -5,6 +5,7 @@
  * The TLB has a set for programs (EL0), one for EL1, and one for EL1 with PAN, which sees no page
  * of programs. Entries of pages that are not global are local (core/mem/mem-tlb.h): they go when
  * TTBR0 or the ASID changes. Guest pages bigger than 4 KiB are entered in slices. */
+#include <sched.h>
 #include <string.h>
 
 #include "core/guest/arm64/arm64-priv.h"
@@ -242,9 +243,11 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
     else
       enter &= ~(unsigned) DIO_TLB_WRITE;
   }
-  /* EL1 executes what PAN hides from its loads and stores. */
   if (!global)
     enter |= DIO_TLB_LOCAL;
+  /* With a tag in the top byte it would not be found by who invalidates the address. */
+  if (DIO_UNLIKELY ((uint64_t) ((int64_t) (va << 8) >> 8) != va))
+    return true;
   dio_tlb_fill (set, va, page->va_mask, ram->host + page->info.ram_offset, enter);
   return true;
 }
@@ -304,6 +307,26 @@ a64_request_others (DioArm64 *cpu, uint32_t request)
       continue;
     atomic_fetch_or (&other->interp.requests, request);
     dio_cpu_kick (&other->interp.cpu);
+    cpu->asked_others = true;
+  }
+}
+
+/* A CPU that does not run guest code serves requests before it does. Meanwhile our own are served,
+ * as the other may be waiting for us. */
+void
+a64_wait_for_others (DioArm64 *cpu)
+{
+  const uint32_t awaited = A64_REQUEST_FLUSH_TLB | A64_REQUEST_FORGET_CODE;
+  DioMachine *machine = cpu->interp.cpu.machine;
+  if (DIO_LIKELY (!cpu->asked_others))
+    return;
+  cpu->asked_others = false;
+  for (unsigned i = 0; i < machine->n_cpus; i++) {
+    DioArm64 *other = (DioArm64 *) machine->cpus[i];
+    while (other && other != cpu && other->runs && (other->interp.requests & awaited)) {
+      a64_service_requests (cpu);
+      sched_yield ();
+    }
   }
 }
 

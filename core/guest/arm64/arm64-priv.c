@@ -228,6 +228,7 @@ dio_a64_dsb (DioArm64 *cpu)
 {
   atomic_thread_fence (memory_order_seq_cst);
   a64_service_requests (cpu);
+  a64_wait_for_others (cpu);
   return true;
 }
 

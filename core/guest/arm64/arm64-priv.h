@@ -121,6 +121,8 @@ void a64_mmu_request_flush_write (DioArm64 *cpu, uint64_t ram_offset);
 void a64_mmu_code_page_set (DioInterpCpu *interp, DioRam *ram, uint64_t ram_offset);
 void a64_service_requests (DioArm64 *cpu);
 void a64_request_others (DioArm64 *cpu, uint32_t request);
+/* At the barrier after TLBI and IC: returns when the others have done what was asked of them. */
+void a64_wait_for_others (DioArm64 *cpu);
 
 /* arm64-memory.c */
 bool a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,

@@ -265,11 +265,12 @@ write_translation (DioArm64 *cpu, uint64_t *member, uint64_t value)
 {
   if (member == &cpu->sctlr)
     value = (value & A64_SCTLR_WRITABLE) | A64_SCTLR_RES1;
-  if (member != cpu->ttbr) {
+  if (member != &cpu->ttbr[0] && member != &cpu->ttbr[1]) {
     set_translation (cpu, member, value);
     return;
   }
-  /* Another address space, of which no entry has a number in the TLB. */
+  /* Another address space (the number of which may be in either): the TLB has only one. What is
+   * global stays, as it may. */
   if (*member != value) {
     *member = value;
     a64_mmu_invalidate_local (cpu, false);

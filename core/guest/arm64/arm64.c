@@ -97,9 +97,13 @@ static DioExit
 cpu_run (DioCpu *base)
 {
   DioArm64 *cpu = (DioArm64 *) base;
+  /* Before the engine serves requests: from now on others wait for us. */
+  cpu->runs = true;
   if (cpu->off)
     a64_service_requests (cpu);
-  return cpu->off ? DIO_EXIT_HALT : dio_interp_engine_run (&cpu->interp);
+  DioExit exit = cpu->off ? DIO_EXIT_HALT : dio_interp_engine_run (&cpu->interp);
+  cpu->runs = false;
+  return exit;
 }
 
 static void

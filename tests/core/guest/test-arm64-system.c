@@ -355,6 +355,94 @@ test_maintenance (Fixture *f, const void *unused)
   g_assert_cmphex (f->cpu->elr, ==, VA);
 }
 
+/* An address with a tag in its ignored top byte is translated, and not remembered. */
+static void
+test_tags (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { LDR_X0_X1, WFI };
+  uint64_t va = VA + 0x4000, tagged = va | UINT64_C (0x5a) << 56;
+  A64Page page;
+  put (f, DATA, code, 2);
+  map_page (f, 12, VA, DATA | PAGE_SYSTEM);
+  DioGpa slot = map_page (f, 12, va, (DATA + 0x1000) | PAGE_SYSTEM);
+  put64 (f, DATA + 0x1000, 1);
+  put64 (f, DATA + 0x2000, 2);
+  enable (f, 12, 0);
+  g_assert_cmpint (a64_probe (f->cpu, tagged, DIO_A64_LOAD, false, &page), ==, A64_FSC_TRANSLATION);
+  enable (f, 12, A64_BIT (37)); /* TBI0 */
+  f->cpu->x[1] = tagged;
+  g_assert_cmphex (run (f, VA, 1), ==, VA + 4);
+  g_assert_cmphex (f->cpu->x[0], ==, 1);
+  put64 (f, slot, (DATA + 0x2000) | PAGE_SYSTEM);
+  write_register (f, TLBI_VA, va >> 12);
+  run (f, VA, 1);
+  g_assert_cmphex (f->cpu->x[0], ==, 2);
+}
+
+/* ---- Two CPUs ---- */
+
+static void *
+run_other (void *data)
+{
+  Fixture *f = data;
+  DioCpu *cpu = f->cpus[1];
+  while (!((DioArm64 *) cpu)->off) {
+    atomic_store (&cpu->kicked, DIO_KICK_NONE);
+    if (cpu->type->run (cpu) == DIO_EXIT_HALT)
+      break;
+  }
+  return NULL;
+}
+
+/* One CPU reads a page in a loop; when the other's dsb after a tlbi is through, it reads the page
+ * that is there now. */
+static void
+test_broadcast (Fixture *f, const void *unused)
+{
+  /* reader: ldr x0, [x1]; str x0, [x2]; ldr x3, [x4]; cbz x3, reader; wfi */
+  static const uint32_t reader[] = { LDR_X0_X1, 0xf9000040, 0xf9400083, 0xb4ffffa3, WFI };
+  /* tlbi vae1is, x1; dsb ish; wfi */
+  static const uint32_t invalidator[] = { 0xd5088321, 0xd5033b9f, WFI };
+  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  uint64_t va = VA + 0x4000;
+  put (f, DATA, reader, 5);
+  put (f, CODE, invalidator, 3);
+  map_page (f, 12, VA, DATA | PAGE_SYSTEM);
+  map_page (f, 12, VA + 0x1000, (DATA + 0x5000) | PAGE_SYSTEM);
+  DioGpa slot = map_page (f, 12, va, (DATA + 0x1000) | PAGE_SYSTEM);
+  put64 (f, DATA + 0x1000, 1);
+  put64 (f, DATA + 0x2000, 2);
+  put64 (f, DATA + 0x12000, 3);
+  enable (f, 12, 0);
+  dio_a64_set_entry (f->cpus[1], VA, 0);
+  other->tcr = f->cpu->tcr;
+  other->ttbr[0] = TABLES;
+  other->sctlr = f->cpu->sctlr;
+  other->x[1] = va;
+  other->x[2] = VA + 0x1000;
+  other->x[4] = VA + 0x1008;
+  write_register (f, SCTLR, 0);
+  GThread *thread = g_thread_new ("reader", run_other, f);
+  for (unsigned i = 0; i < 200; i++) {
+    uint64_t expected = 2 + (i & 1);
+    put64 (f, slot, (DATA + 0x2000 + 0x10000 * (i & 1)) | PAGE_SYSTEM);
+    f->cpu->x[1] = va >> 12;
+    run (f, CODE, 1);
+    /* What the reader stores from now on it has read from now on, but for one store under way. */
+    put64 (f, DATA + 0x5000, 0);
+    for (unsigned spins = 0; get64 (f, DATA + 0x5000) != expected; spins++) {
+      g_assert_cmpuint (spins, <, 5000000);
+      g_thread_yield ();
+    }
+    put64 (f, DATA + 0x5000, 0);
+    while (!get64 (f, DATA + 0x5000))
+      g_thread_yield ();
+    g_assert_cmpuint (get64 (f, DATA + 0x5000), ==, expected);
+  }
+  put64 (f, DATA + 0x5008, 1);
+  g_thread_join (thread);
+}
+
 /* ldtr at EL1 has the rights of EL0. */
 static void
 test_unprivileged (Fixture *f, const void *unused)
@@ -559,6 +647,8 @@ main (int argc, char **argv)
   ADD ("hardware-flags", test_hardware_flags);
   ADD ("maintenance", test_maintenance);
   ADD ("unprivileged", test_unprivileged);
+  ADD ("tags", test_tags);
+  ADD ("broadcast", test_broadcast);
   ADD ("changed-code", test_changed_code);
   ADD ("registers", test_registers);
   ADD ("timer", test_timer);
