@@ -62,6 +62,9 @@ enum {
 };
 
 typedef struct DioArm64 DioArm64;
+/* From the DioCpu or DioInterpCpu that it starts with; through void, as vectors make it more
+ * aligned than those are. */
+#define DIO_ARM64(cpu) ((DioArm64 *) (void *) (cpu))
 
 /* A comparator of the generic timer. */
 typedef struct {

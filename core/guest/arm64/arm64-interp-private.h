@@ -19,7 +19,7 @@ typedef struct {
   DioTlbEntry *tlb;
 } Context;
 
-#define CONTEXT Context context = { .cpu = (DioArm64 *) cpu, .ip = ip, .bias = bias, .tlb = tlb }
+#define CONTEXT Context context = { .cpu = DIO_ARM64 (cpu), .ip = ip, .bias = bias, .tlb = tlb }
 
 /* The slow handlers, by kind of leaf. */
 #define A64_HAS_SLOW_plain(leaf)

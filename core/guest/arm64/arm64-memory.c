@@ -253,7 +253,7 @@ bool
 a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,
                 uint64_t *ram_offset)
 {
-  DioArm64 *cpu = (DioArm64 *) interp;
+  DioArm64 *cpu = DIO_ARM64 (interp);
   A64Page page;
   if (DIO_UNLIKELY (va & 3)) {
     dio_a64_raise (cpu, DIO_A64_PC_ALIGNMENT, va);

@@ -302,7 +302,7 @@ a64_request_others (DioArm64 *cpu, uint32_t request)
 {
   DioMachine *machine = cpu->interp.cpu.machine;
   for (unsigned i = 0; i < machine->n_cpus; i++) {
-    DioArm64 *other = (DioArm64 *) machine->cpus[i];
+    DioArm64 *other = DIO_ARM64 (machine->cpus[i]);
     if (!other || other == cpu)
       continue;
     atomic_fetch_or (&other->interp.requests, request);
@@ -322,7 +322,7 @@ a64_wait_for_others (DioArm64 *cpu)
     return;
   cpu->asked_others = false;
   for (unsigned i = 0; i < machine->n_cpus; i++) {
-    DioArm64 *other = (DioArm64 *) machine->cpus[i];
+    DioArm64 *other = DIO_ARM64 (machine->cpus[i]);
     while (other && other != cpu && other->runs && (other->interp.requests & awaited)) {
       a64_service_requests (cpu);
       sched_yield ();
@@ -392,7 +392,7 @@ a64_mmu_code_page_set (DioInterpCpu *interp, DioRam *ram, uint64_t ram_offset)
   dio_tlb_flush_write (&interp->tlb, ram->host + (ram_offset & ~DIO_PAGE_MASK), NULL);
   for (unsigned i = 0; i < machine->n_cpus; i++)
     if (machine->cpus[i] && machine->cpus[i] != &interp->cpu)
-      a64_mmu_request_flush_write ((DioArm64 *) machine->cpus[i], ram_offset);
+      a64_mmu_request_flush_write (DIO_ARM64 (machine->cpus[i]), ram_offset);
 }
 
 /* ---- Life ---- */

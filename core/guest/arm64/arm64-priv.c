@@ -129,7 +129,7 @@ enter_handler (DioArm64 *cpu, uint64_t pc, unsigned kind)
 void
 a64_take_exception (DioInterpCpu *interp)
 {
-  DioArm64 *cpu = (DioArm64 *) interp;
+  DioArm64 *cpu = DIO_ARM64 (interp);
   interp->cpu.stats.traps++;
   cpu->esr = cpu->exception.syndrome;
   if (cpu->exception.has_far)
@@ -140,7 +140,7 @@ a64_take_exception (DioInterpCpu *interp)
 bool
 a64_has_work (DioCpu *base)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   if (atomic_load (&cpu->interp.requests))
     return true;
   return !cpu->off && atomic_load (&cpu->irq_lines) != 0;
@@ -149,7 +149,7 @@ a64_has_work (DioCpu *base)
 void
 a64_poll (DioInterpCpu *interp)
 {
-  DioArm64 *cpu = (DioArm64 *) interp;
+  DioArm64 *cpu = DIO_ARM64 (interp);
   a64_service_requests (cpu);
   uint32_t lines = atomic_load_explicit (&cpu->irq_lines, memory_order_acquire);
   if (DIO_LIKELY (!lines))
@@ -267,7 +267,7 @@ cpu_of_affinity (DioArm64 *cpu, uint64_t affinity)
 {
   DioMachine *machine = cpu->interp.cpu.machine;
   for (unsigned i = 0; i < machine->n_cpus; i++) {
-    DioArm64 *other = (DioArm64 *) machine->cpus[i];
+    DioArm64 *other = DIO_ARM64 (machine->cpus[i]);
     if (other && (other->mpidr & UINT64_C (0xff00ffffff)) == (affinity & UINT64_C (0xff00ffffff)))
       return other;
   }

@@ -46,7 +46,7 @@ reset_system (DioArm64 *cpu)
 static void
 cpu_reset (DioCpu *base)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   memset (cpu->x, 0, sizeof cpu->x);
   memset (cpu->v, 0, sizeof cpu->v);
   dio_a64_set_nzcv (cpu, 0);
@@ -64,7 +64,7 @@ cpu_reset (DioCpu *base)
 static void
 cpu_free (DioCpu *base)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++)
     g_clear_pointer (&cpu->timers[i].timer, dio_timer_free);
   dio_interp_engine_free (&cpu->interp);
@@ -96,7 +96,7 @@ cpu_create (DioMachine *machine, unsigned index, GError **error)
 static DioExit
 cpu_run (DioCpu *base)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   /* Before the engine serves requests: from now on others wait for us. */
   cpu->runs = true;
   if (cpu->off)
@@ -109,7 +109,7 @@ cpu_run (DioCpu *base)
 static void
 cpu_flush_write (DioCpu *base, uint64_t ram_offset)
 {
-  a64_mmu_request_flush_write ((DioArm64 *) base, ram_offset);
+  a64_mmu_request_flush_write (DIO_ARM64 (base), ram_offset);
 }
 
 /* ---- State ---- */
@@ -188,7 +188,7 @@ visit_system (DioArm64 *cpu, DioVisitor *visitor)
 static void
 cpu_state (DioCpu *base, DioVisitor *visitor)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   dio_visit_begin (visitor, "arm64", 1);
   visit_registers (cpu, visitor);
   visit_system (cpu, visitor);
@@ -210,7 +210,7 @@ cpu_state (DioCpu *base, DioVisitor *visitor)
 static void
 cpu_dump (DioCpu *base, GString *out)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   g_string_append_printf (out, "cpu %u  pc %016" PRIx64 "  EL%u  pstate %08" PRIx64 "%s\n",
                           base->index, cpu->interp.pc, cpu->el, dio_a64_nzcv (cpu) | cpu->pstate,
                           cpu->off ? "  off" : "");
@@ -261,7 +261,7 @@ dio_a64_irq (DioMachine *machine, unsigned index, unsigned line)
 void
 dio_a64_set_entry (DioCpu *base, uint64_t pc, uint64_t x0)
 {
-  DioArm64 *cpu = (DioArm64 *) base;
+  DioArm64 *cpu = DIO_ARM64 (base);
   cpu_reset (base);
   cpu->off = false;
   cpu->interp.pc = pc;

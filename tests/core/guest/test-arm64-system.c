@@ -96,7 +96,7 @@ setup (Fixture *f, const void *unused)
     f->cpus[i] = dio_cpu_arm64.create (machine, i, &error);
     g_assert_no_error (error);
   }
-  f->cpu = (DioArm64 *) f->cpus[0];
+  f->cpu = DIO_ARM64 (f->cpus[0]);
   dio_clock_start (machine->clock);
   for (unsigned i = 0; i < 512; i++)
     vectors[i] = WFI;
@@ -386,7 +386,7 @@ run_other (void *data)
 {
   Fixture *f = data;
   DioCpu *cpu = f->cpus[1];
-  while (!((DioArm64 *) cpu)->off) {
+  while (!(DIO_ARM64 (cpu))->off) {
     atomic_store (&cpu->kicked, DIO_KICK_NONE);
     if (cpu->type->run (cpu) == DIO_EXIT_HALT)
       break;
@@ -403,7 +403,7 @@ test_broadcast (Fixture *f, const void *unused)
   static const uint32_t reader[] = { LDR_X0_X1, 0xf9000040, 0xf9400083, 0xb4ffffa3, WFI };
   /* tlbi vae1is, x1; dsb ish; wfi */
   static const uint32_t invalidator[] = { 0xd5088321, 0xd5033b9f, WFI };
-  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  DioArm64 *other = DIO_ARM64 (f->cpus[1]);
   uint64_t va = VA + 0x4000;
   put (f, DATA, reader, 5);
   put (f, CODE, invalidator, 3);
@@ -530,7 +530,7 @@ static void
 test_firmware (Fixture *f, const void *unused)
 {
   static const uint32_t code[] = { HVC_0, WFI };
-  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  DioArm64 *other = DIO_ARM64 (f->cpus[1]);
   put (f, CODE, code, 2);
   f->cpu->x[0] = 0x84000000; /* PSCI_VERSION */
   g_assert_cmphex (run (f, CODE, 1), ==, CODE + 4);
@@ -622,7 +622,7 @@ test_state (Fixture *f, const void *unused)
   f->cpus[1]->type->state (f->cpus[1], visitor);
   g_assert_true (dio_visitor_finish_load (visitor, &error));
   g_assert_no_error (error);
-  DioArm64 *other = (DioArm64 *) f->cpus[1];
+  DioArm64 *other = DIO_ARM64 (f->cpus[1]);
   g_autoptr (GBytes) again = save (f->cpus[1]);
   g_assert_true (g_bytes_equal (saved, again));
   g_assert_cmphex (other->x[9], ==, 0x9999);

@@ -200,13 +200,14 @@ explain (const Diff *diff, const A64Test *test, const A64Outcome *expected,
   explain_words ("window ", test->window, expected->window, actual->window, test->c.length / 8);
   if (test->kind == A64_SINGLE) {
     uint32_t raw = test->code[0];
+    static const char fields[4][2] = { "d", "n", "m", "a" };
     const unsigned numbers[] = { raw & 31, raw >> 5 & 31, raw >> 16 & 31, raw >> 10 & 31 };
     g_print ("  fpcr %08" PRIx64 " fpsr %08" PRIx64 " nzcv %08" PRIx64 "\n", before->fpcr,
              before->fpsr, before->nzcv);
     for (unsigned i = 0; i < 4; i++)
-      g_print ("  %s%u: x %016" PRIx64 ", v %016" PRIx64 " %016" PRIx64 "\n", "dnma" + i,
-               numbers[i], numbers[i] < 31 ? before->x[numbers[i]] : before->sp,
-               before->v[numbers[i]][1], before->v[numbers[i]][0]);
+      g_print ("  %s%u: x %016" PRIx64 ", v %016" PRIx64 " %016" PRIx64 "\n", fields[i], numbers[i],
+               numbers[i] < 31 ? before->x[numbers[i]] : before->sp, before->v[numbers[i]][1],
+               before->v[numbers[i]][0]);
   }
 }
 

@@ -59,7 +59,7 @@ a64_engine_new (void)
   machine->cpus = &engine->base;
   engine->base = dio_cpu_arm64.create (machine, 0, &error);
   g_assert_no_error (error);
-  engine->cpu = (DioArm64 *) engine->base;
+  engine->cpu = DIO_ARM64 (engine->base);
 
   fill_code (engine, A64_CODE, A64_CODE_SIZE);
   /* Every vector: wfi. Behind them: isb; eret. */
