@@ -38,8 +38,8 @@ static const IdRegister id_registers[] = {
   { SYSREG (3, 1, 0, 0, 0), 0 },            /* CCSIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 1), 0 },            /* CLIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 7), 0 },            /* AIDR_EL1 */
-  /* Lines of 64 bytes, IDC and DIC: caches are coherent with code. */
-  { SYSREG (3, 3, 0, 0, 1), 0x8444c004 }, /* CTR_EL0 */
+  /* Lines of 64 bytes; IDC: code needs no cleaning of data, but IC and barriers. */
+  { SYSREG (3, 3, 0, 0, 1), 0x9444c004 }, /* CTR_EL0 */
   { SYSREG (3, 3, 0, 0, 7), 4 },          /* DCZID_EL0: 64 bytes */
   { SYSREG (3, 3, 14, 0, 0), DIO_A64_TIMER_HZ },
 };

@@ -186,7 +186,7 @@ test_privilege (Fixture *f, const void *unused)
   put (f, CODE, allowed, 2);
   write_register (f, SCTLR, A64_SCTLR_UCT);
   assert_exception (f, run (f, CODE, 0), 0x400, 0x15, 5, CODE + 8);
-  g_assert_cmphex (f->cpu->x[0], ==, 0x8444c004);
+  g_assert_cmphex (f->cpu->x[0], ==, 0x9444c004);
 }
 
 static void
