@@ -16,6 +16,7 @@ packages_build=(
   libgtk-4-dev
   libjson-glib-dev
   libsqlite3-dev
+  libssl-dev
   libzstd-dev
   meson
   ninja-build
