@@ -14,6 +14,8 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/mem/mem-freeze.h"
+#include "core/mem/mem-lazy.h"
 
 /* Inaccessible address space before and behind the RAM: what a wrong 32-bit displacement reaches
  * costs nothing to reserve. */
@@ -127,6 +129,7 @@ dio_ram_new (uint64_t size, const char *name, GError **error)
   DioRam *ram = g_new0 (DioRam, 1);
   ram->size = size;
   ram->fd = -1;
+  pthread_mutex_init (&ram->freeze_lock, NULL);
   if (!allocate (ram, name, error)) {
     dio_ram_free (ram);
     return NULL;
@@ -139,12 +142,14 @@ dio_ram_free (DioRam *ram)
 {
   if (!ram)
     return;
+  dio_ram_set_source (ram, NULL, NULL);
   if (ram->reserved)
     munmap (ram->reserved, reservation_size (ram));
   if (ram->fd >= 0)
     close (ram->fd);
   g_free ((void *) ram->page_flags);
   g_free ((void *) ram->page_write_gen);
+  pthread_mutex_destroy (&ram->freeze_lock);
   g_free (ram);
 }
 
@@ -153,7 +158,7 @@ dio_ram_free (DioRam *ram)
 static DIO_NOINLINE void
 note_page (DioRam *ram, uint64_t page, uint8_t flags)
 {
-  atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~DIO_PAGE_SLOW_WRITE);
+  atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~(DIO_PAGE_CODE | DIO_PAGE_CLEAN));
   if (flags & DIO_PAGE_CODE) {
     atomic_fetch_add (&ram->page_write_gen[page], 1);
     atomic_fetch_add (&ram->code_writes, 1);
@@ -178,6 +183,8 @@ dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length)
 void
 dio_ram_clear (DioRam *ram)
 {
+  dio_ram_begin_write (ram, 0, ram->size);
+  dio_ram_set_source (ram, NULL, NULL);
   if (fallocate (ram->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t) ram->size) < 0)
     memset (ram->host, 0, ram->size);
   dio_ram_note_write (ram, 0, ram->size);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/base/base-types.h"
 
@@ -13,10 +15,15 @@
  * what was decoded is out of date by its generation, and the page is an ordinary one again. Who
  * decodes a page reads its generation first, then sets DIO_PAGE_CODE, then reads the bytes. */
 enum {
-  DIO_PAGE_CODE = 1 << 0,  /* decoded or translated instructions exist for this page */
-  DIO_PAGE_CLEAN = 1 << 1, /* dirty tracking is on and the page was not written since */
+  DIO_PAGE_CODE = 1 << 0,   /* decoded or translated instructions exist for this page */
+  DIO_PAGE_CLEAN = 1 << 1,  /* dirty tracking is on and the page was not written since */
+  DIO_PAGE_FROZEN = 1 << 2, /* a freeze wants the old bytes: see mem-freeze.h */
+  DIO_PAGE_ABSENT = 1 << 3, /* the bytes are still elsewhere: see mem-lazy.h */
 };
-#define DIO_PAGE_SLOW_WRITE (DIO_PAGE_CODE | DIO_PAGE_CLEAN)
+#define DIO_PAGE_SLOW_WRITE (DIO_PAGE_CODE | DIO_PAGE_CLEAN | DIO_PAGE_FROZEN)
+
+typedef struct DioRamFreeze DioRamFreeze;
+typedef struct DioRamLazy DioRamLazy;
 
 typedef struct DioRam {
   uint8_t *host;                    /* page 0 of the RAM in host memory; zero-filled at first */
@@ -27,6 +34,11 @@ typedef struct DioRam {
   _Atomic uint32_t *page_write_gen; /* one per page: bumped by a noted write to a CODE page */
   _Atomic uint64_t code_writes;     /* how often a generation was bumped, of any page */
   uint8_t *reserved;                /* the mapping with its guard regions */
+  _Atomic (DioRamFreeze *) freeze;  /* NULL: no page is FROZEN */
+  pthread_mutex_t freeze_lock;      /* of who is inside of it */
+  _Atomic (DioRamLazy *) lazy;      /* NULL: no page is ABSENT */
+  DioRamLazy *source;               /* the last one, kept until the end */
+  _Atomic bool lost;                /* bytes that were elsewhere could not be had */
 } DioRam;
 
 /* Maps @size bytes (rounded up to 2 MiB) of lazily filled guest RAM; asks for huge pages and falls
@@ -34,6 +46,28 @@ typedef struct DioRam {
  * and the mapping itself). */
 DioRam *dio_ram_new (uint64_t size, const char *name, GError **error);
 void dio_ram_free (DioRam *ram);
+
+/* Must come before every store to RAM that does not go through a fast TLB entry: saves the old
+ * bytes of frozen pages. Where a fast entry is given out it is called for the whole page instead.
+ * Any thread; a load of one pointer when nothing is frozen. May wait for whoever reads the frozen
+ * pages, so hold no lock that they may want. */
+void dio_ram_save_frozen (DioRam *ram, uint64_t offset, uint64_t length);
+static inline void
+dio_ram_begin_write (DioRam *ram, uint64_t offset, uint64_t length)
+{
+  if (DIO_UNLIKELY (atomic_load_explicit (&ram->freeze, memory_order_relaxed)))
+    dio_ram_save_frozen (ram, offset, length);
+}
+
+/* Must come before every access to RAM, reading or writing, where a look-up gives out a pointer.
+ * Any thread; a load of one pointer when everything is there. */
+void dio_ram_fetch_absent (DioRam *ram, uint64_t offset, uint64_t length);
+static inline void
+dio_ram_make_present (DioRam *ram, uint64_t offset, uint64_t length)
+{
+  if (DIO_UNLIKELY (atomic_load_explicit (&ram->lazy, memory_order_relaxed)))
+    dio_ram_fetch_absent (ram, offset, length);
+}
 
 /* Must follow every store to RAM that did not go through a fast TLB entry: device DMA, loaders,
  * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears the flags. Any

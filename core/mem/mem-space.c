@@ -129,6 +129,7 @@ dio_space_lookup_page (DioSpace *space, DioGpa gpa)
     info.ram = found.ram;
     info.ram_offset = found.ram_offset + (page - found.start);
     info.readonly = found.readonly;
+    dio_ram_make_present (info.ram, info.ram_offset, DIO_PAGE_SIZE);
   } else {
     info.io = found.ram || found.region || !whole;
   }
@@ -375,7 +376,9 @@ dio_space_read (DioSpace *space, DioGpa gpa, unsigned size, uint64_t *value)
     if ((!found.ram && !found.region) || size - 1 > found.last - gpa)
       return read_straddling (space, gpa, size, value);
     if (found.ram) {
-      *value = ram_read (found.ram->host + found.ram_offset + (gpa - found.start), size);
+      uint64_t offset = found.ram_offset + (gpa - found.start);
+      dio_ram_make_present (found.ram, offset, size);
+      *value = ram_read (found.ram->host + offset, size);
       return DIO_ACCESS_OK;
     }
     Slot *slot;
@@ -398,6 +401,8 @@ dio_space_write (DioSpace *space, DioGpa gpa, unsigned size, uint64_t value)
       if (found.readonly)
         return DIO_ACCESS_FAULT;
       uint64_t offset = found.ram_offset + (gpa - found.start);
+      dio_ram_make_present (found.ram, offset, size);
+      dio_ram_begin_write (found.ram, offset, size);
       ram_write (found.ram->host + offset, size, value);
       dio_ram_note_write (found.ram, offset, size);
       return DIO_ACCESS_OK;
@@ -413,7 +418,8 @@ dio_space_write (DioSpace *space, DioGpa gpa, unsigned size, uint64_t value)
 
 /* ---- DMA ---- */
 
-/* The RAM at @gpa: its host address, and in *run how many of @length bytes follow there. */
+/* The RAM at @gpa: its host address, and in *run how many of @length bytes follow there; ready to
+ * be read or, @for_write, written. */
 static uint8_t *
 dma_run (DioSpace *space, DioGpa gpa, uint64_t length, bool for_write, Found *found, uint64_t *run)
 {
@@ -421,7 +427,11 @@ dma_run (DioSpace *space, DioGpa gpa, uint64_t length, bool for_write, Found *fo
   if (!found->ram || (for_write && found->readonly))
     return NULL;
   *run = MIN (length - 1, found->last - gpa) + 1;
-  return found->ram->host + found->ram_offset + (gpa - found->start);
+  uint64_t offset = found->ram_offset + (gpa - found->start);
+  dio_ram_make_present (found->ram, offset, *run);
+  if (for_write)
+    dio_ram_begin_write (found->ram, offset, *run);
+  return found->ram->host + offset;
 }
 
 static bool
@@ -483,7 +493,7 @@ dio_dma_map (DioSpace *space, DioGpa gpa, uint64_t length, bool for_write)
 }
 
 void
-dio_dma_note_write (DioSpace *space, DioGpa gpa, uint64_t length)
+dio_dma_begin_write (DioSpace *space, DioGpa gpa, uint64_t length)
 {
   if (dma_wraps (gpa, length))
     return;
@@ -492,6 +502,21 @@ dio_dma_note_write (DioSpace *space, DioGpa gpa, uint64_t length)
     uint64_t run;
     if (!dma_run (space, gpa, length, true, &found, &run))
       return;
+    gpa += run;
+    length -= run;
+  }
+}
+
+void
+dio_dma_note_write (DioSpace *space, DioGpa gpa, uint64_t length)
+{
+  if (dma_wraps (gpa, length))
+    return;
+  while (length) {
+    Found found = look_up (space, gpa);
+    if (!found.ram || found.readonly)
+      return;
+    uint64_t run = MIN (length - 1, found.last - gpa) + 1;
     dio_ram_note_write (found.ram, found.ram_offset + (gpa - found.start), run);
     gpa += run;
     length -= run;

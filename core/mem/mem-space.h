@@ -89,6 +89,8 @@ bool dio_dma_write (DioSpace *space, DioGpa gpa, const void *data, uint64_t leng
 
 /* A direct pointer to [gpa, gpa+length) if it is one run of RAM, else NULL. RAM stays mapped as
  * long as the machine lives. The guest may change the bytes at any time: read once, check copies.
- * After writing through it call dio_dma_note_write(). */
+ * After writing through it call dio_dma_note_write(). A pointer that is kept while the machine may
+ * be frozen (between callbacks of the loop) needs dio_dma_begin_write() before each write. */
 uint8_t *dio_dma_map (DioSpace *space, DioGpa gpa, uint64_t length, bool for_write);
+void dio_dma_begin_write (DioSpace *space, DioGpa gpa, uint64_t length);
 void dio_dma_note_write (DioSpace *space, DioGpa gpa, uint64_t length);

@@ -52,6 +52,9 @@ struct DioCpuType {
    * all pages with UINT64_MAX; takes effect before the CPU's next store or, for a running CPU, at
    * its next poll. Any thread. */
   void (*flush_write) (DioCpu *cpu, uint64_t ram_offset);
+  /* The same for all pages and at once, without noting them as written. CPU stopped. May be NULL:
+   * flush_write is used then, and pages count as written that were not. */
+  void (*drop_writes) (DioCpu *cpu);
   /* Prints registers for people (debugging, crash reports). CPU stopped. */
   void (*dump) (DioCpu *cpu, GString *out);
 };

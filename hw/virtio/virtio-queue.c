@@ -327,10 +327,19 @@ used_event_offset (const DioVirtQueue *queue)
   return 4 + 2 * (size_t) queue->size;
 }
 
+/* Before a write to the area that the driver only reads: the pointer to it is an old one. */
+static void
+begin_device_write (DioVirtQueue *queue)
+{
+  uint64_t n = queue->size;
+  dio_dma_begin_write (queue->space, queue->device, queue->packed ? 4 : 6 + 8 * n);
+}
+
 /* Asks the driver to notify; the caller looks at the ring once more. */
 static void
 arm (DioVirtQueue *queue)
 {
+  begin_device_write (queue);
   if (queue->packed) {
     if (queue->event_idx)
       store16 (queue->device_area, queue->last_avail | (uint16_t) (queue->avail_wrap << 15));
@@ -353,6 +362,7 @@ disarm (DioVirtQueue *queue)
   if (!queue->notify_armed)
     return;
   queue->notify_armed = false;
+  begin_device_write (queue);
   if (queue->packed) {
     store16 (queue->device_area + 2, PACKED_EVENT_DISABLE);
     dio_dma_note_write (queue->space, queue->device, 4);
@@ -517,6 +527,7 @@ split_push (DioVirtQueue *queue, const DioVirtElement *element, uint32_t written
 {
   size_t offset = 4 + 8 * (size_t) (queue->used & (queue->size - 1));
 
+  begin_device_write (queue);
   store32 (queue->device_area + offset, element->id);
   store32 (queue->device_area + offset + 4, written);
   queue->used++;
@@ -532,6 +543,7 @@ packed_push (DioVirtQueue *queue, const DioVirtElement *element, uint32_t writte
   uint8_t *slot = queue->desc_ring + offset;
   uint16_t flags = (queue->used_wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? DESC_WRITE : 0);
 
+  dio_dma_begin_write (queue->space, queue->desc + offset, DESC_SIZE);
   store32 (slot + 8, written);
   __atomic_store_n ((uint16_t *) (void *) (slot + 12), GUINT16_TO_LE (element->id),
                     __ATOMIC_RELAXED);

@@ -192,6 +192,7 @@ update_pte (DioRiscv64 *hart, DioGpa table_gpa, uint64_t *slot, uint64_t pte, ui
   DioPageInfo info = dio_space_lookup_page (hart->cpu.space, table_gpa);
   if (!(granted & DIO_TLB_WRITE) || !info.ram || info.readonly)
     return rv_access_fault (access);
+  dio_ram_begin_write (info.ram, (uint8_t *) slot - info.ram->host, sizeof *slot);
   *changed = !__atomic_compare_exchange_n (slot, &pte, pte | bits, false, __ATOMIC_SEQ_CST,
                                            __ATOMIC_SEQ_CST);
   if (!*changed)
@@ -438,7 +439,12 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
 
   page->info = dio_space_lookup_page (hart->cpu.space, page->gpa);
   DioRam *ram = page->info.ram;
-  if (!ram || page->pmp_mixed)
+  if (!ram)
+    return DIO_RV_EXC_NONE;
+  /* Whatever way the store goes from here. */
+  if (access == DIO_RV_STORE && !page->info.readonly)
+    dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
+  if (page->pmp_mixed)
     return DIO_RV_EXC_NONE;
   unsigned enter = page->permissions;
   if (page->info.readonly)

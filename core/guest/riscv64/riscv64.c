@@ -217,6 +217,15 @@ hart_state (DioCpu *cpu, DioVisitor *visitor)
   dio_rv_engine_fetch_changed (hart);
 }
 
+/* What was asked for before is done first: the pages of those requests count as written. */
+static void
+hart_drop_writes (DioCpu *cpu)
+{
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  dio_rv_service_requests (hart);
+  dio_tlb_flush_write (&hart->tlb, NULL, NULL);
+}
+
 static void
 hart_dump (DioCpu *cpu, GString *out)
 {
@@ -253,6 +262,7 @@ const DioCpuType dio_cpu_riscv64 = {
   .has_work = hart_has_work,
   .state = hart_state,
   .flush_write = hart_flush_write,
+  .drop_writes = hart_drop_writes,
   .dump = hart_dump,
 };
 
