@@ -25,6 +25,8 @@ typedef enum {
   COMMAND_GUEST_OFF,
   COMMAND_GUEST_RESET,
   COMMAND_REPORT,
+  COMMAND_SNAPSHOT,
+  COMMAND_RESTORE,
   COMMAND_QUIT,
 } CommandKind;
 
@@ -35,7 +37,8 @@ struct Command {
   void *data;
   DioStopReason reason; /* GUEST_OFF */
   int exit_code;
-  char *message; /* REPORT */
+  void *argument; /* SNAPSHOT, RESTORE */
+  char *message;  /* REPORT */
   bool fatal;
 };
 
@@ -85,9 +88,8 @@ nothing (void *data)
 {
 }
 
-/* vCPUs outside of run(), time stopped, no host work in flight, no callback of the loop running. */
-static void
-freeze (DioMachine *machine)
+void
+dio_machine_stand_still (DioMachine *machine)
 {
   dio_vcpus_stop (machine);
   dio_clock_stop (machine->clock);
@@ -117,6 +119,19 @@ go (DioMachine *machine)
   dio_vcpus_go (machine);
 }
 
+void
+dio_machine_go_on (DioMachine *machine)
+{
+  unfreeze_devices (machine);
+  go (machine);
+}
+
+void
+dio_machine_enter_state (DioMachine *machine, DioMachineState state)
+{
+  enter_state (machine, state, DIO_STOP_NONE, 0, NULL);
+}
+
 /* The cold state: devices, vCPUs and memory as after power-on, and what the board loads. */
 static bool
 power_up (DioMachine *machine, bool again, GError **error)
@@ -136,7 +151,7 @@ static void
 halt (DioMachine *machine, DioStopReason reason, int exit_code, const char *message)
 {
   if (state_of (machine) == DIO_MACHINE_RUNNING)
-    freeze (machine);
+    dio_machine_stand_still (machine);
   enter_state (machine, DIO_MACHINE_STOPPED, reason, exit_code, message);
 }
 
@@ -183,7 +198,7 @@ do_pause (DioMachine *machine, GError **error)
     return fail_off (machine, error);
   if (state_of (machine) == DIO_MACHINE_PAUSED)
     return true;
-  freeze (machine);
+  dio_machine_stand_still (machine);
   if (machine->host.input)
     dio_input_release_all (machine->host.input);
   enter_state (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
@@ -211,7 +226,7 @@ do_reset (DioMachine *machine, GError **error)
     return fail_off (machine, error);
   bool running = state_of (machine) == DIO_MACHINE_RUNNING;
   if (running)
-    freeze (machine);
+    dio_machine_stand_still (machine);
   if (!power_up (machine, true, &own_error)) {
     enter_state (machine, DIO_MACHINE_STOPPED, DIO_STOP_ERROR, 0, own_error->message);
     g_propagate_error (error, g_steal_pointer (&own_error));
@@ -222,6 +237,30 @@ do_reset (DioMachine *machine, GError **error)
     unfreeze_devices (machine);
     go (machine);
   }
+  return true;
+}
+
+static bool
+do_snapshot (DioMachine *machine, DioSnapshot *snapshot, GError **error)
+{
+  return is_on (machine) ? dio_machine_do_snapshot (machine, snapshot, error)
+                         : fail_off (machine, error);
+}
+
+static bool
+do_restore (DioMachine *machine, DioRestore *restore, GError **error)
+{
+  if (state_of (machine) != DIO_MACHINE_CREATED)
+    return fail_state (error, _ ("The machine is already running"));
+  if (!dio_machine_do_restore (machine, restore, error)
+      || !dio_vcpus_start_threads (machine, error))
+    return false;
+  if (restore->paused) {
+    enter_state (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
+    return true;
+  }
+  enter_state (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
+  go (machine);
   return true;
 }
 
@@ -302,6 +341,10 @@ run_command (DioMachine *machine, const Command *command, GError **error)
   case COMMAND_REPORT:
     do_report (machine, command);
     return true;
+  case COMMAND_SNAPSHOT:
+    return do_snapshot (machine, command->argument, error);
+  case COMMAND_RESTORE:
+    return do_restore (machine, command->argument, error);
   case COMMAND_QUIT:
     return !is_on (machine) || do_stop (machine);
   }
@@ -403,6 +446,30 @@ void
 dio_machine_stop (DioMachine *machine, DioMachineDone done, void *data)
 {
   enqueue_plain (machine, COMMAND_STOP, done, data);
+}
+
+void
+dio_machine_snapshot (DioMachine *machine, DioSnapshot *snapshot, DioMachineDone done, void *data)
+{
+  const Command command = {
+    .kind = COMMAND_SNAPSHOT,
+    .done = done,
+    .data = data,
+    .argument = snapshot,
+  };
+  enqueue (machine, &command);
+}
+
+void
+dio_machine_restore (DioMachine *machine, DioRestore *restore, DioMachineDone done, void *data)
+{
+  const Command command = {
+    .kind = COMMAND_RESTORE,
+    .done = done,
+    .data = data,
+    .argument = restore,
+  };
+  enqueue (machine, &command);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/vm/vm-board.h"
+#include "core/vm/vm-snapshot.h"
 
 typedef struct Command Command;
 
@@ -52,3 +53,13 @@ void dio_vcpus_stop (DioMachine *machine);
 void dio_vcpus_request_stop (DioMachine *machine);
 /* Ends and joins the threads. */
 void dio_vcpus_join (DioMachine *machine);
+
+/* vm-machine.c: vCPUs outside of run(), time stopped, no host work in flight, no callback of the
+ * loop running; and on from there. Control thread. */
+void dio_machine_stand_still (DioMachine *machine);
+void dio_machine_go_on (DioMachine *machine);
+void dio_machine_enter_state (DioMachine *machine, DioMachineState state);
+
+/* vm-snapshot.c. Control thread; the machine is RUNNING or PAUSED, or CREATED and stays so. */
+bool dio_machine_do_snapshot (DioMachine *machine, DioSnapshot *snapshot, GError **error);
+bool dio_machine_do_restore (DioMachine *machine, DioRestore *restore, GError **error);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The state of a whole machine: taken while it runs, and started from. */
+#pragma once
+
+#include "core/state/state-ram.h"
+#include "core/vm/vm-machine.h"
+
+/* What is asked for, and what comes of it. The caller's until @done. */
+typedef struct {
+  /* Called while everything stands still and what was written to disks is on them; may be NULL.
+   * Control thread; the guest waits for it. */
+  bool (*point) (void *data, GError **error);
+  void *data;
+  bool stay; /* paused, for a machine that is about to be closed */
+
+  GBytes *devices;      /* of vCPUs, devices and the clock */
+  DioRamFreeze *freeze; /* of the RAM: to be ended before the machine is freed */
+  uint64_t memory;      /* bytes */
+  int64_t pause_ns;     /* how long the guest stood still */
+} DioSnapshot;
+
+/* Takes the state of a machine that runs or is paused; it goes on before @done is called. */
+void dio_machine_snapshot (DioMachine *machine, DioSnapshot *snapshot, DioMachineDone done,
+                           void *data);
+
+/* A state to start from. The caller's until @done, but for the store. */
+typedef struct {
+  GBytes *devices;
+  DioRamMap *map;  /* taken by the machine */
+  DioStore *store; /* outlives the machine */
+  bool paused;     /* start PAUSED */
+} DioRestore;
+
+/* Starts a machine that was built and never started from a state instead of from its boot medium.
+ * Memory comes as it is needed; what cannot be had stops the machine with an error. */
+void dio_machine_restore (DioMachine *machine, DioRestore *restore, DioMachineDone done,
+                          void *data);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Runs a bare-metal program through snapshots: run-snapshot IMAGE CPUS [ROUNDS [ENGINE]]
+ * (ENGINE as for run-guest). While it runs,
+ * live snapshots are taken; the program must pass although they were, and so must each machine that
+ * starts from one of them. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/vm/vm-snapshot.h"
+#include "tests/guest/guest-board.h"
+
+#define SECONDS 60
+
+typedef struct {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool stopped, answered;
+  DioStopReason reason;
+  int exit_code;
+  char *error;
+} Watch;
+
+/* A snapshot as it is kept. */
+typedef struct {
+  GBytes *devices;
+  DioRamMap *map;
+} Kept;
+
+typedef struct {
+  const char *image;
+  const char *engine;
+  unsigned cpus;
+  DioPool *pool;
+  DioStore *store;
+  Watch watch;
+  DioChar out;
+  DioMachine *machine;
+} Run;
+
+static size_t
+out_write (DioChar *chr, const uint8_t *data, size_t length)
+{
+  return length;
+}
+
+static void
+out_set_handlers (DioChar *chr, DioLoop *loop, const DioCharHandlers *handlers, void *opaque)
+{
+}
+
+static void
+out_accept_input (DioChar *chr)
+{
+}
+
+static const DioCharOps out_ops = {
+  .write = out_write,
+  .set_handlers = out_set_handlers,
+  .accept_input = out_accept_input,
+};
+
+static void
+on_event (const DioMachineEvent *event, void *data)
+{
+  Watch *watch = data;
+  if (event->message)
+    g_printerr ("event: %s\n", event->message);
+  if (event->kind != DIO_EVENT_STATE || event->state != DIO_MACHINE_STOPPED)
+    return;
+  pthread_mutex_lock (&watch->lock);
+  watch->stopped = true;
+  watch->reason = event->reason;
+  watch->exit_code = event->exit_code;
+  pthread_cond_broadcast (&watch->changed);
+  pthread_mutex_unlock (&watch->lock);
+}
+
+static void
+on_answer (DioMachine *machine, const GError *error, void *data)
+{
+  Watch *watch = data;
+  pthread_mutex_lock (&watch->lock);
+  watch->answered = true;
+  g_free (watch->error);
+  watch->error = error ? g_strdup (error->message) : NULL;
+  pthread_cond_broadcast (&watch->changed);
+  pthread_mutex_unlock (&watch->lock);
+}
+
+/* True when *@flag comes in time. */
+static bool
+wait_for (Watch *watch, const bool *flag)
+{
+  struct timespec until;
+  clock_gettime (CLOCK_REALTIME, &until);
+  until.tv_sec += SECONDS;
+  pthread_mutex_lock (&watch->lock);
+  while (!*flag && pthread_cond_timedwait (&watch->changed, &watch->lock, &until) == 0)
+    continue;
+  bool came = *flag;
+  pthread_mutex_unlock (&watch->lock);
+  return came;
+}
+
+static bool
+build (Run *run)
+{
+  static const DioBoardType *const boards[] = { &guest_board, NULL };
+  const DioMachineHost host = {
+    .boards = boards,
+    .pool = run->pool,
+    .serial = &run->out,
+    .event = on_event,
+    .data = &run->watch,
+  };
+  g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
+  config->name = g_strdup ("snapshot-test");
+  config->arch = DIO_ARCH_RISCV64;
+  config->board = g_strdup ("guest");
+  config->memory = 64 << 20;
+  config->cpus = run->cpus;
+  config->engine =
+      g_str_equal (run->engine, "interpreter") ? DIO_ENGINE_INTERPRETER : DIO_ENGINE_COMPILER;
+  config->firmware = g_strdup (run->image);
+  config->headless = true;
+  g_autoptr (GError) error = NULL;
+  run->watch.stopped = run->watch.answered = false;
+  run->machine = dio_machine_new (config, &host, &error);
+  if (!run->machine)
+    g_printerr ("%s\n", error->message);
+  return run->machine != NULL;
+}
+
+/* Waits until the program ends, and frees the machine. */
+static bool
+finish (Run *run, const char *what)
+{
+  bool ended = wait_for (&run->watch, &run->watch.stopped);
+  dio_machine_free (run->machine);
+  if (!ended)
+    g_printerr ("%s does not end\n", what);
+  else if (run->watch.reason != DIO_STOP_GUEST_OFF || run->watch.exit_code != 0)
+    g_printerr ("%s: check %d failed\n", what, run->watch.exit_code);
+  else
+    return true;
+  return false;
+}
+
+/* A live snapshot, with @parent as what it builds on. */
+static bool
+take (Run *run, const DioRamMap *parent, Kept *kept)
+{
+  DioSnapshot snapshot = { 0 };
+  g_autoptr (GError) error = NULL;
+  run->watch.answered = false;
+  dio_machine_snapshot (run->machine, &snapshot, on_answer, &run->watch);
+  if (!wait_for (&run->watch, &run->watch.answered) || run->watch.error) {
+    g_printerr ("snapshot: %s\n", run->watch.error ? run->watch.error : "no answer");
+    return false;
+  }
+  g_autoptr (DioStoreWriter) writer = dio_store_begin (run->store);
+  DioRamSaveStats stats;
+  kept->devices = snapshot.devices;
+  kept->map = dio_ram_save (snapshot.freeze, snapshot.memory, parent, writer, run->pool, NULL, NULL,
+                            &stats, &error);
+  dio_ram_freeze_end (snapshot.freeze, true);
+  if (!kept->map || !dio_store_commit (writer, &error)) {
+    g_printerr ("snapshot: %s\n", error->message);
+    return false;
+  }
+  g_print ("pause %.2f ms, %" G_GUINT64_FORMAT " KiB changed\n", snapshot.pause_ns / 1e6,
+           stats.changed_bytes >> 10);
+  return true;
+}
+
+static bool
+start_from (Run *run, Kept *kept)
+{
+  DioRamMap *map = dio_ram_map_new (kept->map->size);
+  memcpy (map->ids, kept->map->ids, map->n * sizeof *map->ids);
+  DioRestore restore = { .devices = kept->devices, .map = map, .store = run->store };
+  if (!build (run))
+    return false;
+  dio_machine_restore (run->machine, &restore, on_answer, &run->watch);
+  if (wait_for (&run->watch, &run->watch.answered) && !run->watch.error)
+    return true;
+  g_printerr ("restore: %s\n", run->watch.error ? run->watch.error : "no answer");
+  return false;
+}
+
+static bool
+run_rounds (Run *run, unsigned rounds)
+{
+  g_autofree Kept *kept = g_new0 (Kept, rounds);
+  g_autoptr (GRand) random = g_rand_new_with_seed (run->cpus);
+  if (!build (run))
+    return false;
+  dio_machine_start (run->machine, on_answer, &run->watch);
+  wait_for (&run->watch, &run->watch.answered);
+  bool good = true;
+  for (unsigned i = 0; i < rounds && good; i++) {
+    g_usleep ((gulong) g_rand_int_range (random, 10000, 60000));
+    if (run->watch.stopped) {
+      g_printerr ("the program is too short for %u snapshots\n", rounds);
+      return false;
+    }
+    good = take (run, i ? kept[i - 1].map : NULL, &kept[i]);
+    /* Every other one goes on in a machine that started from it. */
+    if (good && i % 2 == 1) {
+      dio_machine_free (run->machine);
+      good = start_from (run, &kept[i]);
+    }
+  }
+  good = good && finish (run, "the program");
+  for (unsigned i = 0; i < rounds && good; i++)
+    good = start_from (run, &kept[i]) && finish (run, "a machine from a snapshot");
+  for (unsigned i = 0; i < rounds; i++) {
+    g_bytes_unref (kept[i].devices);
+    dio_ram_map_free (kept[i].map);
+  }
+  return good;
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc < 3) {
+    g_printerr ("Usage: run-snapshot IMAGE CPUS [ROUNDS [ENGINE]]\n");
+    return 2;
+  }
+  Run run = {
+    .image = argv[1],
+    .engine = argc > 4 ? argv[4] : "interpreter",
+    .cpus = (unsigned) atoi (argv[2]),
+    .pool = dio_pool_new (2),
+    .watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER },
+    .out = { .ops = &out_ops },
+  };
+  DioFiles *files = dio_files_host ();
+  g_autofree char *folder = g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
+  int dir = dio_file_open (files, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
+  run.store = dio_store_open (files, dir, true, NULL);
+  bool good = run_rounds (&run, argc > 3 ? (unsigned) atoi (argv[3]) : 4);
+  dio_pool_free (run.pool);
+  dio_store_free (run.store);
+  dio_file_close (files, dir);
+  dio_file_remove_tree (files, AT_FDCWD, folder, NULL);
+  return good ? 0 : 1;
+}
