@@ -151,6 +151,9 @@ typedef struct {
   void *data;
   guint64 before; /* bytes of the files that are copied already */
   guint64 total;
+  const char *library;
+  DioManifest *manifest;
+  DioBlockCreate new_disk;
 } Creation;
 
 static bool
@@ -289,11 +292,10 @@ dio_bundle_require_free_name (DioFiles *files, const char *library, const char *
 }
 
 static char *
-create_in (Creation *creation, int library_fd, const char *library, const char *folder,
-           DioManifest *manifest, const DioBlockCreate *new_disk, GError **error)
+create_in (DioFiles *files, int library_fd, const char *library, const char *name,
+           DioBundleFill fill, void *data, GError **error)
 {
-  DioFiles *files = creation->files;
-  const char *name = manifest->config->name;
+  g_autofree char *folder = dio_bundle_folder_name (name);
   g_autofree char *hidden =
       g_strdup_printf (".%s" DIO_BUNDLE_SUFFIX ".%08x" NEW_SUFFIX, folder, g_random_int ());
   int result = dio_file_mkdir (files, library_fd, hidden, 0700);
@@ -308,7 +310,7 @@ create_in (Creation *creation, int library_fd, const char *library, const char *
   if (fd >= 0) {
     /* Held while it is made: tells a crashed making from one in progress. */
     g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, name, error);
-    if (lock && fill_bundle (creation, path, fd, library, manifest, new_disk, error)) {
+    if (lock && fill (path, fd, data, error)) {
       g_autoptr (DioLock) names = NULL;
       result = dio_file_sync (files, fd);
       if (result < 0)
@@ -330,29 +332,52 @@ create_in (Creation *creation, int library_fd, const char *library, const char *
 }
 
 char *
-dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
-                   guint64 new_disk_size, const char *new_disk_format, GCancellable *cancellable,
-                   DioFileProgress progress, void *data, GError **error)
+dio_bundle_create_with (DioFiles *files, const char *library, const char *name, DioBundleFill fill,
+                        void *data, GError **error)
 {
-  if (!dio_manifest_check_name (config->name, error)
-      || !dio_bundle_require_free_name (files, library, config->name, error))
+  if (!dio_manifest_check_name (name, error)
+      || !dio_bundle_require_free_name (files, library, name, error))
     return NULL;
   int library_fd = dio_bundle_open_folder (files, library, error);
   if (library_fd < 0)
     return NULL;
-  g_autoptr (DioManifest) manifest = dio_manifest_new (config);
-  g_autofree char *folder = dio_bundle_folder_name (config->name);
-  const DioBlockCreate new_disk = {
-    .format = new_disk_format ? new_disk_format : DIO_BUNDLE_DISK_FORMAT,
-    .size = new_disk_size,
-  };
-  Creation creation = { files, cancellable, progress, data, 0, 0 };
   g_autoptr (GError) local = NULL;
-  char *path = create_in (&creation, library_fd, library, folder, manifest, &new_disk, &local);
+  char *path = create_in (files, library_fd, library, name, fill, data, &local);
   dio_file_close (files, library_fd);
   if (!path)
     g_propagate_error (error, g_steal_pointer (&local));
   return path;
+}
+
+static gboolean
+fill_new_cb (const char *path, int fd, void *data, GError **error)
+{
+  Creation *creation = data;
+  return fill_bundle (creation, path, fd, creation->library, creation->manifest,
+                      &creation->new_disk, error);
+}
+
+char *
+dio_bundle_create (DioFiles *files, const char *library, const DioMachineConfig *config,
+                   guint64 new_disk_size, const char *new_disk_format, GCancellable *cancellable,
+                   DioFileProgress progress, void *data, GError **error)
+{
+  if (!dio_manifest_check_name (config->name, error))
+    return NULL;
+  g_autoptr (DioManifest) manifest = dio_manifest_new (config);
+  Creation creation = {
+    .files = files,
+    .cancellable = cancellable,
+    .progress = progress,
+    .data = data,
+    .library = library,
+    .manifest = manifest,
+    .new_disk = {
+      .format = new_disk_format ? new_disk_format : DIO_BUNDLE_DISK_FORMAT,
+      .size = new_disk_size,
+    },
+  };
+  return dio_bundle_create_with (files, library, config->name, fill_new_cb, &creation, error);
 }
 
 /* The library's folder. */

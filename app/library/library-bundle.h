@@ -49,6 +49,12 @@ char *dio_bundle_create (DioFiles *files, const char *library, const DioMachineC
                          GCancellable *cancellable, DioFileProgress progress, void *data,
                          GError **error);
 
+/* The same for a bundle called @name that @fill puts everything into, at @path and opened as @fd.
+ */
+typedef gboolean (*DioBundleFill) (const char *path, int fd, void *data, GError **error);
+char *dio_bundle_create_with (DioFiles *files, const char *library, const char *name,
+                              DioBundleFill fill, void *data, GError **error);
+
 /* Removes what crashed processes left behind and trash older than DIO_BUNDLE_TRASH_DAYS. Never
  * fails: what cannot be removed stays. */
 void dio_bundle_clean_library (DioFiles *files, const char *library);

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Changing the tree of snapshots: names, going back, deleting, clones. */
+#include <errno.h>
+#include <string.h>
+
+#include "app/library/library-journal.h"
+#include "app/library/library-snapshot-private.h"
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+
+#define MARKERS 4 /* threads that mark */
+
+/* ---- Names and notes ---- */
+
+typedef void (*Change) (DioSnapshotInfo *info, const void *value);
+
+/* Changes one snapshot and commits; on failure it is as it was. */
+static gboolean
+change (DioSnapshots *self, const char *id, Change func, const void *value, GError **error)
+{
+  pthread_mutex_lock (&self->lock);
+  DioSnapshotInfo *info = dio_snapshots_require_locked (self, id, error);
+  gboolean good = FALSE;
+  if (info) {
+    DioSnapshotInfo *before = dio_snapshot_info_copy (info);
+    func (info, value);
+    good = dio_snapshots_commit_locked (self, error);
+    if (!good) {
+      guint index = 0;
+      g_ptr_array_find (self->infos, info, &index);
+      g_ptr_array_index (self->infos, index) = g_steal_pointer (&before);
+      dio_snapshot_info_free (info);
+    }
+    dio_snapshot_info_free (before);
+  }
+  pthread_mutex_unlock (&self->lock);
+  return good;
+}
+
+static void
+set_name (DioSnapshotInfo *info, const void *value)
+{
+  g_free (info->name);
+  info->name = g_strdup (value);
+}
+
+static void
+set_note (DioSnapshotInfo *info, const void *value)
+{
+  const char *note = value;
+  g_free (info->note);
+  info->note = note && *note ? g_strdup (note) : NULL;
+}
+
+static void
+set_deleted (DioSnapshotInfo *info, const void *value)
+{
+  info->deleted_s = *(const gint64 *) value;
+}
+
+gboolean
+dio_snapshots_rename (DioSnapshots *self, const char *id, const char *name, GError **error)
+{
+  return dio_snapshots_check_name (name, error) && change (self, id, set_name, name, error);
+}
+
+gboolean
+dio_snapshots_set_note (DioSnapshots *self, const char *id, const char *note, GError **error)
+{
+  if (note && (strlen (note) > DIO_SNAPSHOT_MAX_NOTE || !g_utf8_validate (note, -1, NULL))) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s", _ ("The note is too long"));
+    return FALSE;
+  }
+  return change (self, id, set_note, note, error);
+}
+
+gboolean
+dio_snapshots_delete (DioSnapshots *self, const char *id, GError **error)
+{
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  return change (self, id, set_deleted, &now, error);
+}
+
+gboolean
+dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **error)
+{
+  gint64 never = 0;
+  return change (self, id, set_deleted, &never, error);
+}
+
+gboolean
+dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
+{
+  g_autoptr (GPtrArray) list = dio_snapshots_list (self);
+  for (guint i = list->len; i > 0; i--) {
+    const DioSnapshotInfo *info = g_ptr_array_index (list, i - 1);
+    if (info->kind != DIO_SNAPSHOT_AUTOMATIC)
+      continue;
+    if (keep)
+      keep--;
+    else if (!dio_snapshots_delete (self, info->id, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* ---- Going back ---- */
+
+/* The disks that snapshots hold, in order: those that are written. */
+static GPtrArray *
+written_disks (const DioMachineConfig *config)
+{
+  GPtrArray *disks = g_ptr_array_new ();
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    if (!disk->readonly)
+      g_ptr_array_add (disks, disk);
+  }
+  return disks;
+}
+
+static void
+add_install (GPtrArray *installs, const char *token, const char *to)
+{
+  DioSnapshotInstall *install = g_new0 (DioSnapshotInstall, 1);
+  install->from = g_strdup_printf (DIO_SNAPSHOT_REVERT_PREFIX "%s-%s", token, to);
+  install->to = g_strdup (to);
+  g_ptr_array_add (installs, install);
+}
+
+static const char *
+last_from (GPtrArray *installs)
+{
+  return ((DioSnapshotInstall *) g_ptr_array_index (installs, installs->len - 1))->from;
+}
+
+static DioManifest *
+manifest_of (DioStateFile *state, GError **error)
+{
+  GBytes *bytes = dio_state_file_get (state, DIO_STATE_CONFIG);
+  if (!bytes) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
+                 _ ("The snapshot does not say what machine it is of"));
+    return NULL;
+  }
+  gsize length;
+  const char *text = g_bytes_get_data (bytes, &length);
+  return dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error);
+}
+
+/* Puts what the snapshot has into the folder @dir_fd, under names that @installs then knows. */
+static gboolean
+put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *manifest, int dir_fd,
+           GPtrArray *installs, DioFileProgress progress, void *data, GError **error)
+{
+  g_autofree char *token = g_strdup_printf ("%08x", g_random_int ());
+  g_autoptr (GPtrArray) disks = written_disks (manifest->config);
+  if (disks->len != info->disks->len) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
+                 _ ("The snapshot has other disks than its machine"));
+    return FALSE;
+  }
+  for (guint i = 0; i < disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (disks, i);
+    g_autofree char *from = g_build_filename (self->path, DIO_SNAPSHOT_FOLDER,
+                                              (char *) g_ptr_array_index (info->disks, i), NULL);
+    if (*disk->path == '/' || strchr (disk->path, '/')) {
+      g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                   _ ("The disk “%s” lies outside of the machine’s folder"), disk->path);
+      return FALSE;
+    }
+    add_install (installs, token, disk->path);
+    if (!dio_file_copy (self->files, from, dir_fd, last_from (installs), progress, data, error))
+      return FALSE;
+  }
+  gsize length;
+  g_autofree char *text = dio_manifest_to_text (manifest, &length);
+  add_install (installs, token, DIO_MANIFEST_FILE);
+  return dio_file_write_atomic (self->files, dir_fd, last_from (installs), text, length, error);
+}
+
+static gboolean
+commit_revert (DioSnapshots *self, const char *id, GPtrArray *installs, GError **error)
+{
+  pthread_mutex_lock (&self->lock);
+  g_autofree char *old_current = g_steal_pointer (&self->current);
+  g_autofree char *old_pending = g_steal_pointer (&self->pending);
+  self->current = g_strdup (id);
+  self->pending = g_strdup (id);
+  GPtrArray *none = self->installs;
+  self->installs = g_ptr_array_ref (installs);
+  gboolean good = dio_snapshots_commit_locked (self, error);
+  if (good) {
+    /* Committed: what fails now is done when the bundle is opened next. */
+    g_ptr_array_unref (none);
+    good = dio_snapshots_install_locked (self, error);
+  } else {
+    g_ptr_array_unref (self->installs);
+    self->installs = none;
+    g_free (self->current);
+    g_free (self->pending);
+    self->current = g_steal_pointer (&old_current);
+    self->pending = g_steal_pointer (&old_pending);
+  }
+  pthread_mutex_unlock (&self->lock);
+  return good;
+}
+
+static gboolean
+revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
+{
+  g_autofree char *name = dio_snapshot_state_name (info->id);
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (self->files, self->dir_fd, name, DIO_STATE_CONFIG, error);
+  g_autoptr (DioManifest) manifest = state ? manifest_of (state, error) : NULL;
+  g_autoptr (DioManifest) now = manifest ? dio_bundle_load (self->files, self->path, error) : NULL;
+  if (!now)
+    return FALSE;
+  /* What it is stays; how it is called, too. */
+  g_free (manifest->id);
+  manifest->id = g_strdup (now->id);
+  g_free (manifest->config->name);
+  manifest->config->name = g_strdup (now->config->name);
+  g_autoptr (GPtrArray) installs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
+  gboolean good = put_files (self, info, manifest, self->bundle_fd, installs, NULL, NULL, error);
+  if (good) {
+    int result = dio_file_sync (self->files, self->bundle_fd);
+    good = result == 0;
+    if (!good)
+      dio_set_error_errno (error, -result, _ ("The folder “%s” cannot be written"), self->path);
+  }
+  return good && commit_revert (self, info->id, installs, error);
+}
+
+gboolean
+dio_snapshots_revert (DioSnapshots *self, const char *id, GError **error)
+{
+  pthread_mutex_lock (&self->lock);
+  const DioSnapshotInfo *found = dio_snapshots_require_locked (self, id, error);
+  DioSnapshotInfo *info = found ? dio_snapshot_info_copy (found) : NULL;
+  pthread_mutex_unlock (&self->lock);
+  if (!info)
+    return FALSE;
+  dio_snapshots_enter (self);
+  gboolean good = revert (self, info, error);
+  dio_snapshots_leave (self);
+  dio_snapshot_info_free (info);
+  return good;
+}
+
+/* ---- Deleting for good ---- */
+
+typedef struct {
+  DioSnapshots *self;
+  DioStore *store;
+  DioStoreMarks *marks;
+  GPtrArray *ids;
+  gint next;
+  gint failed;
+} Marking;
+
+static gpointer
+mark_thread (gpointer data)
+{
+  Marking *marking = data;
+  for (;;) {
+    guint i = (guint) g_atomic_int_add (&marking->next, 1);
+    if (i >= marking->ids->len || g_atomic_int_get (&marking->failed))
+      return NULL;
+    g_autoptr (GError) error = NULL;
+    g_autofree char *name = dio_snapshot_state_name (g_ptr_array_index (marking->ids, i));
+    g_autoptr (DioStateFile) state = dio_state_file_read (
+        marking->self->files, marking->self->dir_fd, name, DIO_STATE_RAM, &error);
+    if (state)
+      dio_ram_map_free (
+          dio_snapshots_load_map (marking->self, marking->store, state, marking->marks, &error));
+    if (error)
+      g_atomic_int_set (&marking->failed, 1);
+  }
+}
+
+/* Marks all chunks of @ids with several threads. FALSE when one of the snapshots is damaged: then
+ * nothing may be swept, as it could be of use yet. */
+static gboolean
+mark (DioSnapshots *self, DioStore *store, DioStoreMarks *marks, GPtrArray *ids)
+{
+  Marking marking = { .self = self, .store = store, .marks = marks, .ids = ids };
+  GThread *threads[MARKERS];
+  for (unsigned i = 0; i < MARKERS; i++)
+    threads[i] = g_thread_try_new ("dio-mark", mark_thread, &marking, NULL);
+  mark_thread (&marking);
+  for (unsigned i = 0; i < MARKERS; i++)
+    if (threads[i])
+      g_thread_join (threads[i]);
+  return !marking.failed;
+}
+
+/* Takes what was deleted out of the tree; children go to its parent. */
+static void
+drop_deleted_locked (DioSnapshots *self, gint64 until_s)
+{
+  for (guint i = 0; i < self->infos->len;) {
+    DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    /* The running machine may still get its memory from there. */
+    if (!info->deleted_s || info->deleted_s > until_s || g_strcmp0 (info->id, self->tracked) == 0
+        || g_strcmp0 (info->id, self->pending) == 0) {
+      i++;
+      continue;
+    }
+    for (guint j = 0; j < self->infos->len; j++) {
+      DioSnapshotInfo *child = g_ptr_array_index (self->infos, j);
+      if (g_strcmp0 (child->parent, info->id) == 0) {
+        g_free (child->parent);
+        child->parent = g_strdup (info->parent);
+      }
+    }
+    if (g_strcmp0 (self->current, info->id) == 0) {
+      g_free (self->current);
+      self->current = g_strdup (info->parent);
+    }
+    g_ptr_array_remove_index (self->infos, i);
+  }
+}
+
+static gboolean
+sweep (DioSnapshots *self, DioFileProgress progress, void *data, guint64 *freed, GError **error)
+{
+  DioStore *store = dio_snapshots_get_store (self, error);
+  if (!store)
+    return FALSE;
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  pthread_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->infos->len; i++) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    if (info->memory)
+      g_ptr_array_add (ids, g_strdup (info->id));
+  }
+  pthread_mutex_unlock (&self->lock);
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store);
+  if (!mark (self, store, marks, ids)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
+                 _ ("Some snapshot is damaged, so that nothing is cleaned up; “diorama snapshot "
+                    "verify” tells more"));
+    return FALSE;
+  }
+  return dio_store_sweep (marks, progress, data, freed, error);
+}
+
+gboolean
+dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress, void *data,
+                     guint64 *freed, GError **error)
+{
+  if (freed)
+    *freed = 0;
+  if (self->dir_fd < 0)
+    return TRUE;
+  dio_snapshots_enter (self);
+  pthread_mutex_lock (&self->lock);
+  guint before = self->infos->len;
+  drop_deleted_locked (self, until_s);
+  gboolean good = before == self->infos->len || dio_snapshots_commit_locked (self, error);
+  if (good)
+    dio_snapshots_remove_orphans (self);
+  pthread_mutex_unlock (&self->lock);
+  good = good && sweep (self, progress, data, freed, error);
+  dio_snapshots_leave (self);
+  return good;
+}
+
+/* ---- Verifying ---- */
+
+static gboolean
+is_whole (DioSnapshots *self, DioStore *store, const DioSnapshotInfo *info)
+{
+  g_autofree char *name = dio_snapshot_state_name (info->id);
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (self->files, self->dir_fd, name, NULL, NULL);
+  if (!state)
+    return FALSE;
+  for (guint i = 0; i < info->disks->len; i++) {
+    struct statx status;
+    if (dio_file_stat (self->files, self->dir_fd, g_ptr_array_index (info->disks, i),
+                       AT_SYMLINK_NOFOLLOW, &status)
+        < 0)
+      return FALSE;
+  }
+  if (!info->memory)
+    return TRUE;
+  g_autoptr (DioRamMap) map = dio_snapshots_load_map (self, store, state, NULL, NULL);
+  return map && dio_ram_map_is_complete (map, store);
+}
+
+gboolean
+dio_snapshots_verify (DioSnapshots *self, DioFileProgress progress, void *data, guint64 *damaged,
+                      GError **error)
+{
+  guint64 files = 0;
+  *damaged = 0;
+  if (self->dir_fd < 0)
+    return TRUE;
+  DioStore *store = dio_snapshots_get_store (self, error);
+  if (!store)
+    return FALSE;
+  dio_snapshots_enter (self);
+  for (guint i = 0; i < self->infos->len; i++)
+    files += !is_whole (self, store, g_ptr_array_index (self->infos, i));
+  gboolean good = dio_store_verify (store, progress, data, damaged, error);
+  dio_snapshots_leave (self);
+  *damaged += files;
+  return good;
+}
+
+/* ---- Clones ---- */
+
+/* NAME of one folder in another: a second name for the same file, or a copy. */
+static gboolean
+share_file (DioSnapshots *self, int to_fd, const char *name, gboolean linked, GError **error)
+{
+  if (linked && dio_file_link (self->files, self->dir_fd, name, to_fd, name) == 0)
+    return TRUE;
+  g_autofree char *from = g_build_filename (self->path, DIO_SNAPSHOT_FOLDER, name, NULL);
+  return dio_file_copy (self->files, from, to_fd, name, NULL, NULL, error);
+}
+
+/* The chunks of one snapshot alone. */
+static gboolean
+copy_chunks (DioStore *from, DioStore *to, const DioRamMap *map, DioVisitor *visitor,
+             DioFileProgress progress, void *data, GError **error)
+{
+  g_autoptr (DioStoreWriter) writer = dio_store_begin (to);
+  g_autofree uint8_t *chunk = g_malloc (DIO_RAM_CHUNK);
+  for (uint64_t i = 0; i < map->n; i++) {
+    DioChunkId id;
+    if (dio_chunk_id_is_zero (&map->ids[i]))
+      continue;
+    if (progress && i % 64 == 0 && !progress (i * DIO_RAM_CHUNK, map->size, data)) {
+      g_set_error (error, DIO_ERROR, DIO_ERROR_CANCELLED, "%s", _ ("Cancelled"));
+      return FALSE;
+    }
+    if (!dio_store_get (from, &map->ids[i], chunk, DIO_RAM_CHUNK, error)
+        || !dio_store_put (writer, chunk, DIO_RAM_CHUNK, &id, error))
+      return FALSE;
+  }
+  return dio_ram_map_save (map, writer, visitor, error) && dio_store_commit (writer, error);
+}
+
+typedef struct {
+  DioSnapshots *self;
+  DioSnapshotInfo *info;
+  DioManifest *manifest;
+  gboolean linked;
+  DioFileProgress progress;
+  void *data;
+} Clone;
+
+static gboolean
+clone_memory (Clone *clone, DioStateFile *state, int to_fd, GError **error)
+{
+  DioSnapshots *self = clone->self;
+  DioStore *store = dio_snapshots_get_store (self, error);
+  if (!store || !clone->info->memory)
+    return store != NULL;
+  if (clone->linked) {
+    g_auto (GStrv) packs = dio_store_list_packs (store);
+    for (char **pack = packs; *pack; pack++)
+      if (!share_file (self, to_fd, *pack, TRUE, error))
+        return FALSE;
+    return TRUE;
+  }
+  g_autoptr (DioStore) to = dio_store_open (self->files, to_fd, true, error);
+  g_autoptr (DioRamMap) map = to ? dio_snapshots_load_map (self, store, state, NULL, error) : NULL;
+  if (!map)
+    return FALSE;
+  DioVisitor *visitor = dio_visitor_new_save ();
+  gboolean good = copy_chunks (store, to, map, visitor, clone->progress, clone->data, error);
+  g_bytes_unref (dio_visitor_finish_save (visitor));
+  return good;
+}
+
+/* snapshots/ of the new bundle: one snapshot, which the first start loads. */
+static gboolean
+clone_tree (Clone *clone, const char *path, int bundle_fd, GError **error)
+{
+  DioSnapshots *self = clone->self;
+  g_autoptr (DioSnapshots) other = dio_snapshots_open (self->files, path, TRUE, error);
+  if (!other || !dio_snapshots_make_folder (other, error))
+    return FALSE;
+  g_autofree char *state_name = dio_snapshot_state_name (clone->info->id);
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (self->files, self->dir_fd, state_name, NULL, error);
+  if (!state || !share_file (self, other->dir_fd, state_name, clone->linked, error))
+    return FALSE;
+  for (guint i = 0; i < clone->info->disks->len; i++)
+    if (!share_file (self, other->dir_fd, g_ptr_array_index (clone->info->disks, i), clone->linked,
+                     error))
+      return FALSE;
+  if (!clone_memory (clone, state, other->dir_fd, error))
+    return FALSE;
+  DioSnapshotInfo *info = dio_snapshot_info_copy (clone->info);
+  g_clear_pointer (&info->parent, g_free);
+  pthread_mutex_lock (&other->lock);
+  g_ptr_array_add (other->infos, info);
+  other->current = g_strdup (info->id);
+  other->pending = g_strdup (info->id);
+  gboolean good = dio_snapshots_commit_locked (other, error);
+  pthread_mutex_unlock (&other->lock);
+  return good;
+}
+
+/* Files of the bundle that the machine starts from, and its disks as they were. */
+static gboolean
+clone_files (Clone *clone, const char *path, int fd, GError **error)
+{
+  DioSnapshots *self = clone->self;
+  const DioMachineConfig *config = clone->manifest->config;
+  const char *const boot[] = { config->firmware, config->kernel, config->initrd };
+  for (guint i = 0; i < G_N_ELEMENTS (boot); i++) {
+    if (!boot[i] || *boot[i] == '/')
+      continue;
+    g_autofree char *from = g_build_filename (self->path, boot[i], NULL);
+    if (!dio_file_copy (self->files, from, fd, boot[i], NULL, NULL, error))
+      return FALSE;
+  }
+  g_autoptr (GPtrArray) installs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
+  if (!put_files (self, clone->info, clone->manifest, fd, installs, clone->progress, clone->data,
+                  error))
+    return FALSE;
+  for (guint i = 0; i < installs->len; i++) {
+    const DioSnapshotInstall *install = g_ptr_array_index (installs, i);
+    int result = dio_file_rename (self->files, fd, install->from, fd, install->to, 0);
+    if (result < 0) {
+      dio_set_error_errno (error, -result, _ ("“%s” cannot be put in its place"), install->to);
+      return FALSE;
+    }
+  }
+  return clone_tree (clone, path, fd, error);
+}
+
+static gboolean
+fill_cb (const char *path, int fd, void *data, GError **error)
+{
+  return clone_files (data, path, fd, error);
+}
+
+char *
+dio_snapshots_clone (DioSnapshots *self, const char *id, const char *library, const char *name,
+                     gboolean linked, DioFileProgress progress, void *data, GError **error)
+{
+  if (!dio_manifest_check_name (name, error))
+    return NULL;
+  pthread_mutex_lock (&self->lock);
+  const DioSnapshotInfo *found = dio_snapshots_require_locked (self, id, error);
+  DioSnapshotInfo *info = found ? dio_snapshot_info_copy (found) : NULL;
+  pthread_mutex_unlock (&self->lock);
+  if (!info)
+    return NULL;
+  dio_snapshots_enter (self);
+  g_autofree char *state_name = dio_snapshot_state_name (id);
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (self->files, self->dir_fd, state_name, DIO_STATE_CONFIG, error);
+  Clone clone = { self, info, NULL, linked, progress, data };
+  char *path = NULL;
+  clone.manifest = state ? manifest_of (state, error) : NULL;
+  if (clone.manifest) {
+    g_free (clone.manifest->id);
+    clone.manifest->id = g_uuid_string_random ();
+    g_free (clone.manifest->config->name);
+    clone.manifest->config->name = g_strdup (name);
+    path = dio_bundle_create_with (self->files, library, name, fill_cb, &clone, error);
+  }
+  dio_snapshots_leave (self);
+  dio_manifest_free (clone.manifest);
+  dio_snapshot_info_free (info);
+  return path;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The snapshots of a bundle: a tree in snapshots/tree.json, whose rename is the one commit point.
+ *
+ *   NAME.diorama/snapshots/  tree.json  ID.state  ID-disk0.raw  *.pack (chunks of memory)
+ *
+ * What is named nowhere in the tree is left over from something that did not end; it goes when the
+ * bundle is opened for writing the next time. A revert puts new files beside the old ones, commits
+ * a tree that says which replace which, and then renames: whoever opens the bundle after a crash
+ * finishes the renames.
+ *
+ * Disks: a raw image is copied at the instant of the snapshot, sharing blocks where the file system
+ * can. (Overlays of qcow2 replace this where a disk is one; then nothing is copied.)
+ *
+ * Everything blocks; any thread, several at a time. Who changes something holds the bundle's lock.
+ */
+#pragma once
+
+#include "app/library/library-bundle.h"
+#include "core/state/state-file.h"
+#include "core/state/state-ram.h"
+
+#define DIO_SNAPSHOT_FOLDER "snapshots"
+#define DIO_SNAPSHOT_MAX 4096
+#define DIO_SNAPSHOT_MAX_NAME 100  /* characters */
+#define DIO_SNAPSHOT_MAX_NOTE 4096 /* bytes */
+
+typedef enum {
+  DIO_SNAPSHOT_MANUAL,
+  DIO_SNAPSHOT_AUTOMATIC, /* before a revert, or on a schedule */
+  DIO_SNAPSHOT_SUSPEND,   /* not in the tree: where a suspended machine goes on */
+} DioSnapshotKind;
+
+typedef struct {
+  char *id;     /* a lower-case UUID */
+  char *parent; /* id, or NULL */
+  char *name;
+  char *note; /* may be NULL */
+  gint64 time_s;
+  DioSnapshotKind kind;
+  guint64 memory;   /* bytes of RAM; 0: the machine was off */
+  guint64 stored;   /* bytes on the disk that came with it */
+  gint64 deleted_s; /* when it was deleted; 0: it was not. It goes for good some time later */
+  GPtrArray *disks; /* of char*: files in the folder of the snapshots */
+} DioSnapshotInfo;
+
+void dio_snapshot_info_free (DioSnapshotInfo *info);
+DioSnapshotInfo *dio_snapshot_info_copy (const DioSnapshotInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshotInfo, dio_snapshot_info_free)
+
+typedef struct DioSnapshots DioSnapshots;
+
+/* Opens the tree of the bundle at @path; a bundle without one has an empty tree. @writable finishes
+ * what a crash left half-done. */
+DioSnapshots *dio_snapshots_open (DioFiles *files, const char *path, gboolean writable,
+                                  GError **error);
+DioSnapshots *dio_snapshots_ref (DioSnapshots *self);
+void dio_snapshots_unref (DioSnapshots *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshots, dio_snapshots_unref)
+
+/* All that are not deleted and no suspend, oldest first; of DioSnapshotInfo*, owned. Parents are
+ * such that are listed. */
+GPtrArray *dio_snapshots_list (DioSnapshots *self);
+
+/* The one that the machine as it is now came from; NULL when there is none. Caller frees. */
+char *dio_snapshots_get_current (DioSnapshots *self);
+
+/* By id, by an unambiguous beginning of it (4 characters at least) or by name; NULL and @error. */
+DioSnapshotInfo *dio_snapshots_find (DioSnapshots *self, const char *name, GError **error);
+
+/* PNG, or NULL. */
+GBytes *dio_snapshots_get_thumbnail (DioSnapshots *self, const char *id);
+
+/* The chunk store; lives as long as the tree. Made when there is none yet and the tree is writable.
+ */
+DioStore *dio_snapshots_get_store (DioSnapshots *self, GError **error);
+
+/* ---- Taking: begin, copy the disks while the machine stands still, finish ---- */
+
+typedef struct DioSnapshotTake DioSnapshotTake;
+
+/* @name NULL: one is made up. */
+DioSnapshotTake *dio_snapshots_begin (DioSnapshots *self, DioSnapshotKind kind, const char *name,
+                                      const char *note, GError **error);
+/* Copies the disks; not for a suspend. */
+gboolean dio_snapshot_take_disks (DioSnapshotTake *take, GError **error);
+/* Writes all and commits; returns the id. @devices and @freeze NULL: the machine is off. */
+char *dio_snapshot_take_finish (DioSnapshotTake *take, GBytes *devices, DioRamFreeze *freeze,
+                                guint64 memory, GBytes *thumbnail, DioPool *pool,
+                                DioFileProgress progress, void *data, GError **error);
+/* What was not finished is removed. */
+void dio_snapshot_take_free (DioSnapshotTake *take);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshotTake, dio_snapshot_take_free)
+
+/* ---- Going back ---- */
+
+/* Makes the machine, which is off, what it was: its configuration and its disks; its memory is
+ * loaded at the next start. */
+gboolean dio_snapshots_revert (DioSnapshots *self, const char *id, GError **error);
+
+typedef struct {
+  GBytes *devices;
+  DioRamMap *map;
+} DioSnapshotState;
+void dio_snapshot_state_clear (DioSnapshotState *state);
+
+/* What the next start has to load; nothing (TRUE, and no devices) for a cold start. */
+gboolean dio_snapshots_load_pending (DioSnapshots *self, DioSnapshotState *state, GError **error);
+
+/* The id of it, or NULL. Caller frees. */
+char *dio_snapshots_get_pending (DioSnapshots *self, DioSnapshotKind *kind);
+
+/* Before a machine that was loaded runs: from now on its disks are others. */
+gboolean dio_snapshots_clear_pending (DioSnapshots *self, GError **error);
+
+/* ---- Changing ---- */
+
+gboolean dio_snapshots_rename (DioSnapshots *self, const char *id, const char *name,
+                               GError **error);
+gboolean dio_snapshots_set_note (DioSnapshots *self, const char *id, const char *note,
+                                 GError **error);
+/* In any order. Deleted ones can be brought back until they are purged. */
+gboolean dio_snapshots_delete (DioSnapshots *self, const char *id, GError **error);
+gboolean dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **error);
+
+/* Removes for good what was deleted before @until_s (real time), and chunks that nothing needs. */
+gboolean dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress,
+                              void *data, guint64 *freed, GError **error);
+
+/* Deletes the oldest automatic ones but for the newest @keep. */
+gboolean dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error);
+
+/* Reads everything. *@damaged counts chunks and files that are not as they should be. */
+gboolean dio_snapshots_verify (DioSnapshots *self, DioFileProgress progress, void *data,
+                               guint64 *damaged, GError **error);
+
+/* A new machine called @name in @library that starts from the snapshot @id. @linked shares files
+ * (which never change) with this one by hard links, where that is possible. Returns its path. */
+char *dio_snapshots_clone (DioSnapshots *self, const char *id, const char *library,
+                           const char *name, gboolean linked, DioFileProgress progress, void *data,
+                           GError **error);
