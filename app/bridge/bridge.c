@@ -44,6 +44,8 @@ struct DioBridge {
   /* Main context only. */
   DioMachine *machine;
   gboolean launched;
+  gboolean restores;
+  DioRestore restore; /* when it restores; the machine's until it has started */
   gboolean has_stats;
   DioMachineStats last_stats;
 };
@@ -62,6 +64,8 @@ unref (DioBridge *bridge)
     return;
   g_assert (!bridge->machine);
   g_assert (g_queue_is_empty (&bridge->messages));
+  g_clear_pointer (&bridge->restore.devices, g_bytes_unref);
+  g_clear_pointer (&bridge->restore.map, dio_ram_map_free);
   close (bridge->wake_fd);
   pthread_mutex_destroy (&bridge->lock);
   g_main_context_unref (bridge->context);
@@ -332,7 +336,20 @@ built_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   bridge->stats_source = g_timeout_source_new (STATS_MS);
   g_source_set_callback (bridge->stats_source, stats_cb, bridge, NULL);
   g_source_attach (bridge->stats_source, bridge->context);
-  dio_machine_start (machine, command_done_cb, pending);
+  if (bridge->restores)
+    dio_machine_restore (machine, &bridge->restore, command_done_cb, pending);
+  else
+    dio_machine_start (machine, command_done_cb, pending);
+}
+
+void
+dio_bridge_set_restore (DioBridge *bridge, DioRestore *restore)
+{
+  g_return_if_fail (!bridge->launched);
+  bridge->restores = TRUE;
+  bridge->restore = *restore;
+  g_bytes_ref (bridge->restore.devices);
+  restore->map = NULL;
 }
 
 void
@@ -379,6 +396,20 @@ dio_bridge_command_async (DioBridge *bridge, DioBridgeCommand command, GAsyncRea
     return;
   }
   functions[command](bridge->machine, command_done_cb, pending_new (bridge, task));
+}
+
+void
+dio_bridge_snapshot_async (DioBridge *bridge, DioSnapshot *snapshot, GAsyncReadyCallback callback,
+                           gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+  g_task_set_source_tag (task, dio_bridge_snapshot_async);
+  if (bridge->machine) {
+    dio_machine_snapshot (bridge->machine, snapshot, command_done_cb, pending_new (bridge, task));
+    return;
+  }
+  g_task_return_new_error (task, DIO_ERROR, DIO_ERROR_BUSY, "%s", _ ("The machine is not running"));
+  g_object_unref (task);
 }
 
 gboolean

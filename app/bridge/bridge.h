@@ -10,7 +10,7 @@
 
 #include <gio/gio.h>
 
-#include "core/vm/vm-machine.h"
+#include "core/vm/vm-snapshot.h"
 
 #define DIO_BRIDGE_MAX_EVENTS 256
 
@@ -52,6 +52,14 @@ void dio_bridge_launch_async (DioBridge *bridge, const DioMachineConfig *config,
                               const DioMachineHost *host, GCancellable *cancellable,
                               GAsyncReadyCallback callback, gpointer user_data);
 gboolean dio_bridge_launch_finish (DioBridge *bridge, GAsyncResult *result, GError **error);
+
+/* Before the launch: the machine starts from this state. What it points to is taken or shared. */
+void dio_bridge_set_restore (DioBridge *bridge, DioRestore *restore);
+
+/* Takes the state of the machine; @snapshot is the caller's, and must stay until the end. Its
+ * freeze has to be ended before the machine is closed. Finished by dio_bridge_command_finish(). */
+void dio_bridge_snapshot_async (DioBridge *bridge, DioSnapshot *snapshot,
+                                GAsyncReadyCallback callback, gpointer user_data);
 
 /* Fails with DIO_ERROR_BUSY when there is no machine. */
 void dio_bridge_command_async (DioBridge *bridge, DioBridgeCommand command,

@@ -29,6 +29,7 @@ extern const CliCommand cli_run_commands[];
 extern const CliCommand cli_library_commands[];
 int cli_command_set (Cli *cli, int argc, char **argv);
 extern const CliCommand cli_control_commands[];
+extern const CliCommand cli_snapshot_commands[];
 
 /* `diorama disk`. */
 int cli_disk (Cli *cli, int argc, char **argv);

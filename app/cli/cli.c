@@ -14,7 +14,7 @@
 #define GLIB_THREADS 3 /* its worker, its pools' starter, and one to spare */
 
 static const CliCommand *const groups[] = { cli_run_commands, cli_library_commands,
-                                            cli_control_commands };
+                                            cli_control_commands, cli_snapshot_commands };
 
 static const char *
 group_title (gsize group)
@@ -24,6 +24,8 @@ group_title (gsize group)
     return _ ("Running:");
   case 1:
     return _ ("The library:");
+  case 3:
+    return _ ("Snapshots:");
   default:
     return _ ("A machine that runs, in a window or elsewhere:");
   }

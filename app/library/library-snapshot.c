@@ -187,6 +187,13 @@ dio_snapshots_leave (DioSnapshots *self)
   pthread_mutex_unlock (&self->lock);
 }
 
+void
+dio_snapshots_wait (DioSnapshots *self)
+{
+  dio_snapshots_enter (self);
+  dio_snapshots_leave (self);
+}
+
 static gboolean
 make_folder_locked (DioSnapshots *self, GError **error)
 {

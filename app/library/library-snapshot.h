@@ -70,6 +70,9 @@ DioSnapshotInfo *dio_snapshots_find (DioSnapshots *self, const char *name, GErro
 /* PNG, or NULL. */
 GBytes *dio_snapshots_get_thumbnail (DioSnapshots *self, const char *id);
 
+/* Waits until nothing long is under way. */
+void dio_snapshots_wait (DioSnapshots *self);
+
 /* The chunk store; lives as long as the tree. Made when there is none yet and the tree is writable.
  */
 DioStore *dio_snapshots_get_store (DioSnapshots *self, GError **error);

@@ -6,7 +6,9 @@
 #include "app/bridge/bridge.h"
 #include "app/library/library-bundle.h"
 #include "app/library/library-journal.h"
+#include "app/library/library-snapshot.h"
 #include "app/model/model-machine.h"
+#include "app/model/model-snapshots.h"
 #include "app/model/model-typing.h"
 
 /* A display in front of the scan-out's that counts what passes, so that an idle picture is not
@@ -39,6 +41,7 @@ struct _DioMachineItem {
   /* While active. */
   DioLock *lock;
   DioJournal *journal;
+  DioSnapshots *snapshots; /* outlives the bridge's machine */
   DioBridge *bridge;
   DioScanoutBox *scanout_box;
   DioScanout *scanout; /* in the box */
@@ -61,6 +64,13 @@ struct _DioMachineItem {
   guint seen_updates;
   gboolean thumbnail_busy;
 
+  /* Snapshots. */
+  _Atomic int snapshot_progress; /* per mille; -1: none is being taken */
+  guint purge_source;
+  gint64 snapshot_pause_ns; /* of the last one */
+  unsigned schedule_keep;
+  guint schedule_source;
+
   /* Thumbnail. */
   GBytes *thumbnail;
   int thumbnail_width, thumbnail_height;
@@ -80,6 +90,11 @@ void dio_machine_item_clear_error (DioMachineItem *self);
 void dio_machine_remote_listen (DioMachineItem *self, GError **error);
 void dio_machine_remote_command_async (DioMachineItem *self, const char *command,
                                        GAsyncReadyCallback callback, gpointer user_data);
+
+/* model-snapshots.c */
+void dio_machine_snapshots_handle (DioMachineItem *self, DioControlCall *call, JsonObject *request);
+/* Ends timers. */
+void dio_machine_snapshots_stop (DioMachineItem *self);
 
 /* model-thumbnail.c */
 void dio_machine_thumbnail_init (DioMachineItem *self);

@@ -39,6 +39,7 @@ enum {
 enum {
   SIGNAL_THUMBNAIL_CHANGED,
   SIGNAL_STOPPED,
+  SIGNAL_SNAPSHOTS_CHANGED,
   N_SIGNALS,
 };
 
@@ -248,6 +249,7 @@ dio_machine_item_new_ephemeral (const DioMachineConfig *config, const DioMachine
 
 typedef struct {
   DioScanoutBox *scanout_box;
+  DioSnapshots *snapshots;
   char *path;
   GBytes *pixels;
   uint32_t width, height;
@@ -258,6 +260,7 @@ farewell_free (gpointer data)
 {
   Farewell *farewell = data;
   dio_scanout_box_unref (farewell->scanout_box);
+  dio_snapshots_unref (farewell->snapshots);
   g_clear_pointer (&farewell->pixels, g_bytes_unref);
   g_free (farewell->path);
   g_free (farewell);
@@ -267,6 +270,9 @@ static void
 farewell_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
 {
   Farewell *farewell = task_data;
+  /* A snapshot that is being written needs the machine's memory to its end. */
+  if (farewell->snapshots)
+    dio_snapshots_wait (farewell->snapshots);
   farewell->pixels = dio_scanout_snapshot (farewell->scanout_box->scanout, DIO_THUMBNAIL_WIDTH,
                                            &farewell->width, &farewell->height);
   if (farewell->pixels && farewell->path)
@@ -322,6 +328,7 @@ run_over (DioMachineItem *self, GError *error)
   g_clear_pointer (&self->control, dio_control_free);
   g_clear_pointer (&self->typer, dio_typer_free);
   g_clear_pointer (&self->bridge, dio_bridge_unref);
+  g_clear_pointer (&self->snapshots, dio_snapshots_unref);
   g_clear_pointer (&self->serial, dio_char_free);
   g_clear_pointer (&self->lock, dio_lock_release);
   g_clear_pointer (&self->stop_message, g_free);
@@ -433,6 +440,7 @@ begin_close (DioMachineItem *self, GError *error)
   Farewell *farewell = g_new0 (Farewell, 1);
   farewell->scanout_box = g_atomic_rc_box_acquire (self->scanout_box);
   farewell->path = g_strdup (self->path);
+  farewell->snapshots = self->snapshots ? dio_snapshots_ref (self->snapshots) : NULL;
   g_autoptr (GTask) task = g_task_new (self, NULL, farewell_cb, closing);
   g_task_set_task_data (task, farewell, farewell_free);
   dio_job_thread_run (task, farewell_thread);
@@ -513,6 +521,8 @@ typedef struct {
   char *name;
   DioLock *lock;
   DioMachineConfig *config;
+  DioSnapshots *snapshots;
+  DioSnapshotState state;
   char *id;
 } Prepare;
 
@@ -522,6 +532,8 @@ prepare_free (gpointer data)
   Prepare *prepare = data;
   g_clear_pointer (&prepare->lock, dio_lock_release);
   g_clear_pointer (&prepare->config, dio_machine_config_free);
+  dio_snapshot_state_clear (&prepare->state);
+  g_clear_pointer (&prepare->snapshots, dio_snapshots_unref);
   g_free (prepare->path);
   g_free (prepare->name);
   g_free (prepare->id);
@@ -540,13 +552,19 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
     prepare->lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, prepare->name, &error);
     close (fd);
   }
-  if (prepare->lock) {
+  /* First, as it may have to finish a revert. */
+  if (prepare->lock)
+    prepare->snapshots = dio_snapshots_open (dio_files_host (), prepare->path, TRUE, &error);
+  if (prepare->snapshots) {
     /* Read again under the lock: this is what runs. */
     g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), prepare->path, &error);
     if (manifest)
       prepare->config = dio_bundle_prepare (dio_files_host (), prepare->path, manifest, &error);
     if (prepare->config)
       prepare->id = g_strdup (manifest->id);
+    if (prepare->config && dio_snapshots_load_pending (prepare->snapshots, &prepare->state, &error)
+        && !prepare->state.devices)
+      dio_snapshots_clear_pending (prepare->snapshots, &error); /* it was off */
   }
   if (error)
     g_task_return_error (task, error);
@@ -610,8 +628,30 @@ listen_to_others (DioMachineItem *self)
     g_message (_ ("Other processes cannot control “%s”: %s"), self->name, error->message);
 }
 
+/* Before a machine that was loaded runs. Its control thread. */
+static bool
+restored_cb (void *data, GError **error)
+{
+  return dio_snapshots_clear_pending (data, error);
+}
+
 static void
-launch (DioMachineItem *self)
+set_restore (DioMachineItem *self, DioSnapshotState *state)
+{
+  DioRestore restore = {
+    .devices = state->devices,
+    .map = state->map,
+    .store = dio_snapshots_get_store (self->snapshots, NULL),
+    .ready = restored_cb,
+    .data = self->snapshots,
+  };
+  dio_bridge_set_restore (self->bridge, &restore);
+  state->map = NULL;
+}
+
+/* @state may be NULL or have nothing. */
+static void
+launch (DioMachineItem *self, DioSnapshotState *state)
 {
   self->scanout = dio_scanout_new ();
   self->scanout_box = g_atomic_rc_box_new (DioScanoutBox);
@@ -631,6 +671,8 @@ launch (DioMachineItem *self)
   host.input = self->input;
   host.serial = self->serial;
   self->bridge = dio_bridge_new (&bridge_callbacks, self);
+  if (state && state->devices)
+    set_restore (self, state);
   dio_bridge_launch_async (self->bridge, self->config, &host, NULL, launched_cb, self);
 }
 
@@ -642,6 +684,7 @@ prepared_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
   /* Taken over in any case: the task may live on in its thread for a moment. */
   self->lock = g_steal_pointer (&prepare->lock);
+  self->snapshots = g_steal_pointer (&prepare->snapshots);
   if (!g_task_propagate_boolean (G_TASK (result), &error)) {
     begin_close (self, error);
     return;
@@ -653,7 +696,7 @@ prepared_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     return;
   }
   set_config (self, g_steal_pointer (&prepare->config));
-  launch (self);
+  launch (self, &prepare->state);
 }
 
 static const char *
@@ -713,7 +756,7 @@ dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
   set_error_text (self, NULL);
   set_state (self, DIO_ITEM_STARTING);
   if (!self->path) {
-    launch (self);
+    launch (self, NULL);
     return;
   }
   Prepare *prepare = g_new0 (Prepare, 1);
@@ -1046,6 +1089,7 @@ static void
 dio_machine_item_finalize (GObject *object)
 {
   DioMachineItem *self = DIO_MACHINE_ITEM (object);
+  dio_machine_snapshots_stop (self);
   g_clear_pointer (&self->next_serial, dio_char_free);
   g_clear_pointer (&self->config, dio_machine_config_free);
   g_clear_pointer (&self->thumbnail, g_bytes_unref);
@@ -1088,10 +1132,14 @@ dio_machine_item_class_init (DioMachineItemClass *klass)
   signals[SIGNAL_STOPPED] =
       g_signal_new ("stopped", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                     G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_STRING);
+  signals[SIGNAL_SNAPSHOTS_CHANGED] =
+      g_signal_new ("snapshots-changed", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                    NULL, G_TYPE_NONE, 0);
 }
 
 static void
 dio_machine_item_init (DioMachineItem *self)
 {
   self->state = DIO_ITEM_OFF;
+  self->snapshot_progress = -1;
 }

@@ -117,6 +117,8 @@ handle_cb (DioControlCall *call, const char *command, JsonObject *request, gpoin
     }
   if (g_str_equal (command, "status"))
     answer_status (self, call);
+  else if (g_str_equal (command, "snapshot"))
+    dio_machine_snapshots_handle (self, call, request);
   else if (g_str_equal (command, "type"))
     answer_type (self, call, request);
   else if (g_str_equal (command, "keys"))

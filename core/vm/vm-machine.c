@@ -252,8 +252,8 @@ do_restore (DioMachine *machine, DioRestore *restore, GError **error)
 {
   if (state_of (machine) != DIO_MACHINE_CREATED)
     return fail_state (error, _ ("The machine is already running"));
-  if (!dio_machine_do_restore (machine, restore, error)
-      || !dio_vcpus_start_threads (machine, error))
+  if (!dio_machine_do_restore (machine, restore, error) || !dio_vcpus_start_threads (machine, error)
+      || (restore->ready && !restore->ready (restore->data, error)))
     return false;
   if (restore->paused) {
     enter_state (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);

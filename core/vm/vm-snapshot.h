@@ -29,6 +29,9 @@ typedef struct {
   DioRamMap *map;  /* taken by the machine */
   DioStore *store; /* outlives the machine */
   bool paused;     /* start PAUSED */
+  /* Called when everything is loaded, before the guest runs; may be NULL. Control thread. */
+  bool (*ready) (void *data, GError **error);
+  void *data;
 } DioRestore;
 
 /* Starts a machine that was built and never started from a state instead of from its boot medium.

@@ -17,13 +17,11 @@ append_cb (void *closure, const unsigned char *data, unsigned length)
   return CAIRO_STATUS_SUCCESS;
 }
 
-bool
-dio_scanout_write_pixels_png (GBytes *pixels, uint32_t width, uint32_t height, const char *path,
-                              GError **error)
+GBytes *
+dio_scanout_pixels_to_png (GBytes *pixels, uint32_t width, uint32_t height, GError **error)
 {
-  g_return_val_if_fail (g_bytes_get_size (pixels) >= (size_t) width * height * 4, false);
+  g_return_val_if_fail (g_bytes_get_size (pixels) >= (size_t) width * height * 4, NULL);
   g_autoptr (GByteArray) file = g_byte_array_new ();
-  g_autoptr (GError) local = NULL;
 
   /* Cairo only reads from a source surface. */
   cairo_surface_t *surface =
@@ -31,13 +29,25 @@ dio_scanout_write_pixels_png (GBytes *pixels, uint32_t width, uint32_t height, c
                                            CAIRO_FORMAT_RGB24, width, height, width * 4);
   cairo_status_t status = cairo_surface_write_to_png_stream (surface, append_cb, file);
   cairo_surface_destroy (surface);
-  if (status != CAIRO_STATUS_SUCCESS) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FAILED, _ ("Could not make a picture for “%s”: %s"),
-                 path, cairo_status_to_string (status));
-    return false;
-  }
+  if (status == CAIRO_STATUS_SUCCESS)
+    return g_byte_array_free_to_bytes (g_steal_pointer (&file));
+  g_set_error (error, DIO_ERROR, DIO_ERROR_FAILED, _ ("Could not make a picture: %s"),
+               cairo_status_to_string (status));
+  return NULL;
+}
 
-  if (!g_file_set_contents (path, (const char *) file->data, file->len, &local)) {
+bool
+dio_scanout_write_pixels_png (GBytes *pixels, uint32_t width, uint32_t height, const char *path,
+                              GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GBytes) file = dio_scanout_pixels_to_png (pixels, width, height, error);
+  if (!file)
+    return false;
+
+  gsize length;
+  const char *data = g_bytes_get_data (file, &length);
+  if (!g_file_set_contents (path, data, (gssize) length, &local)) {
     g_set_error (error, DIO_ERROR,
                  g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? DIO_ERROR_NO_SPACE
                                                                            : DIO_ERROR_IO,

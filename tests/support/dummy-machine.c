@@ -9,11 +9,13 @@
 #include <time.h>
 
 #include "core/base/base-error.h"
+#include "core/vm/vm-snapshot.h"
 
 #define FRAME_US (G_USEC_PER_SEC / 60)
 #define BOX 128
 #define SQUARE 16
 #define CURSOR 16
+#define RAM_SIZE (2u << 20)
 
 static const char board_title[] = "Dummy board";
 
@@ -46,6 +48,8 @@ typedef enum {
   COMMAND_STOP,
   COMMAND_GUEST_OFF,
   COMMAND_GUEST_RESET,
+  COMMAND_SNAPSHOT,
+  COMMAND_RESTORE,
   COMMAND_QUIT,
 } CommandKind;
 
@@ -55,6 +59,7 @@ typedef struct {
   void *data;
   DioStopReason reason;
   int exit_code;
+  void *argument; /* SNAPSHOT, RESTORE */
   int64_t due_us; /* 0: now */
 } Command;
 
@@ -73,6 +78,8 @@ typedef struct DioMachinePrivate {
   uint32_t want_width, want_height;
   uint16_t keys[64]; /* presses not drawn yet */
   unsigned n_keys;
+  uint16_t drawn[64]; /* all presses so far: the state of this machine */
+  unsigned n_drawn;
   int32_t x, y; /* pointer, DIO_INPUT_ABS_MAX units */
   bool pointer_moved;
   FILE *log; /* of the input, or NULL */
@@ -285,6 +292,8 @@ guest_thread (void *data)
     uint16_t keys[G_N_ELEMENTS (priv->keys)];
     unsigned n_keys = priv->n_keys;
     memcpy (keys, priv->keys, sizeof keys);
+    for (unsigned i = 0; i < n_keys && priv->n_drawn < G_N_ELEMENTS (priv->drawn); i++)
+      priv->drawn[priv->n_drawn++] = keys[i];
     priv->n_keys = 0;
     bool moved = priv->pointer_moved;
     int32_t x = priv->x;
@@ -371,6 +380,53 @@ started (DioMachine *machine)
   serial_print (machine, "dummy: started\r\n");
 }
 
+/* The presses go into the RAM, as those of a real machine do. */
+static bool
+take_snapshot (DioMachine *machine, DioSnapshot *snapshot, GError **error)
+{
+  Private *priv = machine->priv;
+  uint64_t n;
+  dio_ram_begin_write (machine->ram, 0, DIO_PAGE_SIZE);
+  g_mutex_lock (&priv->lock);
+  n = priv->n_drawn;
+  memcpy (machine->ram->host, &n, sizeof n);
+  memcpy (machine->ram->host + sizeof n, priv->drawn, sizeof priv->drawn);
+  g_mutex_unlock (&priv->lock);
+  dio_ram_note_write (machine->ram, 0, DIO_PAGE_SIZE);
+  snapshot->memory = machine->ram->size;
+  snapshot->freeze = dio_ram_freeze (machine->ram, error);
+  if (!snapshot->freeze)
+    return false;
+  if (snapshot->point && !snapshot->point (snapshot->data, error)) {
+    dio_ram_freeze_end (g_steal_pointer (&snapshot->freeze), false);
+    return false;
+  }
+  snapshot->devices = g_bytes_new_static ("dummy", 5);
+  if (snapshot->stay && priv->state == DIO_MACHINE_RUNNING)
+    enter (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
+  return true;
+}
+
+static bool
+restore (DioMachine *machine, DioRestore *from, GError **error)
+{
+  Private *priv = machine->priv;
+  uint64_t n;
+  if (!dio_ram_load (machine->ram, g_steal_pointer (&from->map), from->store, machine->host.pool,
+                     NULL, NULL, error))
+    return false;
+  dio_ram_make_present (machine->ram, 0, DIO_PAGE_SIZE);
+  g_mutex_lock (&priv->lock);
+  memcpy (&n, machine->ram->host, sizeof n);
+  priv->n_keys = (unsigned) MIN (n, G_N_ELEMENTS (priv->keys));
+  memcpy (priv->keys, machine->ram->host + sizeof n, sizeof priv->keys);
+  g_mutex_unlock (&priv->lock);
+  if (from->ready && !from->ready (from->data, error))
+    return false;
+  enter (machine, from->paused ? DIO_MACHINE_PAUSED : DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
+  return true;
+}
+
 static void
 execute (DioMachine *machine, const Command *command)
 {
@@ -428,6 +484,15 @@ execute (DioMachine *machine, const Command *command)
     if (live)
       enter (machine, DIO_MACHINE_STOPPED, command->reason, command->exit_code,
              command->reason == DIO_STOP_ERROR ? "The dummy cannot go on" : NULL);
+    break;
+  case COMMAND_SNAPSHOT:
+    if (!live)
+      g_set_error (&error, DIO_ERROR, DIO_ERROR_BUSY, "The machine does not run");
+    else
+      take_snapshot (machine, command->argument, &error);
+    break;
+  case COMMAND_RESTORE:
+    restore (machine, command->argument, &error);
     break;
   case COMMAND_QUIT:
     break;
@@ -496,6 +561,9 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
     g_autofree char *path = g_strndup (log, strcspn (log, " "));
     priv->log = fopen (path, "w");
   }
+  machine->ram = dio_ram_new (RAM_SIZE, "dummy", error);
+  if (!machine->ram)
+    g_error ("no RAM");
   if (host->input)
     priv->sink = dio_input_add_sink (
         host->input, DIO_INPUT_WANTS_KEYBOARD | DIO_INPUT_WANTS_ABSOLUTE, &input_ops, machine);
@@ -529,6 +597,7 @@ dio_machine_free (DioMachine *machine)
   }
   if (priv->log)
     fclose (priv->log);
+  dio_ram_free (machine->ram);
   g_async_queue_unref (priv->commands);
   g_mutex_clear (&priv->lock);
   dio_machine_config_free (machine->config);
@@ -571,6 +640,20 @@ void
 dio_machine_stop (DioMachine *machine, DioMachineDone done, void *data)
 {
   push (machine, (Command){ .kind = COMMAND_STOP, .done = done, .data = data });
+}
+
+void
+dio_machine_snapshot (DioMachine *machine, DioSnapshot *snapshot, DioMachineDone done, void *data)
+{
+  push (machine,
+        (Command){ .kind = COMMAND_SNAPSHOT, .argument = snapshot, .done = done, .data = data });
+}
+
+void
+dio_machine_restore (DioMachine *machine, DioRestore *from, DioMachineDone done, void *data)
+{
+  push (machine,
+        (Command){ .kind = COMMAND_RESTORE, .argument = from, .done = done, .data = data });
 }
 
 DioMachineState

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Snapshots of a machine: each action is a chain of steps, on workers where they block and on the
+ * main context between. */
+#include "app/model/model-snapshots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "app/model/model-machine-private.h"
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "render/scanout/scanout-png.h"
+
+/* A remote snapshot takes as long as the memory takes to write. */
+#define REMOTE_TIMEOUT_MS (30 * 60 * 1000)
+#define THUMBNAIL_WIDTH 320
+
+static const char *const action_names[] = {
+  [DIO_SNAPSHOT_TAKE] = "take",         [DIO_SNAPSHOT_REVERT] = "revert",
+  [DIO_SNAPSHOT_DISCARD] = "discard",   [DIO_SNAPSHOT_DELETE] = "delete",
+  [DIO_SNAPSHOT_UNDELETE] = "undelete", [DIO_SNAPSHOT_PURGE] = "purge",
+  [DIO_SNAPSHOT_RENAME] = "rename",     [DIO_SNAPSHOT_NOTE] = "note",
+  [DIO_SNAPSHOT_SAVE] = "save",         [DIO_SNAPSHOT_FORGET] = "forget",
+};
+
+typedef struct {
+  DioSnapshotAction action;
+  char *id, *name, *note;
+  DioSnapshotKind kind;
+  unsigned keep; /* of automatic ones; 0: all */
+
+  char *path;
+  char *machine_name;
+  DioSnapshots *snapshots;
+  DioLock *lock; /* while the machine is off */
+  DioPool *pool;
+  _Atomic int *progress; /* of the item, which the task keeps */
+  DioSnapshotTake *take;
+  DioSnapshot snapshot;
+  DioScanoutBox *scanout_box;
+  char *taken; /* id */
+  gulong handler;
+} Job;
+
+static void
+job_free (gpointer data)
+{
+  Job *job = data;
+  g_clear_pointer (&job->take, dio_snapshot_take_free);
+  g_clear_pointer (&job->snapshot.devices, g_bytes_unref);
+  g_clear_pointer (&job->scanout_box, dio_scanout_box_unref);
+  g_clear_pointer (&job->snapshots, dio_snapshots_unref);
+  g_clear_pointer (&job->lock, dio_lock_release);
+  g_free (job->id);
+  g_free (job->name);
+  g_free (job->note);
+  g_free (job->path);
+  g_free (job->machine_name);
+  g_free (job->taken);
+  g_free (job);
+}
+
+static gboolean
+is_on (DioMachineItem *self)
+{
+  return self->state == DIO_ITEM_RUNNING || self->state == DIO_ITEM_PAUSED;
+}
+
+/* The end of every chain. */
+static void
+finish (GTask *task, GError *error)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  self->snapshot_progress = -1;
+  /* Before anyone hears of it: they may start the machine. */
+  g_clear_pointer (&job->take, dio_snapshot_take_free);
+  g_clear_pointer (&job->snapshots, dio_snapshots_unref);
+  g_clear_pointer (&job->lock, dio_lock_release);
+  g_signal_emit_by_name (self, "snapshots-changed");
+  if (error)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+/* Runs @func on a worker, then @callback here; both get the job's task. */
+static void
+on_worker (GTask *task, GTaskThreadFunc func, GAsyncReadyCallback callback)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  g_autoptr (GTask) work = g_task_new (self, g_task_get_cancellable (task), callback, task);
+  g_task_set_check_cancellable (work, FALSE);
+  g_task_set_return_on_cancel (work, FALSE);
+  g_task_set_task_data (work, g_task_get_task_data (task), NULL);
+  g_task_run_in_thread (work, func);
+}
+
+static void
+return_result (GTask *work, gboolean good, GError *error)
+{
+  if (good)
+    g_task_return_boolean (work, TRUE);
+  else
+    g_task_return_error (work, error);
+}
+
+/* The tree, writable: that of the running machine, or with the lock of one that is off. */
+static gboolean
+open_tree (Job *job, GError **error)
+{
+  if (job->snapshots)
+    return TRUE;
+  int fd = open (job->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    dio_set_error_errno (error, errno, _ ("“%s” cannot be opened"), job->machine_name);
+    return FALSE;
+  }
+  job->lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, job->machine_name, error);
+  close (fd);
+  if (job->lock)
+    job->snapshots = dio_snapshots_open (dio_files_host (), job->path, TRUE, error);
+  return job->snapshots != NULL;
+}
+
+/* ---- Taking ---- */
+
+typedef struct {
+  Job *job;
+  GCancellable *cancellable;
+} Watch;
+
+static bool
+progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Watch *watch = data;
+  if (total)
+    atomic_store (watch->job->progress, (int) (done * 1000 / total));
+  return !g_cancellable_is_cancelled (watch->cancellable);
+}
+
+static GBytes *
+make_thumbnail (Job *job)
+{
+  uint32_t width, height;
+  g_autoptr (GBytes) pixels =
+      job->scanout_box
+          ? dio_scanout_snapshot (job->scanout_box->scanout, THUMBNAIL_WIDTH, &width, &height)
+          : NULL;
+  return pixels ? dio_scanout_pixels_to_png (pixels, width, height, NULL) : NULL;
+}
+
+/* What was taken is written; the machine runs on meanwhile. */
+static void
+write_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  Watch watch = { job, cancellable };
+  g_autoptr (GBytes) thumbnail = make_thumbnail (job);
+  job->taken = dio_snapshot_take_finish (
+      job->take, job->snapshot.devices, g_steal_pointer (&job->snapshot.freeze),
+      job->snapshot.memory, thumbnail, job->pool, progress_cb, &watch, &error);
+  g_clear_pointer (&job->take, dio_snapshot_take_free);
+  if (job->taken && job->keep)
+    dio_snapshots_prune (job->snapshots, job->keep, NULL);
+  return_result (work, job->taken != NULL, error);
+}
+
+static bool
+point_cb (void *data, GError **error)
+{
+  Job *job = data;
+  return job->kind == DIO_SNAPSHOT_SUSPEND || dio_snapshot_take_disks (job->take, error);
+}
+
+static void after_take (GTask *task);
+
+static void
+written_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  Job *job = g_task_get_task_data (task);
+  if (g_task_propagate_boolean (G_TASK (result), &error)) {
+    after_take (task);
+    return;
+  }
+  /* A machine that was to be suspended goes on. */
+  if (job->snapshot.stay && self->bridge)
+    dio_bridge_command_async (self->bridge, DIO_BRIDGE_RESUME, NULL, NULL);
+  finish (task, error);
+}
+
+static void
+pointed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  if (!dio_bridge_command_finish (self->bridge, result, &error)) {
+    finish (task, error);
+    return;
+  }
+  self->snapshot_pause_ns = job->snapshot.pause_ns;
+  on_worker (task, write_thread, written_cb);
+}
+
+static void
+begin_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  if (open_tree (job, &error))
+    job->take = dio_snapshots_begin (job->snapshots, job->kind, job->name, job->note, &error);
+  /* The machine is off: there are disks alone, and nobody writes them. */
+  if (job->take && job->lock && !dio_snapshot_take_disks (job->take, &error))
+    g_clear_pointer (&job->take, dio_snapshot_take_free);
+  return_result (work, job->take != NULL, error);
+}
+
+static void
+begun_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  Job *job = g_task_get_task_data (task);
+  if (!g_task_propagate_boolean (G_TASK (result), &error)) {
+    finish (task, error);
+    return;
+  }
+  if (job->lock) {
+    on_worker (task, write_thread, written_cb);
+    return;
+  }
+  if (!self->bridge || !is_on (self)) {
+    finish (task, g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name));
+    return;
+  }
+  job->snapshot.point = point_cb;
+  job->snapshot.data = job;
+  if (self->scanout_box)
+    job->scanout_box = g_atomic_rc_box_acquire (self->scanout_box);
+  dio_bridge_snapshot_async (self->bridge, &job->snapshot, pointed_cb, task);
+}
+
+static void
+start_taking (GTask *task)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  self->snapshot_progress = 0;
+  job->progress = &self->snapshot_progress;
+  on_worker (task, begin_thread, begun_cb);
+}
+
+/* ---- Small changes ---- */
+
+static gboolean
+change (Job *job, GError **error)
+{
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  g_autofree char *pending = NULL;
+  DioSnapshotKind kind;
+  switch (job->action) {
+  case DIO_SNAPSHOT_DELETE:
+    return dio_snapshots_delete (job->snapshots, job->id, error);
+  case DIO_SNAPSHOT_UNDELETE:
+    return dio_snapshots_undelete (job->snapshots, job->id, error);
+  case DIO_SNAPSHOT_RENAME:
+    return dio_snapshots_rename (job->snapshots, job->id, job->name, error);
+  case DIO_SNAPSHOT_NOTE:
+    return dio_snapshots_set_note (job->snapshots, job->id, job->note, error);
+  case DIO_SNAPSHOT_PURGE:
+    return dio_snapshots_purge (job->snapshots, job->keep ? now - DIO_SNAPSHOT_GRACE_SECONDS : now,
+                                NULL, NULL, NULL, error);
+  case DIO_SNAPSHOT_FORGET:
+    pending = dio_snapshots_get_pending (job->snapshots, &kind);
+    return !pending || dio_snapshots_clear_pending (job->snapshots, error);
+  case DIO_SNAPSHOT_REVERT:
+  case DIO_SNAPSHOT_DISCARD:
+    return dio_snapshots_revert (job->snapshots, job->id, error);
+  case DIO_SNAPSHOT_TAKE:
+  case DIO_SNAPSHOT_SAVE:
+    break;
+  }
+  return FALSE;
+}
+
+static void
+change_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  return_result (work, open_tree (job, &error) && change (job, &error), error);
+}
+
+static gboolean
+purge_cb (gpointer data)
+{
+  DioMachineItem *self = data;
+  self->purge_source = 0;
+  /* A failure shows when a person cleans up. */
+  dio_machine_item_snapshot_async (self, DIO_SNAPSHOT_PURGE, "late", NULL, NULL, NULL, NULL, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  Job *job = g_task_get_task_data (task);
+  gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
+  if (good && job->action == DIO_SNAPSHOT_DELETE && !self->purge_source)
+    self->purge_source = g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS + 1, purge_cb, self);
+  finish (task, error);
+}
+
+/* ---- Going back ---- */
+
+static void
+started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+  dio_machine_item_command_finish (DIO_MACHINE_ITEM (source), result, &error);
+  finish (user_data, error);
+}
+
+static void
+reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  Job *job = g_task_get_task_data (task);
+  gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
+  if (!good || !job->snapshot.stay) {
+    finish (task, error);
+    return;
+  }
+  /* It was on before: it is on again. */
+  g_clear_pointer (&job->snapshots, dio_snapshots_unref);
+  g_clear_pointer (&job->lock, dio_lock_release);
+  dio_machine_item_start_async (self, NULL, started_cb, task);
+}
+
+static void
+off_cb (DioMachineItem *self, GParamSpec *pspec, gpointer user_data)
+{
+  GTask *task = user_data;
+  Job *job = g_task_get_task_data (task);
+  if (dio_machine_item_is_active (self))
+    return;
+  g_signal_handler_disconnect (self, job->handler);
+  if (job->action == DIO_SNAPSHOT_SAVE)
+    finish (task, NULL);
+  else
+    on_worker (task, change_thread, reverted_cb);
+}
+
+/* The machine, which stands still, is turned off; the rest follows when it is. */
+static void
+turn_off (GTask *task)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  g_clear_pointer (&job->snapshots, dio_snapshots_unref);
+  job->handler = g_signal_connect (self, "notify::state", G_CALLBACK (off_cb), task);
+  if (dio_machine_item_is_active (self))
+    dio_machine_item_force_off_async (self, NULL, NULL, NULL);
+  else
+    off_cb (self, NULL, task);
+}
+
+static void
+after_take (GTask *task)
+{
+  Job *job = g_task_get_task_data (task);
+  if (job->action == DIO_SNAPSHOT_TAKE)
+    finish (task, NULL);
+  else if (job->lock)
+    on_worker (task, change_thread, reverted_cb);
+  else
+    turn_off (task);
+}
+
+/* ---- Other processes ---- */
+
+static void
+ask_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  DioMachineItem *self = source;
+  g_autoptr (JsonObject) request = json_object_new ();
+  json_object_set_string_member (request, "command", "snapshot");
+  json_object_set_string_member (request, "action", action_names[job->action]);
+  const char *const values[][2] = { { "id", job->id },
+                                    { "name", job->name },
+                                    { "note", job->note } };
+  for (unsigned i = 0; i < G_N_ELEMENTS (values); i++)
+    if (values[i][1])
+      json_object_set_string_member (request, values[i][0], values[i][1]);
+  g_autoptr (JsonObject) reply = dio_control_request (self->id, request, REMOTE_TIMEOUT_MS, &error);
+  if (reply)
+    job->taken = g_strdup (json_object_get_string_member_with_default (reply, "id", NULL));
+  return_result (work, reply != NULL, error);
+}
+
+static void
+asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+  g_task_propagate_boolean (G_TASK (result), &error);
+  finish (user_data, error);
+}
+
+static void
+answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  DioControlCall *call = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *id = NULL;
+  if (!dio_machine_item_snapshot_finish (DIO_MACHINE_ITEM (source), result, &id, &error)) {
+    dio_control_call_fail (call, error);
+    return;
+  }
+  JsonObject *reply = json_object_new ();
+  if (id)
+    json_object_set_string_member (reply, "id", id);
+  dio_control_call_reply (call, reply);
+}
+
+static const char *
+get_string (JsonObject *request, const char *name)
+{
+  JsonNode *node = json_object_get_member (request, name);
+  return node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+}
+
+void
+dio_machine_snapshots_handle (DioMachineItem *self, DioControlCall *call, JsonObject *request)
+{
+  const char *name = get_string (request, "action");
+  for (guint i = 0; i < G_N_ELEMENTS (action_names); i++)
+    if (g_strcmp0 (name, action_names[i]) == 0) {
+      dio_machine_item_snapshot_async (self, i, get_string (request, "id"),
+                                       get_string (request, "name"), get_string (request, "note"),
+                                       NULL, answered_cb, call);
+      return;
+    }
+  g_autoptr (GError) error = g_error_new (DIO_ERROR, DIO_ERROR_UNSUPPORTED, "%s",
+                                          _ ("The request’s command is not known"));
+  dio_control_call_fail (call, error);
+}
+
+/* ---- The public functions ---- */
+
+static gboolean
+needs_id (DioSnapshotAction action)
+{
+  switch (action) {
+  case DIO_SNAPSHOT_TAKE:
+  case DIO_SNAPSHOT_PURGE:
+  case DIO_SNAPSHOT_SAVE:
+  case DIO_SNAPSHOT_FORGET:
+    return FALSE;
+  default:
+    return TRUE;
+  }
+}
+
+/* Why @action is not possible now, or NULL. */
+static const char *
+refusal (DioMachineItem *self, const Job *job)
+{
+  gboolean on = is_on (self), off = self->state == DIO_ITEM_OFF;
+  if (!self->path)
+    return _ ("“%s” is not in the library and has no snapshots");
+  if (self->state == DIO_ITEM_BROKEN)
+    return _ ("“%s” cannot be used");
+  if (needs_id (job->action) && !job->id)
+    return _ ("It was not said which snapshot of “%s”");
+  if (job->action == DIO_SNAPSHOT_SAVE && !on)
+    return _ ("“%s” is not running");
+  if (job->action == DIO_SNAPSHOT_FORGET && !off)
+    return _ ("“%s” is running");
+  if (!on && !off)
+    return _ ("“%s” is just starting or stopping");
+  return NULL;
+}
+
+static void
+start_job (GTask *task)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  gboolean on = is_on (self);
+  job->snapshots = on && self->snapshots ? dio_snapshots_ref (self->snapshots) : NULL;
+  job->pool = self->host.pool;
+  switch (job->action) {
+  case DIO_SNAPSHOT_TAKE:
+    start_taking (task);
+    break;
+  case DIO_SNAPSHOT_SAVE:
+    job->kind = DIO_SNAPSHOT_SUSPEND;
+    job->snapshot.stay = true;
+    start_taking (task);
+    break;
+  case DIO_SNAPSHOT_REVERT:
+    /* Translators: the name of a snapshot. */
+    job->name = g_strdup (_ ("Before going back"));
+    job->kind = DIO_SNAPSHOT_AUTOMATIC;
+    job->snapshot.stay = on;
+    start_taking (task);
+    break;
+  case DIO_SNAPSHOT_DISCARD:
+    job->snapshot.stay = on;
+    if (on)
+      turn_off (task);
+    else
+      on_worker (task, change_thread, reverted_cb);
+    break;
+  default:
+    on_worker (task, change_thread, changed_cb);
+    break;
+  }
+}
+
+void
+dio_machine_item_snapshot_async (DioMachineItem *self, DioSnapshotAction action, const char *id,
+                                 const char *name, const char *note, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, dio_machine_item_snapshot_async);
+  Job *job = g_new0 (Job, 1);
+  job->action = action;
+  job->id = g_strdup (id);
+  job->name = g_strdup (name);
+  job->note = g_strdup (note);
+  job->path = g_strdup (self->path);
+  job->machine_name = g_strdup (self->name);
+  job->keep = action == DIO_SNAPSHOT_PURGE && id ? 1 : 0;
+  g_task_set_task_data (task, job, job_free);
+  if (self->path && !dio_machine_item_is_active (self))
+    dio_machine_item_reload (self);
+  if (self->state == DIO_ITEM_ELSEWHERE) {
+    on_worker (task, ask_thread, asked_cb);
+    return;
+  }
+  const char *format = refusal (self, job);
+  if (!format) {
+    start_job (task);
+    return;
+  }
+  GString *text = g_string_new (format);
+  g_string_replace (text, "%s", self->name, 1);
+  g_task_return_new_error (task, DIO_ERROR, DIO_ERROR_BUSY, "%s", text->str);
+  g_string_free (text, TRUE);
+  g_object_unref (task);
+}
+
+gboolean
+dio_machine_item_snapshot_finish (DioMachineItem *self, GAsyncResult *result, char **id,
+                                  GError **error)
+{
+  Job *job = g_task_get_task_data (G_TASK (result));
+  if (id)
+    *id = g_steal_pointer (&job->taken);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+DioSnapshots *
+dio_machine_item_get_snapshots (DioMachineItem *self, GError **error)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), NULL);
+  if (self->snapshots)
+    return dio_snapshots_ref (self->snapshots);
+  if (self->path)
+    return dio_snapshots_open (dio_files_host (), self->path, FALSE, error);
+  g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+               _ ("“%s” is not in the library and has no snapshots"), self->name);
+  return NULL;
+}
+
+double
+dio_machine_item_get_snapshot_progress (DioMachineItem *self)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), -1);
+  return atomic_load (&self->snapshot_progress) / 1000.0;
+}
+
+gboolean
+dio_machine_item_is_suspended (DioMachineItem *self)
+{
+  DioSnapshotKind kind = DIO_SNAPSHOT_MANUAL;
+  if (!self->path || dio_machine_item_is_active (self))
+    return FALSE;
+  g_autoptr (DioSnapshots) snapshots = dio_machine_item_get_snapshots (self, NULL);
+  g_autofree char *pending = snapshots ? dio_snapshots_get_pending (snapshots, &kind) : NULL;
+  return pending && kind == DIO_SNAPSHOT_SUSPEND;
+}
+
+/* ---- The schedule ---- */
+
+static gboolean
+schedule_cb (gpointer data)
+{
+  DioMachineItem *self = data;
+  if (self->state != DIO_ITEM_RUNNING || self->snapshot_progress >= 0)
+    return G_SOURCE_CONTINUE;
+  GTask *task = g_task_new (self, NULL, NULL, NULL);
+  Job *job = g_new0 (Job, 1);
+  job->action = DIO_SNAPSHOT_TAKE;
+  job->kind = DIO_SNAPSHOT_AUTOMATIC;
+  job->keep = self->schedule_keep;
+  job->path = g_strdup (self->path);
+  job->machine_name = g_strdup (self->name);
+  g_task_set_task_data (task, job, job_free);
+  start_job (task);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+dio_machine_item_schedule_snapshots (DioMachineItem *self, unsigned minutes, unsigned keep)
+{
+  g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
+  g_clear_handle_id (&self->schedule_source, g_source_remove);
+  self->schedule_keep = keep;
+  if (minutes && self->path)
+    self->schedule_source = g_timeout_add_seconds (minutes * 60, schedule_cb, self);
+}
+
+void
+dio_machine_snapshots_stop (DioMachineItem *self)
+{
+  g_clear_handle_id (&self->purge_source, g_source_remove);
+  g_clear_handle_id (&self->schedule_source, g_source_remove);
+}
