@@ -80,6 +80,11 @@ struct _DioMachineItem {
 /* The item of the bundle at @path. Never fails: a bundle that cannot be used is BROKEN. */
 DioMachineItem *dio_machine_item_new_bundle (const char *path, const DioMachineHost *host);
 
+/* Replaces the machine that runs or is paused by one of @config (taken) that starts from @state
+ * (taken); who shows it keeps screen and keyboard. @task (taken) gets the result. */
+void dio_machine_item_restart (DioMachineItem *self, DioMachineConfig *config,
+                               DioSnapshotState *state, GTask *task);
+
 /* Looks at the bundle again: machine.json and who runs it. */
 void dio_machine_item_reload (DioMachineItem *self);
 

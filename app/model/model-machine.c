@@ -649,7 +649,20 @@ set_restore (DioMachineItem *self, DioSnapshotState *state)
   state->map = NULL;
 }
 
-/* @state may be NULL or have nothing. */
+/* Makes the bridge and what is behind it. @state may be NULL or have nothing. */
+static void
+launch_engine (DioMachineItem *self, DioSnapshotState *state)
+{
+  DioMachineHost host = self->host;
+  host.display = &self->counting.display;
+  host.input = self->input;
+  host.serial = self->serial;
+  self->bridge = dio_bridge_new (&bridge_callbacks, self);
+  if (state && state->devices)
+    set_restore (self, state);
+  dio_bridge_launch_async (self->bridge, self->config, &host, NULL, launched_cb, self);
+}
+
 static void
 launch (DioMachineItem *self, DioSnapshotState *state)
 {
@@ -666,14 +679,45 @@ launch (DioMachineItem *self, DioSnapshotState *state)
     self->journal = dio_journal_open (self->path);
     journal (self, "starting", NULL, 1, NULL);
   }
-  DioMachineHost host = self->host;
-  host.display = &self->counting.display;
-  host.input = self->input;
-  host.serial = self->serial;
-  self->bridge = dio_bridge_new (&bridge_callbacks, self);
-  if (state && state->devices)
-    set_restore (self, state);
-  dio_bridge_launch_async (self->bridge, self->config, &host, NULL, launched_cb, self);
+  launch_engine (self, state);
+}
+
+typedef struct {
+  DioMachineItem *self;
+  DioSnapshotState state;
+} Restart;
+
+static void
+old_closed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Restart *restart = user_data;
+  DioMachineItem *self = restart->self;
+  dio_bridge_close_finish (self->bridge, result);
+  g_clear_pointer (&self->bridge, dio_bridge_unref);
+  self->closing = FALSE;
+  launch_engine (self, &restart->state);
+  dio_snapshot_state_clear (&restart->state);
+  g_free (restart);
+}
+
+void
+dio_machine_item_restart (DioMachineItem *self, DioMachineConfig *config, DioSnapshotState *state,
+                          GTask *task)
+{
+  Restart *restart = g_new0 (Restart, 1);
+  restart->self = self;
+  restart->state = *state;
+  *state = (DioSnapshotState){ 0 };
+  self->start_task = task;
+  self->launched = FALSE;
+  self->stop_requested = FALSE;
+  self->stop_reason = DIO_STOP_NONE;
+  set_config (self, config);
+  set_state (self, DIO_ITEM_STARTING);
+  /* Nothing of the old machine counts from here on. */
+  self->closing = TRUE;
+  journal (self, "reverted", NULL, 1, NULL);
+  dio_bridge_close_async (self->bridge, old_closed_cb, restart);
 }
 
 static void

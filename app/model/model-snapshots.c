@@ -41,6 +41,8 @@ typedef struct {
   DioScanoutBox *scanout_box;
   char *taken; /* id */
   gulong handler;
+  DioSnapshotState state; /* to restart from */
+  DioMachineConfig *config;
 } Job;
 
 static void
@@ -49,6 +51,8 @@ job_free (gpointer data)
   Job *job = data;
   g_clear_pointer (&job->take, dio_snapshot_take_free);
   g_clear_pointer (&job->snapshot.devices, g_bytes_unref);
+  dio_snapshot_state_clear (&job->state);
+  g_clear_pointer (&job->config, dio_machine_config_free);
   g_clear_pointer (&job->scanout_box, dio_scanout_box_unref);
   g_clear_pointer (&job->snapshots, dio_snapshots_unref);
   g_clear_pointer (&job->lock, dio_lock_release);
@@ -325,6 +329,24 @@ changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
 /* ---- Going back ---- */
 
+/* Of a machine that is on, and stands still: everything but the last step, so that it can go on as
+ * it was when something fails. */
+static void
+revert_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  g_autoptr (DioManifest) manifest = NULL;
+  if (dio_snapshots_revert (job->snapshots, job->id, &error))
+    manifest = dio_bundle_load (dio_files_host (), job->path, &error);
+  if (manifest)
+    job->config = dio_bundle_prepare (dio_files_host (), job->path, manifest, &error);
+  gboolean good = job->config && dio_snapshots_load_pending (job->snapshots, &job->state, &error);
+  if (good && !job->state.devices)
+    good = dio_snapshots_clear_pending (job->snapshots, &error);
+  return_result (work, good, error);
+}
+
 static void
 started_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -340,16 +362,41 @@ reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
   DioMachineItem *self = DIO_MACHINE_ITEM (source);
   Job *job = g_task_get_task_data (task);
-  gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
-  if (!good || !job->snapshot.stay) {
-    finish (task, error);
+  if (g_task_propagate_boolean (G_TASK (result), &error) && is_on (self)) {
+    dio_machine_item_restart (self, g_steal_pointer (&job->config), &job->state,
+                              g_task_new (self, NULL, started_cb, task));
     return;
   }
-  /* It was on before: it is on again. */
-  g_clear_pointer (&job->snapshots, dio_snapshots_unref);
-  g_clear_pointer (&job->lock, dio_lock_release);
-  dio_machine_item_start_async (self, NULL, started_cb, task);
+  if (self->state == DIO_ITEM_PAUSED && self->bridge)
+    dio_bridge_command_async (self->bridge, DIO_BRIDGE_RESUME, NULL, NULL);
+  if (!error)
+    error = g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name);
+  finish (task, error);
 }
+
+static void
+paused_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GTask *task = user_data;
+  GError *error = NULL;
+  DioMachineItem *self = g_task_get_source_object (task);
+  if (dio_bridge_command_finish (self->bridge, result, &error))
+    on_worker (task, revert_thread, reverted_cb);
+  else
+    finish (task, error);
+}
+
+static void
+revert_live (GTask *task)
+{
+  DioMachineItem *self = g_task_get_source_object (task);
+  if (self->bridge)
+    dio_bridge_command_async (self->bridge, DIO_BRIDGE_PAUSE, paused_cb, task);
+  else
+    finish (task, g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name));
+}
+
+/* ---- Suspending ---- */
 
 static void
 off_cb (DioMachineItem *self, GParamSpec *pspec, gpointer user_data)
@@ -359,24 +406,22 @@ off_cb (DioMachineItem *self, GParamSpec *pspec, gpointer user_data)
   if (dio_machine_item_is_active (self))
     return;
   g_signal_handler_disconnect (self, job->handler);
-  if (job->action == DIO_SNAPSHOT_SAVE)
-    finish (task, NULL);
-  else
-    on_worker (task, change_thread, reverted_cb);
+  finish (task, NULL);
 }
 
-/* The machine, which stands still, is turned off; the rest follows when it is. */
+/* Its state is kept; it is turned off. */
 static void
 turn_off (GTask *task)
 {
   DioMachineItem *self = g_task_get_source_object (task);
   Job *job = g_task_get_task_data (task);
   g_clear_pointer (&job->snapshots, dio_snapshots_unref);
+  if (!dio_machine_item_is_active (self)) {
+    finish (task, NULL);
+    return;
+  }
   job->handler = g_signal_connect (self, "notify::state", G_CALLBACK (off_cb), task);
-  if (dio_machine_item_is_active (self))
-    dio_machine_item_force_off_async (self, NULL, NULL, NULL);
-  else
-    off_cb (self, NULL, task);
+  dio_machine_item_force_off_async (self, NULL, NULL, NULL);
 }
 
 static void
@@ -385,10 +430,12 @@ after_take (GTask *task)
   Job *job = g_task_get_task_data (task);
   if (job->action == DIO_SNAPSHOT_TAKE)
     finish (task, NULL);
-  else if (job->lock)
-    on_worker (task, change_thread, reverted_cb);
-  else
+  else if (job->action == DIO_SNAPSHOT_SAVE)
     turn_off (task);
+  else if (job->lock)
+    on_worker (task, change_thread, changed_cb);
+  else
+    revert_live (task);
 }
 
 /* ---- Other processes ---- */
@@ -522,11 +569,10 @@ start_job (GTask *task)
     start_taking (task);
     break;
   case DIO_SNAPSHOT_DISCARD:
-    job->snapshot.stay = on;
     if (on)
-      turn_off (task);
+      revert_live (task);
     else
-      on_worker (task, change_thread, reverted_cb);
+      on_worker (task, change_thread, changed_cb);
     break;
   default:
     on_worker (task, change_thread, changed_cb);
