@@ -179,22 +179,6 @@ verb_delete (DioMachineItem *item, const char *name)
                                                                         : cli_fail (error);
 }
 
-/* While the machine is off or runs: clones only read what never changes. */
-static int
-verb_clone (Cli *cli, DioMachineItem *item, const char *name, const char *new_name, gboolean linked)
-{
-  int code = DIO_CLI_OK;
-  g_autoptr (GError) error = NULL;
-  g_autofree char *id = find_id (item, name, &code);
-  if (!id)
-    return code;
-  g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (item, &error);
-  g_autofree char *library = g_path_get_dirname (dio_machine_item_get_path (item));
-  g_autofree char *path =
-      tree ? dio_snapshots_clone (tree, id, library, new_name, linked, NULL, NULL, &error) : NULL;
-  return path ? DIO_CLI_OK : cli_fail (error);
-}
-
 static int
 verb_verify (DioMachineItem *item)
 {
@@ -234,7 +218,7 @@ run_verb (Cli *cli, DioMachineItem *item, char **arguments, int count, const Opt
   if (g_str_equal (verb, "note"))
     return act_on (item, first, DIO_SNAPSHOT_NOTE, NULL, second);
   if (g_str_equal (verb, "clone"))
-    return verb_clone (cli, item, first, second, options->linked);
+    return act_on (item, first, DIO_SNAPSHOT_CLONE, second, options->linked ? "linked" : NULL);
   return verb_verify (item);
 }
 

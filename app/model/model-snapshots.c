@@ -22,6 +22,7 @@ static const char *const action_names[] = {
   [DIO_SNAPSHOT_UNDELETE] = "undelete", [DIO_SNAPSHOT_PURGE] = "purge",
   [DIO_SNAPSHOT_RENAME] = "rename",     [DIO_SNAPSHOT_NOTE] = "note",
   [DIO_SNAPSHOT_SAVE] = "save",         [DIO_SNAPSHOT_FORGET] = "forget",
+  [DIO_SNAPSHOT_CLONE] = "clone",
 };
 
 typedef struct {
@@ -291,9 +292,27 @@ change (Job *job, GError **error)
     return dio_snapshots_revert (job->snapshots, job->id, error);
   case DIO_SNAPSHOT_TAKE:
   case DIO_SNAPSHOT_SAVE:
+  case DIO_SNAPSHOT_CLONE:
     break;
   }
   return FALSE;
+}
+
+/* Only reads what never changes, so it needs no lock. */
+static void
+clone_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Job *job = data;
+  GError *error = NULL;
+  Watch watch = { job, cancellable };
+  g_autofree char *library = g_path_get_dirname (job->path);
+  g_autofree char *path = NULL;
+  if (!job->snapshots)
+    job->snapshots = dio_snapshots_open (dio_files_host (), job->path, FALSE, &error);
+  if (job->snapshots)
+    path = dio_snapshots_clone (job->snapshots, job->id, library, job->name, job->note != NULL,
+                                progress_cb, &watch, &error);
+  return_result (work, path != NULL, error);
 }
 
 static void
@@ -573,6 +592,11 @@ start_job (GTask *task)
       revert_live (task);
     else
       on_worker (task, change_thread, changed_cb);
+    break;
+  case DIO_SNAPSHOT_CLONE:
+    self->snapshot_progress = 0;
+    job->progress = &self->snapshot_progress;
+    on_worker (task, clone_thread, changed_cb);
     break;
   default:
     on_worker (task, change_thread, changed_cb);

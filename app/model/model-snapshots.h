@@ -21,6 +21,7 @@ typedef enum {
   DIO_SNAPSHOT_NOTE,     /* @id, @note */
   DIO_SNAPSHOT_SAVE,     /* suspends: the state is kept, the machine is off afterwards */
   DIO_SNAPSHOT_FORGET,   /* what was suspended is thrown away */
+  DIO_SNAPSHOT_CLONE,    /* @id, @name of the new machine; @note not NULL: a linked one */
 } DioSnapshotAction;
 
 /* Does @action; strings are copied. The machine's state may change: a revert of a machine that runs

@@ -191,6 +191,79 @@ def test_whole_way(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def open_snapshots_menu(app, item):
+    app.press("toggle button|push button", "Snapshots", exact=True)
+    app.press("menu item|check menu item|push button", item)
+
+
+def test_snapshots(program, shots):
+    folder = make_folder("dummy:still")
+    app = Application(program, shots, folder=folder)
+    try:
+        create_and_start(app)
+        everything = (0, 60, 1400, 1000)
+        dismiss_pill(app)
+        app.key("b")
+        time.sleep(0.5)
+        app.chord()
+        time.sleep(0.5)
+        open_snapshots_menu(app, "Take Snapshot")
+        app.find("label", "Snapshot taken")
+        app.shot("30-snapshot-taken")
+        app.gone("label", "Snapshot taken", timeout=20)
+        before = app.screen()
+
+        # The guest changes, and a second one is taken by keyboard.
+        app.press("toggle button|push button", "Keyboard Goes to the Machine")
+        dismiss_pill(app)
+        app.key("j")
+        app.key("k")
+        time.sleep(0.5)
+        app.chord()
+        time.sleep(0.5)
+        changed = app.screen()
+        check(differing(before, changed, everything) > 20, "the guest did not change")
+        app.key("ctrl+shift+s")
+        app.find("label", "Snapshot taken")
+        app.gone("label", "Snapshot taken", timeout=20)
+
+        # The tree; back to the first.
+        open_snapshots_menu(app, "Show Snapshots")
+        app.find("list", "Tree of Snapshots")
+        app.find("label", "Now")
+        app.shot("31-snapshot-tree")
+        buttons = [node for node in app.walk() if node.get_role_name() == "push button"
+                   and (node.get_name() or "").startswith("Go Back to") and app.showing(node)]
+        check(len(buttons) == 2, f"{len(buttons)} snapshots in the tree, not 2")
+        buttons[0].do_action(0)
+        app.find("label", "Went back to")
+        app.find("list item", "Before going back")
+        app.shot("32-snapshot-reverted")
+
+        # A branch: another snapshot from here.
+        app.press("push button", "Take Snapshot")
+        app.find("label", "Snapshot taken")
+        app.shot("33-snapshot-branch")
+
+        # Deleting, and a change of mind.
+        app.press("toggle button|push button", "Menu of “Before going back”")
+        app.press("menu item|push button", "Delete")
+        app.find("label", "“Before going back” deleted")
+        app.gone("list item", "Before going back")
+        app.press("push button", "Undo")
+        app.find("list item", "Before going back")
+        app.key("Escape")
+        app.gone("list", "Tree of Snapshots")
+        wait_until("the guest's screen to go back",
+                   lambda: differing(before, app.screen(), everything) < 20)
+        app.shot("34-snapshot-console")
+        app.find("label", "Running")
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def test_looks(program, shots):
     """Dark style, a narrow window, Chinese, and names as long as a person can make them."""
     for name, environment, size in (
@@ -287,7 +360,8 @@ def test_open_file(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-TESTS = {"open-file": test_open_file, "whole-way": test_whole_way, "looks": test_looks, "failures": test_failures}
+TESTS = {"open-file": test_open_file, "whole-way": test_whole_way, "looks": test_looks,
+         "failures": test_failures, "snapshots": test_snapshots}
 
 
 def main():

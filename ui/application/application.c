@@ -356,6 +356,8 @@ dio_application_startup (GApplication *application)
     { "app.preferences", { "<Control>comma" } },
     { "app.quit", { "<Control>q" } },
     { "machine.settings", { "<Alt>Return" } },
+    { "snapshot.show", { "F9" } },
+    { "snapshot.take", { "<Control><Shift>s" } },
     { "win.fullscreen", { "F11" } },
     { "win.screenshot", { "<Control><Shift>p" } },
     { "win.search", { "<Control>f" } },

@@ -132,3 +132,73 @@ dio_dialogs_confirm (GtkWidget *widget, const char *heading, const char *body, c
                          confirm_free, 0);
   gtk_window_present (GTK_WINDOW (dialog));
 }
+
+typedef struct {
+  AdwMessageDialog *dialog;
+  GtkEditable *entry;
+  GtkCheckButton *check; /* may be NULL */
+  gboolean empty;
+  void (*answered) (const char *text, gboolean checked, gpointer data);
+  gpointer data;
+  GDestroyNotify free_data;
+} Ask;
+
+static void
+ask_free (gpointer data, GClosure *closure)
+{
+  Ask *ask = data;
+
+  ask->free_data (ask->data);
+  g_free (ask);
+}
+
+static void
+ask_changed_cb (GtkEditable *entry, Ask *ask)
+{
+  g_autofree char *text = g_strstrip (g_strdup (gtk_editable_get_text (entry)));
+
+  adw_message_dialog_set_response_enabled (ask->dialog, "done", ask->empty || *text != '\0');
+}
+
+static void
+ask_response_cb (AdwMessageDialog *dialog, const char *response, Ask *ask)
+{
+  g_autofree char *text = g_strstrip (g_strdup (gtk_editable_get_text (ask->entry)));
+
+  if (g_str_equal (response, "done"))
+    ask->answered (text, ask->check && gtk_check_button_get_active (ask->check), ask->data);
+}
+
+void
+dio_dialogs_ask_text (GtkWidget *widget, const char *heading, const char *text, const char *verb,
+                      gboolean empty, const char *check_label,
+                      void (*answered) (const char *text, gboolean checked, gpointer data),
+                      gpointer data, GDestroyNotify free_data)
+{
+  AdwMessageDialog *dialog = new_dialog (widget, heading, NULL);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 12);
+  GtkWidget *entry = gtk_entry_new ();
+  GtkWidget *check = check_label ? gtk_check_button_new_with_mnemonic (check_label) : NULL;
+  Ask *ask = g_new (Ask, 1);
+
+  *ask = (Ask){
+    dialog,   GTK_EDITABLE (entry), check ? GTK_CHECK_BUTTON (check) : NULL, empty, answered, data,
+    free_data
+  };
+  gtk_editable_set_text (GTK_EDITABLE (entry), text);
+  gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, heading,
+                                  -1);
+  gtk_box_append (GTK_BOX (box), entry);
+  if (check)
+    gtk_box_append (GTK_BOX (box), check);
+  adw_message_dialog_set_extra_child (dialog, box);
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "done", verb, NULL);
+  adw_message_dialog_set_response_appearance (dialog, "done", ADW_RESPONSE_SUGGESTED);
+  adw_message_dialog_set_default_response (dialog, "done");
+  adw_message_dialog_set_close_response (dialog, "cancel");
+  g_signal_connect (entry, "changed", G_CALLBACK (ask_changed_cb), ask);
+  g_signal_connect_data (dialog, "response", G_CALLBACK (ask_response_cb), ask, ask_free, 0);
+  gtk_window_present (GTK_WINDOW (dialog));
+  gtk_widget_grab_focus (entry);
+}

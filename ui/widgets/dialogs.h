@@ -16,3 +16,10 @@ void dio_dialogs_rename (GtkWidget *widget, DioMachineItem *item);
  * @widget is gone by then. */
 void dio_dialogs_confirm (GtkWidget *widget, const char *heading, const char *body,
                           const char *verb, void (*confirmed) (gpointer data), gpointer data);
+
+/* Asks for a line of text that is @text at first (and may be @empty), and with @check_label whether
+ * that is wanted as well; @answered gets them. @data is freed in any case. */
+void dio_dialogs_ask_text (GtkWidget *widget, const char *heading, const char *text,
+                           const char *verb, gboolean empty, const char *check_label,
+                           void (*answered) (const char *text, gboolean checked, gpointer data),
+                           gpointer data, GDestroyNotify free_data);

@@ -22,6 +22,7 @@ struct _DioMachineWindow {
   GtkButton *toggle_button;
   GtkToggleButton *keyboard_button;
   GtkMenuButton *menu_button;
+  GtkMenuButton *snapshots_button;
   GtkInfoBar *error_bar;
   GtkLabel *error_label;
   GtkButton *error_close_button;

@@ -10,6 +10,7 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/snapshots/snapshot-actions.h"
 #include "ui/widgets/dialogs.h"
 #include "ui/widgets/machine-actions.h"
 #include "ui/widgets/showing.h"
@@ -424,6 +425,7 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, toggle_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, keyboard_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, snapshots_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_bar);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_label);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_close_button);
@@ -507,6 +509,9 @@ dio_machine_window_new (AdwApplication *application, DioMachineItem *item, DioSe
   g_object_bind_property (settings, "reserve-f11", self->console, "reserve-f11",
                           G_BINDING_SYNC_CREATE);
   dio_machine_actions_attach (GTK_WIDGET (self), item);
+  dio_snapshot_actions_attach (GTK_WIDGET (self), item, self->toasts);
+  gtk_widget_set_visible (GTK_WIDGET (self->snapshots_button),
+                          !dio_machine_item_is_ephemeral (item));
   dio_machine_window_add_actions (self);
 
   g_signal_connect_swapped (item, "notify::state", G_CALLBACK (update_state), self);
