@@ -363,15 +363,31 @@ struct DioSnapshotTake {
   gboolean in_tree; /* or may be: the outcome of the commit is not known */
 };
 
-static char *
-made_up_name (DioSnapshotKind kind)
+static gboolean
+has_name_locked (DioSnapshots *self, const char *name)
 {
-  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-  if (kind == DIO_SNAPSHOT_AUTOMATIC)
-    /* Translators: the name of a snapshot that was taken by itself; a date and time. */
-    return g_date_time_format (now, _ ("Automatic, %x %H:%M"));
-  /* Translators: the name of a snapshot that got no other; a date and time. */
-  return g_date_time_format (now, _ ("Snapshot of %x %H:%M:%S"));
+  for (guint i = 0; i < self->infos->len; i++)
+    if (strcmp (((DioSnapshotInfo *) g_ptr_array_index (self->infos, i))->name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The first number that is free. */
+static char *
+made_up_name (DioSnapshots *self, DioSnapshotKind kind)
+{
+  char *name = NULL;
+  pthread_mutex_lock (&self->lock);
+  for (guint i = 1; !name; i++) {
+    /* Translators: the name of a snapshot that was taken by itself, with its number. */
+    name = kind == DIO_SNAPSHOT_AUTOMATIC ? g_strdup_printf (_ ("Automatic %u"), i)
+                                          /* Translators: of one that got no other name. */
+                                          : g_strdup_printf (_ ("Snapshot %u"), i);
+    if (has_name_locked (self, name))
+      g_clear_pointer (&name, g_free);
+  }
+  pthread_mutex_unlock (&self->lock);
+  return name;
 }
 
 static gboolean
@@ -390,7 +406,7 @@ DioSnapshotTake *
 dio_snapshots_begin (DioSnapshots *self, DioSnapshotKind kind, const char *name, const char *note,
                      GError **error)
 {
-  g_autofree char *title = name ? g_strdup (name) : made_up_name (kind);
+  g_autofree char *title = name ? g_strdup (name) : made_up_name (self, kind);
   if (!dio_snapshots_check_name (title, error) || !check_room (self, error))
     return NULL;
   if (note && (strlen (note) > DIO_SNAPSHOT_MAX_NOTE || !g_utf8_validate (note, -1, NULL))) {

@@ -409,7 +409,9 @@ static void
 revert_live (GTask *task)
 {
   DioMachineItem *self = g_task_get_source_object (task);
-  if (self->bridge)
+  if (self->state == DIO_ITEM_PAUSED)
+    on_worker (task, revert_thread, reverted_cb);
+  else if (self->bridge)
     dio_bridge_command_async (self->bridge, DIO_BRIDGE_PAUSE, paused_cb, task);
   else
     finish (task, g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name));

@@ -300,8 +300,12 @@ guest_thread (void *data)
     int32_t y = priv->y;
     priv->pointer_moved = false;
     g_mutex_unlock (&priv->lock);
-    if (width != picture.width || height != picture.height)
+    if (width != picture.width || height != picture.height) {
       picture_resize (machine, &picture, width, height);
+      picture.squares = 0;
+      for (unsigned i = 0; i + n_keys < priv->n_drawn; i++)
+        draw_key (machine, &picture, priv->drawn[i]);
+    }
     for (unsigned i = 0; i < n_keys; i++)
       draw_key (machine, &picture, keys[i]);
     if (moved)

@@ -191,9 +191,14 @@ def test_whole_way(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def open_snapshots_menu(app, item):
-    app.press("toggle button|push button", "Snapshots", exact=True)
-    app.press("menu item|check menu item|push button", item)
+def open_menu(app, button, item):
+    """Presses @item in the menu of @button, which has the real button inside of it."""
+    outer = app.find("push button|toggle button|panel", button, exact=True)
+    inner = [node for _, node in app.walk(outer) if node.get_n_actions()]
+    check(inner, f"the menu button “{button}” has no button")
+    inner[0].do_action(0)
+    time.sleep(0.4)
+    app.press("menu item", item)
 
 
 def test_snapshots(program, shots):
@@ -207,7 +212,7 @@ def test_snapshots(program, shots):
         time.sleep(0.5)
         app.chord()
         time.sleep(0.5)
-        open_snapshots_menu(app, "Take Snapshot")
+        open_menu(app, "Snapshots", "Take Snapshot")
         app.find("label", "Snapshot taken")
         app.shot("30-snapshot-taken")
         app.gone("label", "Snapshot taken", timeout=20)
@@ -228,11 +233,11 @@ def test_snapshots(program, shots):
         app.gone("label", "Snapshot taken", timeout=20)
 
         # The tree; back to the first.
-        open_snapshots_menu(app, "Show Snapshots")
+        open_menu(app, "Snapshots", "Show Snapshots")
         app.find("list", "Tree of Snapshots")
         app.find("label", "Now")
         app.shot("31-snapshot-tree")
-        buttons = [node for node in app.walk() if node.get_role_name() == "push button"
+        buttons = [node for _, node in app.walk() if node.get_role_name() == "push button"
                    and (node.get_name() or "").startswith("Go Back to") and app.showing(node)]
         check(len(buttons) == 2, f"{len(buttons)} snapshots in the tree, not 2")
         buttons[0].do_action(0)
@@ -246,8 +251,7 @@ def test_snapshots(program, shots):
         app.shot("33-snapshot-branch")
 
         # Deleting, and a change of mind.
-        app.press("toggle button|push button", "Menu of “Before going back”")
-        app.press("menu item|push button", "Delete")
+        open_menu(app, "Menu of “Before going back”", "Delete")
         app.find("label", "“Before going back” deleted")
         app.gone("list item", "Before going back")
         app.press("push button", "Undo")

@@ -60,6 +60,8 @@ new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
   gtk_picture_set_alternative_text (GTK_PICTURE (picture), words);
   gtk_widget_set_size_request (picture, PICTURE_WIDTH, PICTURE_HEIGHT);
   gtk_widget_set_valign (picture, GTK_ALIGN_CENTER);
+  gtk_widget_set_margin_top (picture, 9);
+  gtk_widget_set_margin_bottom (picture, 9);
   gtk_widget_set_overflow (picture, GTK_OVERFLOW_HIDDEN);
   gtk_widget_add_css_class (picture, "snapshot-picture");
   return picture;
