@@ -11,7 +11,7 @@
 
 typedef struct {
   char *note;
-  gboolean linked, discard;
+  gboolean linked, discard, timing;
 } Options;
 
 static void
@@ -158,13 +158,16 @@ verb_show (DioMachineItem *item, const char *name)
 /* ---- Doing ---- */
 
 static int
-verb_take (DioMachineItem *item, const char *name, const char *note)
+verb_take (DioMachineItem *item, const char *name, const char *note, gboolean timing)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *id = NULL;
   if (!act (item, DIO_SNAPSHOT_TAKE, NULL, name, note, &id, &error))
     return cli_fail (error);
   g_print ("%s\n", id ? id : "");
+  if (timing)
+    g_print (_ ("It stood still for %.2f ms\n"),
+             (double) dio_machine_item_get_snapshot_pause (item) / 1e6);
   return DIO_CLI_OK;
 }
 
@@ -201,7 +204,7 @@ run_verb (Cli *cli, DioMachineItem *item, char **arguments, int count, const Opt
   const char *verb = arguments[0];
   const char *first = count > 2 ? arguments[2] : NULL, *second = count > 3 ? arguments[3] : NULL;
   if (g_str_equal (verb, "take"))
-    return verb_take (item, first, options->note);
+    return verb_take (item, first, options->note, options->timing);
   if (g_str_equal (verb, "list"))
     return verb_list (item);
   if (g_str_equal (verb, "tree"))
@@ -237,6 +240,8 @@ command_snapshot (Cli *cli, int argc, char **argv)
   const GOptionEntry entries[] = {
     { "note", 0, 0, G_OPTION_ARG_STRING, &options.note, N_ ("take: a note that goes with it"),
       N_ ("TEXT") },
+    { "timing", 0, 0, G_OPTION_ARG_NONE, &options.timing,
+      N_ ("take: say how long the machine stood still"), NULL },
     { "discard", 0, 0, G_OPTION_ARG_NONE, &options.discard,
       N_ ("revert: do not keep what is now as a snapshot first"), NULL },
     { "linked", 0, 0, G_OPTION_ARG_NONE, &options.linked,

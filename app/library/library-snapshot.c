@@ -12,6 +12,7 @@
 #include "core/base/base-i18n.h"
 
 #define STATE_SUFFIX ".state"
+#define DISK_SUFFIX ".disk"
 #define MIN_PREFIX 4
 
 char *
@@ -52,7 +53,7 @@ dio_snapshots_remove_orphans (DioSnapshots *self)
 {
   DIR *dir = self->dir_fd >= 0 ? open_listing (self->dir_fd) : NULL;
   for (struct dirent *entry; dir && (entry = readdir (dir));)
-    if ((g_str_has_suffix (entry->d_name, STATE_SUFFIX) || g_str_has_suffix (entry->d_name, ".raw"))
+    if ((g_str_has_suffix (entry->d_name, STATE_SUFFIX) || g_str_has_suffix (entry->d_name, DISK_SUFFIX))
         && !is_named (self, entry->d_name))
       dio_file_unlink (self->files, self->dir_fd, entry->d_name, 0);
   if (dir)
@@ -443,7 +444,7 @@ copy_disk (DioSnapshotTake *take, const DioDiskConfig *disk, GError **error)
                  disk->path);
     return FALSE;
   }
-  char *name = g_strdup_printf ("%s-disk%u.raw", take->info->id, take->info->disks->len);
+  char *name = g_strdup_printf ("%s-disk%u" DISK_SUFFIX, take->info->id, take->info->disks->len);
   g_ptr_array_add (take->info->disks, name);
   g_autofree char *path = g_build_filename (self->path, disk->path, NULL);
   struct statx status;

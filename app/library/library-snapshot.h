@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The snapshots of a bundle: a tree in snapshots/tree.json, whose rename is the one commit point.
  *
- *   NAME.diorama/snapshots/  tree.json  ID.state  ID-disk0.raw  *.pack (chunks of memory)
+ *   NAME.diorama/snapshots/  tree.json  ID.state  ID-disk0.disk  *.pack (chunks of memory)
  *
  * What is named nowhere in the tree is left over from something that did not end; it goes when the
  * bundle is opened for writing the next time. A revert puts new files beside the old ones, commits
  * a tree that says which replace which, and then renames: whoever opens the bundle after a crash
  * finishes the renames.
  *
- * Disks: a raw image is copied at the instant of the snapshot, sharing blocks where the file system
- * can. (Overlays of qcow2 replace this where a disk is one; then nothing is copied.)
+ * Disks: the image's file is copied at the instant of the snapshot, sharing blocks where the file
+ * system can. The format is that of the configuration, which is kept beside it.
  *
  * Everything blocks; any thread, several at a time. Who changes something holds the bundle's lock.
  */

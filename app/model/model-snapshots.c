@@ -477,8 +477,10 @@ ask_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellab
     if (values[i][1])
       json_object_set_string_member (request, values[i][0], values[i][1]);
   g_autoptr (JsonObject) reply = dio_control_request (self->id, request, REMOTE_TIMEOUT_MS, &error);
-  if (reply)
+  if (reply) {
     job->taken = g_strdup (json_object_get_string_member_with_default (reply, "id", NULL));
+    job->snapshot.pause_ns = json_object_get_int_member_with_default (reply, "pause-ns", 0);
+  }
   return_result (work, reply != NULL, error);
 }
 
@@ -486,6 +488,8 @@ static void
 asked_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   GError *error = NULL;
+  Job *job = g_task_get_task_data (user_data);
+  DIO_MACHINE_ITEM (source)->snapshot_pause_ns = job->snapshot.pause_ns;
   g_task_propagate_boolean (G_TASK (result), &error);
   finish (user_data, error);
 }
@@ -503,6 +507,7 @@ answered_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   JsonObject *reply = json_object_new ();
   if (id)
     json_object_set_string_member (reply, "id", id);
+  json_object_set_int_member (reply, "pause-ns", DIO_MACHINE_ITEM (source)->snapshot_pause_ns);
   dio_control_call_reply (call, reply);
 }
 
@@ -669,6 +674,13 @@ dio_machine_item_get_snapshot_progress (DioMachineItem *self)
 {
   g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), -1);
   return atomic_load (&self->snapshot_progress) / 1000.0;
+}
+
+gint64
+dio_machine_item_get_snapshot_pause (DioMachineItem *self)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), 0);
+  return self->snapshot_pause_ns;
 }
 
 gboolean

@@ -42,6 +42,9 @@ DioSnapshots *dio_machine_item_get_snapshots (DioMachineItem *self, GError **err
 /* How far a snapshot that is being taken has come, 0 to 1; negative: none is. */
 double dio_machine_item_get_snapshot_progress (DioMachineItem *self);
 
+/* How long the guest stood still for the last snapshot that was taken, in nanoseconds. */
+gint64 dio_machine_item_get_snapshot_pause (DioMachineItem *self);
+
 /* True when the next start goes on where the machine was suspended. Reads a small file. */
 gboolean dio_machine_item_is_suspended (DioMachineItem *self);
 

@@ -65,6 +65,9 @@ struct DioDeviceType {
    * resume(). Control thread. May be NULL. */
   void (*drain) (DioDevice *dev);
   void (*resume) (DioDevice *dev);
+  /* Between these two, before files of disks are copied: what was written is in them, and no
+   * request waits. May be NULL. */
+  bool (*settle) (DioDevice *dev, GError **error);
   /* Frees what realize() made; also called after a realize() that failed midway. Machine stopped.
    */
   void (*finalize) (DioDevice *dev);

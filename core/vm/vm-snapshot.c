@@ -89,9 +89,20 @@ freeze_ram (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 }
 
 static bool
+settle (DioMachine *machine, GError **error)
+{
+  for (guint i = 0; i < machine->devices->len; i++) {
+    DioDevice *dev = g_ptr_array_index (machine->devices, i);
+    if (dev->type->settle && !dev->type->settle (dev, error))
+      return false;
+  }
+  return true;
+}
+
+static bool
 take (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 {
-  if (!freeze_ram (machine, snapshot, error))
+  if (!settle (machine, error) || !freeze_ram (machine, snapshot, error))
     return false;
   DioVisitor *visitor = dio_visitor_new_save ();
   visit_machine (machine, visitor);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/vm/vm-machine.h"
 #include "hw/virtio/virtio-device.h"
@@ -530,6 +531,24 @@ resume (DioDevice *dev)
   dio_virtio_device_resume (dev);
 }
 
+/* Requests that are held are in no state that could be saved. */
+static bool
+settle (DioDevice *dev, GError **error)
+{
+  DioVirtioBlk *blk = (DioVirtioBlk *) dev;
+  DioBlockNode *node = blk->block ? dio_block_get_node (blk->block) : NULL;
+  int result = node && !node->readonly ? dio_block_node_flush (node) : 0;
+
+  if (blk->block && dio_block_count_held (blk->block))
+    g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, "%s",
+                 _ ("A disk of the machine waits for the host; let the machine go on first"));
+  else if (result < 0)
+    dio_set_error_errno (error, -result, _ ("A disk of the machine cannot be written"));
+  else
+    return true;
+  return false;
+}
+
 static void
 give_up_cb (void *data)
 {
@@ -598,5 +617,6 @@ const DioDeviceType dio_virtio_blk_type = {
   .state_version = 1,
   .drain = drain,
   .resume = resume,
+  .settle = settle,
   .finalize = finalize,
 };

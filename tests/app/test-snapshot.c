@@ -91,8 +91,8 @@ set_up (Fixture *f, gconstpointer data)
   config->name = g_strdup ("Tree");
   config->arch = DIO_ARCH_RISCV64;
   config->memory = MEMORY;
-  f->path =
-      dio_bundle_create (dio_files_host (), f->library, config, DISK, NULL, NULL, NULL, &error);
+  f->path = dio_bundle_create (dio_files_host (), f->library, config, DISK, "raw", NULL, NULL, NULL,
+                               &error);
   g_assert_no_error (error);
   f->ram = dio_ram_new (MEMORY, "test", &error);
   g_assert_no_error (error);

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots of a running Linux guest whose memory changes all the time: live ones, going back to
+any of them, suspending, and kill -9 at any moment. Each sum that the guest tells must always be the
+same, however often it got there. Usage: test-snapshot.py DIORAMA SCRIBBLE [--cpus N]
+[--engine ENGINE] [--reverts N] [--kills N] [--seed N]."""
+
+import argparse
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "../support"))
+from scribble_guest import NAME, Scribbler, kernel  # noqa: E402
+
+
+class Sums:
+    """Remembers every sum, over all runs."""
+
+    def __init__(self):
+        self.known = {}
+        self.repeated = 0
+
+    def check(self, guest):
+        seen = 0
+        for process, number, value in guest.sums():
+            key = (process, number)
+            if self.known.setdefault(key, value) != value:
+                sys.exit(f"sum {key} was {self.known[key]} and is {value}")
+            seen += 1
+        self.repeated = seen - len(self.known)
+
+
+def go_back(guest, sums, taken, rng, count):
+    for i in range(count):
+        guest.wait_sums(2)
+        if i % 3 == 0:
+            taken.append(guest.snapshot("take", f"s{len(taken)}").strip())
+        else:
+            options = ["--discard"] if rng.random() < 0.5 else []
+            guest.snapshot("revert", *options, rng.choice(taken))
+        guest.wait_sums(2)
+        sums.check(guest)
+
+
+def suspend(guest, sums):
+    before = guest.text()
+    guest.run("suspend", NAME)
+    guest.process.wait(30)
+    sums.check(guest)
+    guest.serial.unlink()
+    guest.start()
+    guest.wait_sums(3)
+    if "scribble: ready" in guest.text():
+        sys.exit("the guest started anew instead of going on")
+    sums.check(guest)
+    guest.serial.write_text(before + guest.text())
+
+
+def kill(guest, sums, taken, rng, count):
+    """The process that runs the machine dies during a take, a revert or a delete."""
+    for _ in range(count):
+        before = guest.snapshot("list").splitlines()
+        verb = rng.choice([["take", f"k{rng.random()}"], ["revert", rng.choice(taken)],
+                           ["delete", before[-1][:8]]])
+        busy = subprocess.Popen([guest.program, "snapshot", verb[0], NAME, *verb[1:]],
+                                env=guest.environment, stderr=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL)
+        time.sleep(rng.random() * 0.5)
+        guest.kill()
+        busy.wait(60)
+        guest.snapshot("verify")
+        after = guest.snapshot("list").splitlines()
+        if abs(len(after) - len(before)) > 1:
+            sys.exit(f"{len(before)} snapshots became {len(after)} by {verb}")
+        guest.start()
+        guest.wait(lambda: " running " in guest.run("list"), "running", 60)
+        known = [line[:8] for line in after]
+        taken[:] = [one for one in taken if one[:8] in known]
+        if not taken:
+            taken.append(guest.snapshot("take").strip())
+        guest.snapshot("revert", "--discard", rng.choice(taken))
+        guest.wait_sums(2)
+        sums.check(guest)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("scribble")
+    parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--reverts", type=int, default=9)
+    parser.add_argument("--kills", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if not kernel():
+        print("Debian's kernel was not fetched (tools/fetch-guests)")
+        sys.exit(77)
+    rng = random.Random(options.seed)
+    sums, taken = Sums(), []
+    guest = Scribbler(options.program, options.scribble, cpus=options.cpus, engine=options.engine,
+                      mib=64, memory="256M")
+    try:
+        guest.start()
+        guest.wait_sums(2)
+        go_back(guest, sums, taken, rng, options.reverts)
+        suspend(guest, sums)
+        kill(guest, sums, taken, rng, options.kills)
+        guest.snapshot("verify")
+        print(f"{len(sums.known)} sums, {sums.repeated} of them told again and the same")
+        if sums.repeated < 3:
+            sys.exit("hardly anything was repeated: nothing is proven")
+    finally:
+        guest.close()
+
+
+if __name__ == "__main__":
+    main()
