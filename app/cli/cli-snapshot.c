@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * diorama snapshot: the tree of a machine's snapshots, whether it is off, or runs in a window or
  * another process. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "app/cli/cli-private.h"
@@ -192,7 +193,7 @@ verb_verify (DioMachineItem *item)
     return cli_fail (error);
   if (!damaged)
     return DIO_CLI_OK;
-  cli_message (_ ("%" G_GUINT64_FORMAT " parts of the snapshots are damaged"), damaged);
+  cli_message (_ ("%" PRIu64 " parts of the snapshots are damaged"), damaged);
   return DIO_CLI_ERROR;
 }
 

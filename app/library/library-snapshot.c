@@ -53,7 +53,8 @@ dio_snapshots_remove_orphans (DioSnapshots *self)
 {
   DIR *dir = self->dir_fd >= 0 ? open_listing (self->dir_fd) : NULL;
   for (struct dirent *entry; dir && (entry = readdir (dir));)
-    if ((g_str_has_suffix (entry->d_name, STATE_SUFFIX) || g_str_has_suffix (entry->d_name, DISK_SUFFIX))
+    if ((g_str_has_suffix (entry->d_name, STATE_SUFFIX)
+         || g_str_has_suffix (entry->d_name, DISK_SUFFIX))
         && !is_named (self, entry->d_name))
       dio_file_unlink (self->files, self->dir_fd, entry->d_name, 0);
   if (dir)
