@@ -148,10 +148,21 @@ manifest_of (DioStateFile *state, GError **error)
   return dio_manifest_parse (text, length, DIO_MANIFEST_FILE, error);
 }
 
+/* True when nothing is to be done to make @now (may be NULL) @manifest. */
+static gboolean
+is_same (const DioManifest *manifest, const DioManifest *now)
+{
+  gsize length;
+  g_autofree char *one = dio_manifest_to_text (manifest, &length);
+  g_autofree char *other = now ? dio_manifest_to_text (now, &length) : NULL;
+  return g_strcmp0 (one, other) == 0;
+}
+
 /* Puts what the snapshot has into the folder @dir_fd, under names that @installs then knows. */
 static gboolean
-put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *manifest, int dir_fd,
-           GPtrArray *installs, DioFileProgress progress, void *data, GError **error)
+put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *manifest,
+           const DioManifest *now, int dir_fd, GPtrArray *installs, DioFileProgress progress,
+           void *data, GError **error)
 {
   g_autofree char *token = g_strdup_printf ("%08x", g_random_int ());
   g_autoptr (GPtrArray) disks = written_disks (manifest->config);
@@ -173,6 +184,8 @@ put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *m
     if (!dio_file_copy (self->files, from, dir_fd, last_from (installs), progress, data, error))
       return FALSE;
   }
+  if (is_same (manifest, now))
+    return TRUE;
   gsize length;
   g_autofree char *text = dio_manifest_to_text (manifest, &length);
   add_install (installs, token, DIO_MANIFEST_FILE);
@@ -223,8 +236,9 @@ revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
   manifest->config->name = g_strdup (now->config->name);
   g_autoptr (GPtrArray) installs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
-  gboolean good = put_files (self, info, manifest, self->bundle_fd, installs, NULL, NULL, error);
-  if (good) {
+  gboolean good =
+      put_files (self, info, manifest, now, self->bundle_fd, installs, NULL, NULL, error);
+  if (good && installs->len) {
     int result = dio_file_sync (self->files, self->bundle_fd);
     good = result == 0;
     if (!good)
@@ -524,8 +538,8 @@ clone_files (Clone *clone, const char *path, int fd, GError **error)
   }
   g_autoptr (GPtrArray) installs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
-  if (!put_files (self, clone->info, clone->manifest, fd, installs, clone->progress, clone->data,
-                  error))
+  if (!put_files (self, clone->info, clone->manifest, NULL, fd, installs, clone->progress,
+                  clone->data, error))
     return FALSE;
   for (guint i = 0; i < installs->len; i++) {
     const DioSnapshotInstall *install = g_ptr_array_index (installs, i);

@@ -57,7 +57,7 @@ GPtrArray *dio_snapshot_disk_list (void);
  * machine was off. */
 DioRamMap *dio_snapshots_load_map (DioSnapshots *self, DioStore *store, DioStateFile *state,
                                    DioStoreMarks *marks, GError **error);
-/* Does the renames that the tree asks for, and commits a tree without them. */
+/* Does the renames that the tree asks for. */
 gboolean dio_snapshots_install_locked (DioSnapshots *self, GError **error);
 /* Removes files that the tree does not name. */
 void dio_snapshots_remove_orphans (DioSnapshots *self);

@@ -86,8 +86,9 @@ dio_snapshots_install_locked (DioSnapshots *self, GError **error)
     dio_set_error_errno (error, -result, _ ("The folder “%s” cannot be written"), self->path);
     return FALSE;
   }
+  /* The next commit says so. Until then doing it again changes nothing: the names are used once. */
   g_ptr_array_set_size (self->installs, 0);
-  return dio_snapshots_commit_locked (self, error);
+  return TRUE;
 }
 
 static gboolean

@@ -110,10 +110,7 @@ dio_ram_map_load (DioVisitor *visitor, DioStore *store, DioStoreMarks *marks, GE
 bool
 dio_ram_map_is_complete (const DioRamMap *map, DioStore *store)
 {
-  for (uint64_t i = 0; i < map->n; i++)
-    if (!dio_store_has (store, &map->ids[i]))
-      return false;
-  return true;
+  return dio_store_has_all (store, map->ids, map->n);
 }
 
 /* ---- Saving ---- */

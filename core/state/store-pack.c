@@ -255,11 +255,46 @@ dio_pack_unref (DioPack *pack)
   g_free (pack);
 }
 
+/* The first 64 bits of a name. */
+static uint64_t
+head_of (const DioChunkId *id)
+{
+  uint64_t head;
+  memcpy (&head, id->bytes, sizeof head);
+  return GUINT64_FROM_BE (head);
+}
+
+/* Names are spread evenly, so the place of one is known nearly: a few steps from there instead of
+ * the seventeen of a binary search, each in another line of the cache. */
 const DioPackEntry *
 dio_pack_find (const DioPack *pack, const DioChunkId *id)
 {
+  uint64_t n = pack->n_entries;
+  if (!n)
+    return NULL;
+  uint64_t at = (uint64_t) ((unsigned __int128) head_of (id) * n >> 64);
+  int direction = memcmp (pack->entries[at].id.bytes, id->bytes, sizeof id->bytes);
+  if (direction == 0)
+    return &pack->entries[at];
+  /* Each step is twice as long as the one before, until the name is between two places. */
+  uint64_t low = at, high = at, step = 1;
+  if (direction < 0) {
+    do {
+      low = high;
+      high = MIN (n - low > step ? low + step : n, n);
+      step *= 2;
+    } while (high < n && memcmp (pack->entries[high].id.bytes, id->bytes, sizeof id->bytes) < 0);
+    low++;
+    high = MIN (high + 1, n);
+  } else {
+    do {
+      high = low;
+      low = high > step ? high - step : 0;
+      step *= 2;
+    } while (low && memcmp (pack->entries[low].id.bytes, id->bytes, sizeof id->bytes) > 0);
+  }
   const DioPackEntry key = { .id = *id };
-  return bsearch (&key, pack->entries, pack->n_entries, sizeof key, compare_entries);
+  return bsearch (&key, pack->entries + low, high - low, sizeof key, compare_entries);
 }
 
 uint8_t *

@@ -242,6 +242,20 @@ dio_store_has (DioStore *store, const DioChunkId *id)
 }
 
 bool
+dio_store_has_all (DioStore *store, const DioChunkId *ids, size_t count)
+{
+  size_t found = 0;
+  pthread_rwlock_rdlock (&store->lock);
+  for (bool there = true; found < count && there; found += there) {
+    there = dio_chunk_id_is_zero (&ids[found]);
+    for (guint i = store->packs->len; i > 0 && !there; i--)
+      there = dio_pack_find (g_ptr_array_index (store->packs, i - 1), &ids[found]);
+  }
+  pthread_rwlock_unlock (&store->lock);
+  return found == count;
+}
+
+bool
 dio_store_get (DioStore *store, const DioChunkId *id, void *data, size_t length, GError **error)
 {
   if (dio_chunk_id_is_zero (id)) {

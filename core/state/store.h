@@ -47,6 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioStore, dio_store_free)
 bool dio_store_get (DioStore *store, const DioChunkId *id, void *data, size_t length,
                     GError **error);
 bool dio_store_has (DioStore *store, const DioChunkId *id);
+bool dio_store_has_all (DioStore *store, const DioChunkId *ids, size_t count);
 
 typedef struct {
   uint64_t packs, chunks;
