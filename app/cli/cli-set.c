@@ -84,6 +84,7 @@ int
 cli_command_set (Cli *cli, int argc, char **argv)
 {
   CliConfigOptions options = CLI_CONFIG_OPTIONS_INIT;
+  options.detect = TRUE; /* a person brings the disks */
   g_autofree char *disk_size = NULL;
   g_auto (GStrv) removed = NULL;
   const GOptionEntry entries[] = {

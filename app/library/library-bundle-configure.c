@@ -12,7 +12,7 @@
 
 #include "app/library/library-bundle-private.h"
 #include "app/library/library-journal.h"
-#include "core/backend/backend-block.h"
+#include "core/backend/block/block-create.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
@@ -46,7 +46,8 @@ dio_bundle_check_new_name (DioFiles *files, const char *path, const char *name, 
          || dio_bundle_require_free_name (files, library, name, error);
 }
 
-/* A name that nothing in the bundle has: ROLE, ROLE1, ROLE2, ... or ROLE0.raw, ROLE1.raw, ... */
+/* A name that nothing in the bundle has: ROLE, ROLE1, ROLE2, ... or ROLE0.FORMAT, ROLE1.FORMAT, ...
+ */
 static char *
 free_file_name (Change *change, const char *role, const char *suffix)
 {
@@ -109,12 +110,13 @@ add_new_disk (Change *change, DioMachineConfig *config, guint64 size, GError **e
 {
   if (!size)
     return TRUE;
-  g_autofree char *name = free_file_name (change, "disk", ".raw");
+  const DioBlockCreate disk = { .format = DIO_BUNDLE_DISK_FORMAT, .size = size };
+  g_autofree char *name = free_file_name (change, "disk", "." DIO_BUNDLE_DISK_FORMAT);
   g_autofree char *file = g_build_filename (change->path, name, NULL);
-  if (!dio_block_create_raw (change->files, file, size, error))
+  if (!dio_block_create (change->files, file, &disk, error))
     return FALSE;
   g_ptr_array_add (change->made, g_strdup (name));
-  dio_machine_config_add_disk (config, name, "raw", FALSE);
+  dio_machine_config_add_disk (config, name, disk.format, FALSE);
   return TRUE;
 }
 

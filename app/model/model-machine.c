@@ -112,12 +112,19 @@ set_error_text (DioMachineItem *self, const char *text)
   set_string (self, &self->error, PROP_ERROR, text);
 }
 
-/* A sparse file that nothing was written to yet holds no system. */
+/* What a qcow2 image takes before its first table of data: header, counts, first table. */
+#define BLANK_QCOW2 (4 * 65536)
+
+/* A file that no guest has written to yet holds no system. */
 static gboolean
 is_blank (const DioDiskConfig *disk)
 {
   struct stat st;
-  return stat (disk->path, &st) != 0 || (S_ISREG (st.st_mode) && st.st_blocks == 0);
+  if (stat (disk->path, &st) != 0)
+    return TRUE;
+  if (g_strcmp0 (disk->format, "qcow2") == 0)
+    return S_ISREG (st.st_mode) && st.st_size <= BLANK_QCOW2;
+  return S_ISREG (st.st_mode) && st.st_blocks == 0;
 }
 
 static gboolean

@@ -387,32 +387,32 @@ class CliTest(unittest.TestCase):
         disk = self.write("disk.raw", bytes(1 << 20))
         self.cli("set", "m", "--kernel", self.kernel, "--initrd", self.kernel, "--append", "dummy:still",
                  "--memory", "256M", "--cpus", "2", "--disk", disk + ",readonly", "--disk-size", "1M")
-        self.assertEqual(["disk0.raw", "initrd", "kernel"], self.files("m"))
+        self.assertEqual(["disk0.qcow2", "initrd", "kernel"], self.files("m"))
         manifest = self.manifest("m")
         self.assertEqual((256 << 20, 2, "kernel", "initrd", "dummy:still"),
                          tuple(manifest[k] for k in ("memory", "cpus", "kernel", "initrd", "append")))
         self.assertEqual([{"path": disk, "format": "raw", "readonly": True},
-                          {"path": "disk0.raw", "format": "raw"}], manifest["disks"])
+                          {"path": "disk0.qcow2", "format": "qcow2"}], manifest["disks"])
         self.assertIn("changed", self.cli("show", "m").stdout)
 
         # Another kernel takes the place of the first; what is not named stays as it is.
         other = self.write("other", riscv_image(64 << 10))
         self.cli("set", "m", "--kernel", other, "--firmware", self.write("fw", bytes(64)))
-        self.assertEqual(["disk0.raw", "firmware", "initrd", "kernel1"], self.files("m"))
+        self.assertEqual(["disk0.qcow2", "firmware", "initrd", "kernel1"], self.files("m"))
         self.assertEqual({**manifest, "kernel": "kernel1", "firmware": "firmware"}, self.manifest("m"))
         self.cli("set", "m", "--kernel", self.kernel, "--firmware", "")
         self.assertEqual(manifest, self.manifest("m"))
-        self.assertEqual(["disk0.raw", "initrd", "kernel"], self.files("m"))
+        self.assertEqual(["disk0.qcow2", "initrd", "kernel"], self.files("m"))
 
         # Disks go by number or name; their files stay.
         self.assertIn("no disk “3”", self.cli("set", "m", "--remove-disk", "3", code=ERROR).stderr)
-        self.cli("set", "m", "--remove-disk", "1", "--remove-disk", "disk0.raw", "--initrd", "", "--append", "")
+        self.cli("set", "m", "--remove-disk", "1", "--remove-disk", "disk0.qcow2", "--initrd", "", "--append", "")
         self.assertTrue(os.path.exists(disk))
-        self.assertEqual(["disk0.raw", "kernel"], self.files("m"))
+        self.assertEqual(["disk0.qcow2", "kernel"], self.files("m"))
         self.assertEqual([], self.manifest("m")["disks"])
         self.assertNotIn("initrd", self.manifest("m"))
-        self.cli("set", "m", "--disk", os.path.join(self.library, "m.diorama/disk0.raw"))
-        self.assertEqual("disk0.raw", self.manifest("m")["disks"][0]["path"])
+        self.cli("set", "m", "--disk", os.path.join(self.library, "m.diorama/disk0.qcow2"))
+        self.assertEqual("disk0.qcow2", self.manifest("m")["disks"][0]["path"])
 
         # While it runs nothing changes, also beside another process.
         self.start("m")

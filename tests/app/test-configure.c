@@ -76,7 +76,7 @@ test_system (void)
   g_assert_false (has_system (item)); /* nothing was written to the new disk */
   g_assert_cmpuint (told, ==, 1);
   assert_file (item, "kernel", FALSE);
-  assert_file (item, "disk0.raw", TRUE);
+  assert_file (item, "disk0.qcow2", TRUE);
   g_assert_cmpuint (dio_machine_item_get_config (item)->disks->len, ==, 1);
 
   g_clear_pointer (&config, dio_machine_config_free);
@@ -104,7 +104,7 @@ expect_nothing (DioMachineItem *item, const DioMachineConfig *config, guint64 di
   g_assert_cmpstr (before, ==, after);
   assert_file (item, "kernel", TRUE);
   assert_file (item, "kernel1", FALSE);
-  assert_file (item, "disk0.raw", FALSE);
+  assert_file (item, "disk0.qcow2", FALSE);
 }
 
 /* What fails leaves the machine as it was. */

@@ -88,7 +88,7 @@ def test_life(program, shots):
         saved = manifest(folder)
         check((saved["kernel"], saved["append"], saved["memory"]) == ("kernel", "dummy:still quiet", 512 << 20),
               f"saved: {saved}")
-        check([d["path"] for d in saved["disks"]] == ["disk0.raw", str(disk), "disk1.raw"], f"disks: {saved['disks']}")
+        check([d["path"] for d in saved["disks"]] == ["disk0.qcow2", str(disk), "disk1.qcow2"], f"disks: {saved['disks']}")
         app.shot("settings-6-machine")
 
         # It starts, and then its settings are closed.
