@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs a bare-metal program through snapshots: run-snapshot IMAGE CPUS [ROUNDS [ENGINE]]
+ * Runs a bare-metal program through snapshots: run-snapshot IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]
  * (ENGINE as for run-guest). While it runs, live snapshots are taken; the program must pass
- * although they were, and so must each machine that starts from one of them. */
+ * although they were, and so must each machine that starts from one of them. With ROUNDS "keep" one
+ * snapshot is taken and kept in FOLDER, with "kept" the program starts from the one there, which an
+ * older version may have taken. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/state/state-file.h"
 #include "core/vm/vm-snapshot.h"
 #include "tests/guest/guest-board.h"
 
@@ -223,11 +226,66 @@ run_rounds (Run *run, unsigned rounds)
   return good;
 }
 
+/* ---- Snapshots that are kept ---- */
+
+#define KEPT_FILE "kept.state"
+
+static bool
+keep (Run *run, int dir)
+{
+  Kept kept;
+  g_autoptr (GError) error = NULL;
+  if (!build (run))
+    return false;
+  dio_machine_start (run->machine, on_answer, &run->watch);
+  wait_for (&run->watch, &run->watch.answered);
+  g_usleep (100000);
+  if (!take (run, NULL, &kept) || !finish (run, "the program"))
+    return false;
+  g_autoptr (DioStoreWriter) writer = dio_store_begin (run->store);
+  g_autoptr (DioStateFile) state = dio_state_file_new ();
+  DioVisitor *visitor = dio_visitor_new_save ();
+  bool good = dio_ram_map_save (kept.map, writer, visitor, &error);
+  g_autoptr (GBytes) ram = dio_visitor_finish_save (visitor);
+  dio_state_file_add (state, DIO_STATE_DEVICES, kept.devices);
+  dio_state_file_add (state, DIO_STATE_RAM, ram);
+  good = good && dio_store_commit (writer, &error)
+         && dio_state_file_write (state, dio_files_host (), dir, KEPT_FILE, NULL, &error);
+  if (error)
+    g_printerr ("%s\n", error->message);
+  g_bytes_unref (kept.devices);
+  dio_ram_map_free (kept.map);
+  return good;
+}
+
+static bool
+run_kept (Run *run, int dir)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (dio_files_host (), dir, KEPT_FILE, NULL, &error);
+  if (!state) {
+    g_printerr ("%s\n", error->message);
+    return false;
+  }
+  DioVisitor *visitor = dio_visitor_new_load (dio_state_file_get (state, DIO_STATE_RAM));
+  Kept kept = {
+    .devices = dio_state_file_get (state, DIO_STATE_DEVICES),
+    .map = dio_ram_map_load (visitor, run->store, NULL, &error),
+  };
+  bool good = dio_visitor_finish_load (visitor, error ? NULL : &error) && kept.map;
+  if (!good)
+    g_printerr ("%s\n", error->message);
+  good = good && start_from (run, &kept) && finish (run, "a machine from a kept snapshot");
+  dio_ram_map_free (kept.map);
+  return good;
+}
+
 int
 main (int argc, char **argv)
 {
   if (argc < 3) {
-    g_printerr ("Usage: run-snapshot IMAGE CPUS [ROUNDS [ENGINE]]\n");
+    g_printerr ("Usage: run-snapshot IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]\n");
     return 2;
   }
   Run run = {
@@ -239,13 +297,19 @@ main (int argc, char **argv)
     .out = { .ops = &out_ops },
   };
   DioFiles *files = dio_files_host ();
-  g_autofree char *folder = g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
+  bool kept = argc > 5;
+  g_autofree char *folder =
+      kept ? g_strdup (argv[5]) : g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
   int dir = dio_file_open (files, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
-  run.store = dio_store_open (files, dir, true, NULL);
-  bool good = run_rounds (&run, argc > 3 ? (unsigned) atoi (argv[3]) : 4);
+  bool keeps = kept && g_str_equal (argv[3], "keep");
+  run.store = dio_store_open (files, dir, keeps || !kept, NULL);
+  bool good = keeps  ? keep (&run, dir)
+              : kept ? run_kept (&run, dir)
+                     : run_rounds (&run, argc > 3 ? (unsigned) atoi (argv[3]) : 4);
   dio_pool_free (run.pool);
   dio_store_free (run.store);
   dio_file_close (files, dir);
-  dio_file_remove_tree (files, AT_FDCWD, folder, NULL);
+  if (!kept)
+    dio_file_remove_tree (files, AT_FDCWD, folder, NULL);
   return good ? 0 : 1;
 }
