@@ -37,7 +37,7 @@ def main():
         result = subprocess.run(
             [options.program, "run", "--arch", "riscv64", "--memory", "512M", "--headless",
              "--cpus", str(options.cpus), "--kernel", image("linux"), "--initrd",
-             image("initrd.gz"), "--append", "console=ttyS0", "--serial", f"file:{serial}",
+             image("initrd.gz"), "--append", "console=ttyS0 earlycon=sbi", "--serial", f"file:{serial}",
              "--time-limit", str(options.seconds), "--compiler", options.compiler],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=options.seconds + 60, check=False)

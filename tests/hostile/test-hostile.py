@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a hostile guest in the application and checks that the application ends as it should: no signal, no
-warning of its own, little output, bounded memory. Usage: test-hostile.py DIORAMA IMAGE EXPECTATION."""
+warning of its own, little output, bounded memory. Usage: test-hostile.py DIORAMA IMAGE EXPECTATION [OPTION...],
+with more options of "diorama run"."""
 
 import resource
 import subprocess
@@ -22,7 +23,7 @@ def main():
         result = subprocess.run(
             [program, "run", "--arch", "riscv64", "--memory", "128M", "--cpus", "2", "--firmware", image,
              "--disk", disk.name, "--headless", "--serial", "stdio", "--time-limit",
-             str(TIME_LIMIT if expectation == "runs" else 60)],
+             str(TIME_LIMIT if expectation == "runs" else 60), *sys.argv[4:]],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False)
     errors = result.stderr.decode(errors="replace")
     output = result.stdout.decode(errors="replace")
