@@ -92,6 +92,30 @@ test_entries (void)
   jit_run_free (run);
 }
 
+/* When there are no more entries, what has one is compiled and run as before, and code leaves for
+ * places without one. */
+static void
+test_no_entries (void)
+{
+  JitRun *run = jit_run_new ("", 1);
+  g_autoptr (DioIrBlock) one = constant_block (1);
+  unsigned made = 0;
+  while (2 * (uint64_t) made < JIT_RUN_RAM && dio_jit_entry (run->jit, 2 * (uint64_t) made))
+    made++;
+  g_assert_cmpuint (made, >=, 100000);
+  g_assert_cmpuint (2 * (uint64_t) made, <, JIT_RUN_RAM);
+  g_assert_null (dio_jit_entry (run->jit, JIT_RUN_RAM - 2));
+  g_assert_nonnull (dio_jit_entry (run->jit, 2));
+  /* Its way out, four bytes on, is the first place without an entry. */
+  uint64_t last = 2 * (uint64_t) made - 4;
+  if ((last & DIO_PAGE_MASK) > DIO_PAGE_SIZE - 16)
+    last -= 16;
+  DioJitEntry *entry = jit_run_compile_at (run, last, constant_block (1));
+  g_assert_nonnull (entry);
+  assert_runs (run, entry, one);
+  jit_run_free (run);
+}
+
 /* One compiles, others find it so. */
 static void
 test_begin (void)
@@ -242,6 +266,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/jit/cache/entries", test_entries);
+  g_test_add_func ("/core/jit/cache/no-entries", test_no_entries);
   g_test_add_func ("/core/jit/cache/begin", test_begin);
   g_test_add_func ("/core/jit/cache/writes", test_writes);
   g_test_add_func ("/core/jit/cache/tables", test_tables);
