@@ -136,11 +136,15 @@ test_faults (void)
   csr_write (medeleg, BIT (LOAD_ACCESS) | BIT (ILLEGAL) | BIT (FETCH_ACCESS));
   csr_write (mie, BIT (MTI));
   for (unsigned i = 0; i < 12; i++) {
-    *clint_mtimecmp (0) = *CLINT_MTIME + 5000;
-    struct outcome o = probe (S, code, HOLE, handlers[i % 3]);
+    struct outcome o;
+    do {
+      *clint_mtimecmp (0) = *CLINT_MTIME + 5000;
+      o = probe (S, code, HOLE, handlers[i % 3]);
+      *clint_mtimecmp (0) = UINT64_MAX;
+      /* Again if the host was busy and the time was over before the handler was reached. */
+    } while (o.epc == (uint64_t) &code[0] || o.epc == (uint64_t) &code[1]);
     CHECK_EQ (o.cause, INTERRUPT | MTI);
     CHECK_EQ (o.epc, handlers[i % 3]);
-    *clint_mtimecmp (0) = UINT64_MAX;
   }
   csr_write (mie, 0);
   csr_write (medeleg, 0);
