@@ -18,7 +18,8 @@ import time
 import unittest
 
 PROGRAM, MANPAGE = sys.argv[1:3]
-COMMANDS = ("run start create list show set rename delete restore disk images stop reset pause resume "
+COMMANDS = ("run start create list show set rename delete restore disk snapshot suspend forget images "
+            "stop reset pause resume "
             "screenshot type key console").split()
 OK, ERROR, USAGE, CRASHED, LIMIT, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
