@@ -12,6 +12,8 @@
 #include "app/model/model-stats.h"
 #include "app/model/model-validate.h"
 
+#define RETRY_SECONDS 2
+
 typedef struct {
   Cli *cli;
   DioMachineItem *item;
@@ -26,6 +28,8 @@ typedef struct {
   int reason;
   gboolean has_stats;
   DioMachineStats stats;
+  guint retry;   /* source: a paused machine that nobody else could resume */
+  char *trouble; /* the last that was said of it */
 } Session;
 
 void
@@ -106,14 +110,31 @@ state_cb (DioMachineItem *item, GParamSpec *pspec, gpointer data)
   }
 }
 
-/* What happens to a machine that goes on, as a disk without space. */
+static gboolean
+retry_cb (gpointer data)
+{
+  Session *session = data;
+  if (dio_machine_item_get_state (session->item) == DIO_ITEM_PAUSED)
+    dio_machine_item_resume_async (session->item, NULL, off_cb, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+/* What happens to a machine that goes on or waits, as for a disk without space. One of the library
+ * is resumed by "diorama resume" or in its window; one that nobody can name tries by itself. */
 static void
 error_cb (DioMachineItem *item, GParamSpec *pspec, gpointer data)
 {
+  Session *session = data;
   DioItemState state = dio_machine_item_get_state (item);
   const char *error = dio_machine_item_get_error (item);
-  if (error && (state == DIO_ITEM_RUNNING || state == DIO_ITEM_PAUSED))
+  if (!error || (state != DIO_ITEM_RUNNING && state != DIO_ITEM_PAUSED))
+    return;
+  if (g_strcmp0 (error, session->trouble) != 0)
     cli_message ("%s", error);
+  g_free (session->trouble);
+  session->trouble = g_strdup (error);
+  if (!session->retry && session->options->headless && dio_machine_item_is_ephemeral (item))
+    session->retry = g_timeout_add_seconds (RETRY_SECONDS, retry_cb, session);
 }
 
 static int
@@ -336,6 +357,8 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   g_signal_handler_disconnect (item, error);
   g_source_remove (sigint);
   g_source_remove (sigterm);
+  g_clear_handle_id (&session.retry, g_source_remove);
+  g_clear_pointer (&session.trouble, g_free);
   if (sigusr1)
     g_source_remove (sigusr1);
   if (limit)

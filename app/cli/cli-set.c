@@ -50,11 +50,12 @@ remove_disks (const DioMachineConfig *old, DioMachineConfig *config, char **remo
 }
 
 static int
-configure (DioMachineItem *item, const DioMachineConfig *config, guint64 disk_size)
+configure (DioMachineItem *item, const DioMachineConfig *config, guint64 disk_size,
+           const char *disk_format)
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  dio_machine_item_configure_async (item, config, disk_size, NULL, result_cb, &result);
+  dio_machine_item_configure_async (item, config, disk_size, disk_format, NULL, result_cb, &result);
   while (!result)
     g_main_context_iteration (NULL, TRUE);
   return dio_machine_item_command_finish (item, result, &error) ? DIO_CLI_OK : cli_fail (error);
@@ -77,14 +78,13 @@ set (Cli *cli, const char *name, const CliConfigOptions *options, char **removed
     return DIO_CLI_ERROR;
   if (!cli_config_apply (cli, options, config))
     return DIO_CLI_USAGE;
-  return configure (item, config, disk_size);
+  return configure (item, config, disk_size, options->disk_format);
 }
 
 int
 cli_command_set (Cli *cli, int argc, char **argv)
 {
   CliConfigOptions options = CLI_CONFIG_OPTIONS_INIT;
-  options.detect = TRUE; /* a person brings the disks */
   g_autofree char *disk_size = NULL;
   g_auto (GStrv) removed = NULL;
   const GOptionEntry entries[] = {
@@ -99,7 +99,12 @@ cli_command_set (Cli *cli, int argc, char **argv)
   if (code < 0) {
     g_autoptr (GError) error = NULL;
     guint64 bytes = 0;
-    if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
+    /* A person brings these files: what they are is found out once, and kept. */
+    options.detect = TRUE;
+    if (options.disk_format && !dio_block_is_format (options.disk_format))
+      code = cli_usage (cli, _ ("there is no disk format “%s”; there are raw and qcow2"),
+                        options.disk_format);
+    else if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
       code = cli_usage (cli, "--disk-size: %s", error->message);
     else
       code = set (cli, argv[1], &options, removed, bytes);

@@ -6,9 +6,7 @@
  * new one, and at worst a file too many, which the next change removes. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "app/library/library-bundle-private.h"
 #include "app/library/library-journal.h"
@@ -46,7 +44,7 @@ dio_bundle_check_new_name (DioFiles *files, const char *path, const char *name, 
          || dio_bundle_require_free_name (files, library, name, error);
 }
 
-/* A name that nothing in the bundle has: ROLE, ROLE1, ROLE2, ... or ROLE0.FORMAT, ROLE1.FORMAT, ...
+/* A name that nothing in the bundle has: ROLE, ROLE1, ROLE2, ... or ROLE0.qcow2, ROLE1.qcow2, ...
  */
 static char *
 free_file_name (Change *change, const char *role, const char *suffix)
@@ -64,10 +62,7 @@ free_file_name (Change *change, const char *role, const char *suffix)
 static bool
 progress_cb (uint64_t done, uint64_t total, void *data)
 {
-  const Change *change = data;
-  (void) done;
-  (void) total;
-  return !g_cancellable_is_cancelled (change->cancellable);
+  return !g_cancellable_is_cancelled (data);
 }
 
 /* *@file, a path of the host, as machine.json names it: copied into the bundle if need be. */
@@ -80,7 +75,8 @@ place_file (Change *change, const char *role, char **file, GError **error)
   char *name = inside ? g_strdup (inside) : free_file_name (change, role, "");
   if (!inside) {
     g_autoptr (GError) local = NULL;
-    if (!dio_file_copy (change->files, *file, change->fd, name, progress_cb, change, &local)) {
+    if (!dio_file_copy (change->files, *file, change->fd, name, progress_cb, change->cancellable,
+                        &local)) {
       if (!g_cancellable_set_error_if_cancelled (change->cancellable, error))
         g_propagate_error (error, g_steal_pointer (&local));
       g_free (name);
@@ -106,17 +102,17 @@ place_disks (Change *change, DioMachineConfig *config)
 }
 
 static gboolean
-add_new_disk (Change *change, DioMachineConfig *config, guint64 size, GError **error)
+add_new_disk (Change *change, DioMachineConfig *config, const DioBlockCreate *disk, GError **error)
 {
-  if (!size)
+  if (!disk->size)
     return TRUE;
-  const DioBlockCreate disk = { .format = DIO_BUNDLE_DISK_FORMAT, .size = size };
-  g_autofree char *name = free_file_name (change, "disk", "." DIO_BUNDLE_DISK_FORMAT);
+  g_autofree char *suffix = g_strconcat (".", disk->format, NULL);
+  g_autofree char *name = free_file_name (change, "disk", suffix);
   g_autofree char *file = g_build_filename (change->path, name, NULL);
-  if (!dio_block_create (change->files, file, &disk, error))
+  if (!dio_block_create (change->files, file, disk, error))
     return FALSE;
   g_ptr_array_add (change->made, g_strdup (name));
-  dio_machine_config_add_disk (config, name, disk.format, FALSE);
+  dio_machine_config_add_disk (config, name, disk->format, FALSE);
   return TRUE;
 }
 
@@ -182,7 +178,7 @@ write_manifest (Change *change, const DioManifest *manifest, const char *old_nam
 }
 
 static gboolean
-apply (Change *change, DioManifest *manifest, guint64 new_disk_size, const char *old_name,
+apply (Change *change, DioManifest *manifest, const DioBlockCreate *new_disk, const char *old_name,
        GError **error)
 {
   DioMachineConfig *config = manifest->config;
@@ -192,7 +188,7 @@ apply (Change *change, DioManifest *manifest, guint64 new_disk_size, const char 
       || !place_file (change, "initrd", &config->initrd, error))
     return FALSE;
   place_disks (change, config);
-  return add_new_disk (change, config, new_disk_size, error)
+  return add_new_disk (change, config, new_disk, error)
          && !g_cancellable_set_error_if_cancelled (change->cancellable, error)
          && write_manifest (change, manifest, old_name, error);
 }
@@ -208,7 +204,7 @@ note_change (const char *path)
 
 /* With the bundle locked. */
 static gboolean
-configure_locked (Change *change, const DioMachineConfig *config, guint64 new_disk_size,
+configure_locked (Change *change, const DioMachineConfig *config, const DioBlockCreate *new_disk,
                   GError **error)
 {
   g_autoptr (DioManifest) manifest = dio_bundle_load (change->files, change->path, error);
@@ -217,7 +213,7 @@ configure_locked (Change *change, const DioMachineConfig *config, guint64 new_di
   g_autofree char *old_name = g_strdup (manifest->config->name);
   dio_machine_config_free (manifest->config);
   manifest->config = dio_machine_config_copy (config);
-  if (!apply (change, manifest, new_disk_size, old_name, error)) {
+  if (!apply (change, manifest, new_disk, old_name, error)) {
     for (guint i = 0; i < change->made->len; i++)
       dio_file_unlink (change->files, change->fd, g_ptr_array_index (change->made, i), 0);
     return FALSE;
@@ -229,15 +225,20 @@ configure_locked (Change *change, const DioMachineConfig *config, guint64 new_di
 
 gboolean
 dio_bundle_configure (DioFiles *files, const char *path, const DioMachineConfig *config,
-                      guint64 new_disk_size, GCancellable *cancellable, GError **error)
+                      guint64 new_disk_size, const char *new_disk_format, GCancellable *cancellable,
+                      GError **error)
 {
   int fd = dio_bundle_open_folder (files, path, error);
   if (fd < 0)
     return FALSE;
   g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
+  const DioBlockCreate new_disk = {
+    .format = new_disk_format ? new_disk_format : DIO_BUNDLE_DISK_FORMAT,
+    .size = new_disk_size,
+  };
   Change change = { files, path, fd, cancellable, made };
   g_autoptr (DioLock) lock = dio_lock_take (files, fd, DIO_LOCK_FILE, config->name, error);
-  gboolean good = lock && configure_locked (&change, config, new_disk_size, error);
+  gboolean good = lock && configure_locked (&change, config, &new_disk, error);
   dio_file_close (files, fd);
   return good;
 }

@@ -75,10 +75,12 @@ gboolean dio_bundle_rename (DioFiles *files, const char *path, const char *name,
 
 /* Makes the bundle at @path, which must not be in use, into what @config says; its name may change
  * too. Files of @config that are not in the bundle already are copied into it, but for disks, which
- * are used where they are; those it no longer names are removed, but for disks, which stay. A new
- * disk of @new_disk_size bytes is added unless that is 0. On failure everything is as before. */
+ * are used where they are; those it no longer names are removed, but for disks, which stay. A
+ * disk of @new_disk_size bytes and @new_disk_format (NULL: DIO_BUNDLE_DISK_FORMAT) is added unless
+ * that is 0. On failure everything is as before. */
 gboolean dio_bundle_configure (DioFiles *files, const char *path, const DioMachineConfig *config,
-                               guint64 new_disk_size, GCancellable *cancellable, GError **error);
+                               guint64 new_disk_size, const char *new_disk_format,
+                               GCancellable *cancellable, GError **error);
 
 /* FALSE and a sentence when the bundle at @path cannot be called @name. */
 gboolean dio_bundle_check_new_name (DioFiles *files, const char *path, const char *name,

@@ -33,6 +33,7 @@ typedef struct {
   char *path;
   DioMachineConfig *config;
   guint64 new_disk_size;
+  char *new_disk_format;
 } Configuration;
 
 static void
@@ -41,6 +42,7 @@ configuration_free (gpointer data)
   Configuration *configuration = data;
   dio_machine_config_free (configuration->config);
   g_free (configuration->path);
+  g_free (configuration->new_disk_format);
   g_free (configuration);
 }
 
@@ -52,7 +54,8 @@ configure_thread (GTask *task, gpointer source, gpointer task_data, GCancellable
   const char *field;
   if (dio_validate_loads (configuration->config, &field, &error)
       && dio_bundle_configure (dio_files_host (), configuration->path, configuration->config,
-                               configuration->new_disk_size, cancellable, &error))
+                               configuration->new_disk_size, configuration->new_disk_format,
+                               cancellable, &error))
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
@@ -77,8 +80,9 @@ configured_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 
 void
 dio_machine_item_configure_async (DioMachineItem *self, const DioMachineConfig *config,
-                                  guint64 new_disk_size, GCancellable *cancellable,
-                                  GAsyncReadyCallback callback, gpointer user_data)
+                                  guint64 new_disk_size, const char *new_disk_format,
+                                  GCancellable *cancellable, GAsyncReadyCallback callback,
+                                  gpointer user_data)
 {
   g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
   g_return_if_fail (self->path);
@@ -98,6 +102,7 @@ dio_machine_item_configure_async (DioMachineItem *self, const DioMachineConfig *
   configuration->path = g_strdup (self->path);
   configuration->config = dio_machine_config_copy (config);
   configuration->new_disk_size = new_disk_size;
+  configuration->new_disk_format = g_strdup (new_disk_format);
   g_autoptr (GTask) work = g_task_new (self, cancellable, configured_cb, g_steal_pointer (&task));
   g_task_set_check_cancellable (work, FALSE);
   g_task_set_task_data (work, configuration, configuration_free);

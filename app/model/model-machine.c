@@ -112,19 +112,11 @@ set_error_text (DioMachineItem *self, const char *text)
   set_string (self, &self->error, PROP_ERROR, text);
 }
 
-/* What a qcow2 image takes before its first table of data: header, counts, first table. */
-#define BLANK_QCOW2 (4 * 65536)
-
-/* A file that no guest has written to yet holds no system. */
+/* A sparse file that nothing was written to yet holds no system. */
 static gboolean
 is_blank (const DioDiskConfig *disk)
 {
-  struct stat st;
-  if (stat (disk->path, &st) != 0)
-    return TRUE;
-  if (g_strcmp0 (disk->format, "qcow2") == 0)
-    return S_ISREG (st.st_mode) && st.st_size <= BLANK_QCOW2;
-  return S_ISREG (st.st_mode) && st.st_blocks == 0;
+  return dio_block_is_blank (dio_files_host (), disk->path, disk->format);
 }
 
 static gboolean
@@ -463,6 +455,9 @@ state_event (DioMachineItem *self, const DioBridgeEvent *event)
     break;
   case DIO_MACHINE_RUNNING:
     journal (self, "running", NULL, 1, event->message);
+    /* What it was paused for may be over; if it is not, the same is said again. */
+    if (self->state == DIO_ITEM_PAUSED)
+      set_error_text (self, NULL);
     if (self->start_task == NULL || self->launched)
       set_state (self, DIO_ITEM_RUNNING);
     break;

@@ -53,11 +53,13 @@ gboolean dio_machine_item_validate (DioMachineItem *self, const DioMachineConfig
                                     guint64 new_disk_size, const char **field, GError **error);
 
 /* Makes the machine, which must be off, into @config (whose files are named by absolute paths, as
- * dio_machine_item_get_config() does), with a new raw disk of @new_disk_size bytes unless that is
- * 0. On failure it is as before. Finished by dio_machine_item_command_finish(). */
+ * dio_machine_item_get_config() does), with a new disk of @new_disk_size bytes unless that is 0, of
+ * @new_disk_format (NULL: qcow2). On failure it is as before. Finished by
+ * dio_machine_item_command_finish(). */
 void dio_machine_item_configure_async (DioMachineItem *self, const DioMachineConfig *config,
-                                       guint64 new_disk_size, GCancellable *cancellable,
-                                       GAsyncReadyCallback callback, gpointer user_data);
+                                       guint64 new_disk_size, const char *new_disk_format,
+                                       GCancellable *cancellable, GAsyncReadyCallback callback,
+                                       gpointer user_data);
 
 /* The boards there are; static, NULL-terminated. */
 const DioBoardType *const *dio_machine_item_get_boards (DioMachineItem *self);

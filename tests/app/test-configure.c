@@ -17,7 +17,7 @@ configure (DioMachineItem *item, const DioMachineConfig *config, guint64 disk,
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  dio_machine_item_configure_async (item, config, disk, cancellable, result_cb, &result);
+  dio_machine_item_configure_async (item, config, disk, NULL, cancellable, result_cb, &result);
   while (!result)
     g_main_context_iteration (NULL, TRUE);
   return dio_machine_item_command_finish (item, result, error);

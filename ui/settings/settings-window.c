@@ -353,7 +353,9 @@ probed_cb (GObject *object, GAsyncResult *result, gpointer data)
   /* What is wrong with a file the check says. */
   if (probe->purpose == PURPOSE_DISK) {
     gboolean medium = image && dio_image_get_kind (image) == DIO_IMAGE_ISO;
-    dio_machine_config_add_disk (self->config, probe->path, "raw", medium);
+    /* Found out once, here; machine.json keeps it. */
+    const char *format = dio_block_detect (dio_files_host (), probe->path);
+    dio_machine_config_add_disk (self->config, probe->path, format, medium);
     show_disks (self);
     g_idle_add_full (G_PRIORITY_LOW, reveal_cb, g_object_ref (self), g_object_unref);
   } else if (image && dio_image_get_arch (image) != DIO_ARCH_NONE) {
@@ -469,7 +471,7 @@ save_cb (DioSettingsWindow *self)
   if (!gtk_widget_is_sensitive (GTK_WIDGET (self->save_button)))
     return;
   set_busy (self, TRUE);
-  dio_machine_item_configure_async (self->item, self->config, new_disk_size (self),
+  dio_machine_item_configure_async (self->item, self->config, new_disk_size (self), NULL,
                                     self->cancellable, saved_cb, g_object_ref (self));
 }
 

@@ -253,6 +253,28 @@ dio_block_node_resize (DioBlockNode *node, uint64_t size, GError **error)
   return node->driver->resize (node, size, error);
 }
 
+bool
+dio_block_is_blank (DioFiles *files, const char *path, const char *format)
+{
+  struct statx status;
+  if (dio_file_stat (files, AT_FDCWD, path, 0, &status) < 0)
+    return true;
+  if (g_strcmp0 (format, "qcow2") != 0)
+    return S_ISREG (status.stx_mode) && status.stx_blocks == 0;
+  DioBlockNode *node = dio_block_node_open (
+      files, path, format, DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_CHECK | DIO_BLOCK_OPEN_UNLOCKED,
+      NULL, NULL);
+  bool blank = node != NULL;
+  for (uint64_t at = 0; blank && at < node->size;) {
+    DioBlockExtent extent;
+    blank = dio_block_node_map (node, at, node->size - at, &extent) == 0
+            && (extent.kind == DIO_BLOCK_UNALLOCATED || extent.kind == DIO_BLOCK_ZERO);
+    at += extent.length;
+  }
+  dio_block_node_close (node);
+  return blank;
+}
+
 /* ---- For drivers ---- */
 
 int

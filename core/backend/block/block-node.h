@@ -71,6 +71,9 @@ bool dio_block_is_format (const char *format);
  * once: what is in a raw disk is up to its guest, so the answer belongs into the manifest. */
 const char *dio_block_detect (DioFiles *files, const char *path);
 
+/* True when there is no image at @path, or nothing was ever written to it. */
+bool dio_block_is_blank (DioFiles *files, const char *path, const char *format);
+
 /* Opens the image @path of @format. @backing is consumed in any case; an image that needs one (or
  * must not have one) and is not given it is an error. Takes the locks that QEMU respects (OFD byte
  * locks 100+/200+); DIO_ERROR_BUSY when another process holds them. */
