@@ -101,8 +101,8 @@ run_kernel (Kernel *kernel)
     sum = stress_mix (sum, step_single (singles, (float) (seed % 1000)));
     sum = stress_mix (sum, flags ());
     if (none != 0 || fegetround () != modes[kernel->mode])
-      stress_differ ("flags %llx and rounding %d instead of none and %d",
-                     (unsigned long long) none, fegetround (), modes[kernel->mode]);
+      stress_differ ("flags %llx and rounding %d instead of none and %d", (unsigned long long) none,
+                     fegetround (), modes[kernel->mode]);
     if (round % 64 == 0)
       sched_yield ();
     if (fegetround () != modes[kernel->mode])

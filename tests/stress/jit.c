@@ -31,13 +31,20 @@ encode (Operation operation)
   const uint32_t a0 = 10, a1 = 11;
   uint32_t into = a0 << 7 | a0 << 15, immediate = (uint32_t) operation.value << 20;
   switch (operation.what) {
-    case ADDI: return 0x13 | into | immediate;
-    case XORI: return 0x4013 | into | immediate;
-    case SLLI: return 0x1013 | into | immediate;
-    case SRLI: return 0x5013 | into | immediate;
-    case ADD: return 0x33 | into | a1 << 20;
-    case SUB: return 0x40000033 | into | a1 << 20;
-    default: return 0x02000033 | into | a1 << 20;
+  case ADDI:
+    return 0x13 | into | immediate;
+  case XORI:
+    return 0x4013 | into | immediate;
+  case SLLI:
+    return 0x1013 | into | immediate;
+  case SRLI:
+    return 0x5013 | into | immediate;
+  case ADD:
+    return 0x33 | into | a1 << 20;
+  case SUB:
+    return 0x40000033 | into | a1 << 20;
+  default:
+    return 0x02000033 | into | a1 << 20;
   }
 }
 
@@ -45,13 +52,20 @@ static uint64_t
 compute (Operation operation, uint64_t a0, uint64_t a1)
 {
   switch (operation.what) {
-    case ADDI: return a0 + (uint64_t) (int64_t) operation.value;
-    case XORI: return a0 ^ (uint64_t) (int64_t) operation.value;
-    case SLLI: return a0 << operation.value;
-    case SRLI: return a0 >> operation.value;
-    case ADD: return a0 + a1;
-    case SUB: return a0 - a1;
-    default: return a0 * a1;
+  case ADDI:
+    return a0 + (uint64_t) (int64_t) operation.value;
+  case XORI:
+    return a0 ^ (uint64_t) (int64_t) operation.value;
+  case SLLI:
+    return a0 << operation.value;
+  case SRLI:
+    return a0 >> operation.value;
+  case ADD:
+    return a0 + a1;
+  case SUB:
+    return a0 - a1;
+  default:
+    return a0 * a1;
   }
 }
 
@@ -103,8 +117,7 @@ stress_jit (uint32_t seed)
   unsigned functions = stress_times (400);
   for (unsigned function = 0; function < functions; function++) {
     bool always = function % 4 == 3; /* writable and executable all the time */
-    uint32_t *code = stress_map (
-        PAGE, PROT_READ | PROT_WRITE | (always ? PROT_EXEC : 0), false);
+    uint32_t *code = stress_map (PAGE, PROT_READ | PROT_WRITE | (always ? PROT_EXEC : 0), false);
     /* Not always at the same place of the page. */
     uint32_t *at = code + stress_random (&seed) % (PAGE / 4 - OPERATIONS - 1);
     for (unsigned i = 0; i < OPERATIONS; i++)

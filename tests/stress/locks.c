@@ -135,10 +135,10 @@ count_atomically (Atomics *atomics, unsigned number, unsigned round)
   atomic_fetch_add (&atomics->half, 1);
   atomic_fetch_xor (&atomics->bits, UINT64_C (1) << (number * 16 + round % 16));
 #ifdef __riscv
-  asm volatile ("amomaxu.d zero, %1, %0"
-                : "+A"(atomics->most)
-                : "r"((uint64_t) round * THREADS + number)
-                : "memory");
+  asm volatile("amomaxu.d zero, %1, %0"
+               : "+A"(atomics->most)
+               : "r"((uint64_t) round * THREADS + number)
+               : "memory");
 #endif
   /* Every value that goes in comes out once. */
   uint64_t value = (uint64_t) round * THREADS + number + 1;
@@ -207,8 +207,7 @@ check_atomics (Atomics *atomics)
 #ifdef __riscv
   expect ("a maximum", atomics->most, last - 1);
 #endif
-  expect ("a sum of what was swapped", atomics->swap_sum + atomics->swapped,
-          last * (last + 1) / 2);
+  expect ("a sum of what was swapped", atomics->swap_sum + atomics->swapped, last * (last + 1) / 2);
 }
 
 /* Dekker: of two who write and then read what the other writes, one must see the other. */
@@ -237,8 +236,8 @@ dekker_thread (void *data)
         sched_yield ();
     atomic_store_explicit (mine, round, memory_order_relaxed);
     atomic_thread_fence (memory_order_seq_cst);
-    dekker->seen[member->number][round - 1]
-        = atomic_load_explicit (theirs, memory_order_relaxed) >= round;
+    dekker->seen[member->number][round - 1] =
+        atomic_load_explicit (theirs, memory_order_relaxed) >= round;
   }
   return NULL;
 }

@@ -72,7 +72,8 @@ static uint64_t *
 move (uint64_t *pages, uint32_t seed)
 {
   uint64_t *place = stress_map (PAGES * PAGE, PROT_NONE, false);
-  uint64_t *moved = mremap (pages, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+  uint64_t *moved =
+      mremap (pages, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, place);
   if (moved != place)
     stress_fail ("mremap");
   for (unsigned i = 2; i < PAGES; i += 4)

@@ -56,14 +56,14 @@ handle_faults (void)
   uint64_t where;                                                                                  \
   register uint64_t a0 asm("a0") = base;                                                           \
   register uint64_t a1 asm("a1") = address;                                                        \
-  asm volatile ("addi s2, a0, 1\n addi s3, s2, 1\n addi s4, s3, 1\n addi s5, s4, 1\n"             \
-                "addi s6, s5, 1\n addi s7, s6, 1\n addi s8, s7, 1\n addi s9, s8, 1\n"             \
-                "addi s10, s9, 1\n addi s11, s10, 1\n lla t0, 1f\n"                                \
-                ".option push\n.option norvc\n1: " instruction "\n.option pop\n"                  \
-                "addi s2, s2, 100\n addi s11, s11, 100\n mv %[where], t0\n"                        \
-                : "+r"(a0), "+r"(a1), [where] "=&r"(where)                                         \
-                :                                                                                  \
-                : "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t0", "memory");   \
+  asm volatile("addi s2, a0, 1\n addi s3, s2, 1\n addi s4, s3, 1\n addi s5, s4, 1\n"               \
+               "addi s6, s5, 1\n addi s7, s6, 1\n addi s8, s7, 1\n addi s9, s8, 1\n"               \
+               "addi s10, s9, 1\n addi s11, s10, 1\n lla t0, 1f\n"                                 \
+               ".option push\n.option norvc\n1: " instruction "\n.option pop\n"                    \
+               "addi s2, s2, 100\n addi s11, s11, 100\n mv %[where], t0\n"                         \
+               : "+r"(a0), "+r"(a1), [where] "=&r"(where)                                          \
+               :                                                                                   \
+               : "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t0", "memory");    \
   *pc = where;                                                                                     \
   return a0
 

@@ -81,15 +81,14 @@ compute_cb (int number)
   volatile double value = 3;
   for (int i = 0; i < 20; i++)
     value = value / 1.1 + 1;
-  /* The rest of the registers. */
+    /* The rest of the registers. */
 #ifdef __riscv
-  asm volatile ("li t0, -1\n li t1, -1\n li t2, -1\n li t3, -1\n li a7, -1\n li a6, -1\n"
-                "fmv.d.x ft0, t0\n fmv.d.x ft8, t0\n fmv.d.x fa0, t0\n fmv.d.x fs0, t0\n"
-                "fmv.d.x fs1, t0\n li s2, -1\n li s3, -1"
-                :
-                :
-                : "t0", "t1", "t2", "t3", "a7", "a6", "ft0", "ft8", "fa0", "fs0", "fs1", "s2",
-                  "s3");
+  asm volatile("li t0, -1\n li t1, -1\n li t2, -1\n li t3, -1\n li a7, -1\n li a6, -1\n"
+               "fmv.d.x ft0, t0\n fmv.d.x ft8, t0\n fmv.d.x fa0, t0\n fmv.d.x fs0, t0\n"
+               "fmv.d.x fs1, t0\n li s2, -1\n li s3, -1"
+               :
+               :
+               : "t0", "t1", "t2", "t3", "a7", "a6", "ft0", "ft8", "fa0", "fs0", "fs1", "s2", "s3");
 #endif
   atomic_fetch_add (&handled, 1);
   errno = error;

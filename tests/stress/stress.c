@@ -49,8 +49,8 @@ static const StressWorker workers[] = {
 
 #define N_WORKERS (sizeof workers / sizeof workers[0])
 
-static const char *const count_names[STRESS_N_COUNTS] = { "processes", "patches",  "faults",
-                                                          "timers",    "late",     "worst_ns",
+static const char *const count_names[STRESS_N_COUNTS] = { "processes", "patches", "faults",
+                                                          "timers",    "late",    "worst_ns",
                                                           "signals",   "wakes" };
 
 /* In memory that all processes share. */
@@ -144,8 +144,8 @@ stress_wait (pid_t child, const char *what)
 void *
 stress_map (size_t size, int protection, bool is_shared)
 {
-  void *at = mmap (NULL, size, protection, (is_shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS,
-                   -1, 0);
+  void *at =
+      mmap (NULL, size, protection, (is_shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED)
     stress_fail ("mmap");
   return at;
@@ -223,8 +223,8 @@ run (int64_t seconds, uint32_t seed, char **wanted)
     }
   }
   uint64_t differences = atomic_load (&shared->differences);
-  say ("stress: %llu rounds, %llu differences\n", (unsigned long long) atomic_load (&shared->rounds),
-       (unsigned long long) differences);
+  say ("stress: %llu rounds, %llu differences\n",
+       (unsigned long long) atomic_load (&shared->rounds), (unsigned long long) differences);
   return differences != 0;
 }
 

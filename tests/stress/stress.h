@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What the workers of the stress share.
  *
- * A worker does rounds. A round is decided by its seed alone and checks itself; what it returns is a
- * checksum that must be the same each time, and the host's where the worker is portable. */
+ * A worker does rounds. A round is decided by its seed alone and checks itself; what it returns is
+ * a checksum that must be the same each time, and the host's where the worker is portable. */
 #pragma once
 
 #include <stdbool.h>
