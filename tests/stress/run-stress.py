@@ -29,8 +29,10 @@ WARNINGS = re.compile(r"rcu.*stall|self-detected stall|soft lockup|hung_task|blo
                       r"|\bBUG\b|\bOops\b|WARNING:|segfault|unhandled signal|Kernel panic"
                       r"|Call Trace|clocksource.*unstable|Out of memory")
 SAMPLES = 60
-# What memory may grow after the first third of a run; the guest's own memory is counted apart.
-GROWTH_BYTES = 24 << 20
+# What memory may grow after the first third of a run. The guest's own memory is counted apart, and
+# compiled code, which the cache bounds, with what is kept about it.
+GROWTH_BYTES = 16 << 20
+CODE_FACTOR = 5
 # How late a timer may be beside what sleeps of the host are late at the same time.
 LATE_SECONDS = 5
 LATE_FACTOR = 20
@@ -124,10 +126,13 @@ class Watch:
             return
         # Of the first and the last few, so that a peak is no growth.
         few = max(1, len(warm) // 5)
-        growth = (min(sample["other"] for sample in warm[-few:])
-                  - min(sample["other"] for sample in warm[:few]))
+        growth = (min(map(self._uncoded, warm[-few:])) - min(map(self._uncoded, warm[:few])))
         if growth > GROWTH_BYTES:
             self.error(f"memory of the process grew by {growth >> 20} MiB")
+
+    @staticmethod
+    def _uncoded(sample):
+        return sample["other"] - CODE_FACTOR * sample["stats"].get("jit", {}).get("code_bytes", 0)
 
     def report(self, host_late):
         print(f"\n{'seconds':>8} {'RSS MiB':>8} {'guest':>6} {'other':>6} {'code KiB':>9} "
