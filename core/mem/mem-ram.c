@@ -158,6 +158,9 @@ dio_ram_free (DioRam *ram)
 static DIO_NOINLINE void
 note_page (DioRam *ram, uint64_t page, uint8_t flags)
 {
+  /* Who notes before the write and did not say that one begins is right, too. */
+  if (flags & DIO_PAGE_FROZEN)
+    dio_ram_save_frozen (ram, page << DIO_PAGE_SHIFT, DIO_PAGE_SIZE);
   atomic_fetch_and (&ram->page_flags[page], (uint8_t) ~(DIO_PAGE_CODE | DIO_PAGE_CLEAN));
   if (flags & DIO_PAGE_CODE) {
     atomic_fetch_add (&ram->page_write_gen[page], 1);

@@ -372,6 +372,8 @@ enter_page (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, Dio
             uint64_t ram_offset, uint64_t va_mask, unsigned enter)
 {
   _Atomic uint8_t *flags = &ram->page_flags[ram_offset >> DIO_PAGE_SHIFT];
+  if (access == DIO_RV_STORE && (enter & DIO_TLB_WRITE))
+    dio_ram_begin_write (ram, ram_offset, DIO_PAGE_SIZE);
   if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
     /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
      * one, and whoever decodes it meanwhile asks us to give the entry up again. */
@@ -441,11 +443,11 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   DioRam *ram = page->info.ram;
   if (!ram)
     return DIO_RV_EXC_NONE;
-  /* Whatever way the store goes from here. */
-  if (access == DIO_RV_STORE && !page->info.readonly)
-    dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
-  if (page->pmp_mixed)
+  if (page->pmp_mixed) {
+    if (access == DIO_RV_STORE && !page->info.readonly)
+      dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
     return DIO_RV_EXC_NONE;
+  }
   unsigned enter = page->permissions;
   if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;
