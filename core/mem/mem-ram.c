@@ -153,6 +153,23 @@ dio_ram_free (DioRam *ram)
   g_free (ram);
 }
 
+static void
+free_cb (void *data)
+{
+  dio_ram_free (data);
+}
+
+void
+dio_ram_free_later (DioRam *ram, DioPool *pool)
+{
+  if (!ram || !pool || available_memory () < 2 * ram->size) {
+    dio_ram_free (ram);
+    return;
+  }
+  dio_ram_set_source (ram, NULL, NULL); /* what it comes from may go now */
+  dio_pool_run (pool, DIO_POOL_IO, free_cb, ram);
+}
+
 /* The flag goes before the generation: who reads the generation, then sets the flag, then decodes,
  * either has the new bytes or an old generation. */
 static DIO_NOINLINE void

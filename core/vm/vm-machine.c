@@ -645,7 +645,7 @@ dio_machine_free (DioMachine *machine)
   dio_space_free (machine->space);
   if (machine->jit)
     machine->compiler->free (machine->jit);
-  dio_ram_free (machine->ram);
+  dio_ram_free_later (machine->ram, machine->host.pool);
   g_ptr_array_unref (machine->devices);
   g_free (machine->cpus);
   dio_machine_config_free (machine->config);
