@@ -76,7 +76,9 @@ def kill(guest, sums, taken, rng, count):
         if abs(len(after) - len(before)) > 1:
             sys.exit(f"{len(before)} snapshots became {len(after)} by {verb}")
         guest.start()
-        guest.wait(lambda: " running " in guest.run("list"), "running", 60)
+        # It counts as running from the moment on that somebody has it; pausing waits for the rest.
+        guest.wait(lambda: guest.run("pause", NAME, check=False).returncode == 0, "running", 60)
+        guest.run("resume", NAME)
         known = [line[:8] for line in after]
         taken[:] = [one for one in taken if one[:8] in known]
         if not taken:
