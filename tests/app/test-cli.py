@@ -453,6 +453,51 @@ class CliTest(unittest.TestCase):
         self.assertEqual(OK, client.wait(10))
         self.cli("stop", "c", "--force")
 
+    def snapshot(self, verb, *arguments, code=OK):
+        return self.cli("snapshot", verb, *arguments, code=code)
+
+    def test_snapshots(self):
+        self.cli("create", "s", "--kernel", self.kernel)
+        off = self.snapshot("take", "s", "off", "--note", "a note").stdout.strip()
+        self.start("s")
+        on = self.snapshot("take", "s").stdout.strip()
+        self.assertIn("a note", self.snapshot("show", "s", "off").stdout)
+        self.snapshot("rename", "s", on[:8], "first")
+        self.snapshot("note", "s", "first", "words")
+        lines = self.snapshot("list", "s").stdout.splitlines()
+        self.assertEqual([off[:8], on[:8]], [line[:8] for line in lines])
+        self.assertEqual("*", lines[1][8])
+        # Going back keeps what was, and the machine runs.
+        self.snapshot("revert", "s", "first")
+        self.assertEqual("running", self.state("s"))
+        tree = self.snapshot("tree", "s").stdout
+        self.assertRegex(tree, "first.*now")
+        self.assertIn("Before going back", tree)
+        self.snapshot("delete", "s", "Before going back")
+        self.assertNotIn("Before", self.snapshot("list", "s").stdout)
+        # A suspended machine goes on; a forgotten one does not.
+        self.cli("suspend", "s")
+        self.wait_state("s", "off")
+        self.snapshot("verify", "s")
+        self.start("s")
+        self.cli("suspend", "s")
+        self.wait_state("s", "off")
+        self.cli("forget", "s")
+        # Back to when it was off, and a machine of its own from the other one.
+        self.snapshot("revert", "s", "off", "--discard")
+        self.snapshot("clone", "s", "first", "t", "--linked")
+        self.snapshot("clone", "s", "first", "t", code=ERROR)
+        self.cli("delete", "s")
+        self.start("t")
+        self.cli("stop", "t", "--force")
+        self.snapshot("delete", "t", "first")
+        self.assertEqual("", self.snapshot("list", "t").stdout)
+        # What is not possible.
+        self.assertIn("no snapshot", self.snapshot("show", "t", "x", code=ERROR).stderr)
+        self.snapshot("dance", "t", code=USAGE)
+        self.snapshot("show", "t", code=USAGE)
+        self.cli("suspend", "t", code=BUSY)
+
     def test_stop(self):
         self.cli("create", "deaf", "--kernel", self.kernel, "--append", "dummy:deaf")
         process = self.start("deaf")

@@ -336,6 +336,11 @@ close_response_cb (AdwMessageDialog *dialog, const char *response, DioMachineWin
   }
   if (g_str_equal (response, "off"))
     dio_machine_item_force_off_async (self->item, NULL, NULL, NULL);
+  if (g_str_equal (response, "suspend")) {
+    /* The window stays until the state is kept, as that may fail. */
+    gtk_widget_activate_action (GTK_WIDGET (self), "snapshot.suspend", NULL);
+    return;
+  }
   self->close_confirmed = TRUE;
   /* GTK 4.8 lets the dialog, which goes later, reach for a parent that is gone. */
   gtk_window_set_transient_for (GTK_WINDOW (dialog), NULL);
@@ -363,8 +368,10 @@ dio_machine_window_close_request (GtkWindow *window)
            : _ ("Shutting down presses its power button. Forcing it off loses work that is not "
                 "saved in it.")));
   const char *last = kept ? "keep" : "shut-down";
-  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "off", _ ("_Force Off"), last,
-                                    kept ? _ ("_Keep Running") : _ ("_Shut Down"), NULL);
+  adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "off", _ ("_Force Off"), NULL);
+  if (kept)
+    adw_message_dialog_add_response (dialog, "suspend", _ ("S_uspend"));
+  adw_message_dialog_add_response (dialog, last, kept ? _ ("_Keep Running") : _ ("_Shut Down"));
   adw_message_dialog_set_response_appearance (dialog, "off", ADW_RESPONSE_DESTRUCTIVE);
   adw_message_dialog_set_response_appearance (dialog, last, ADW_RESPONSE_SUGGESTED);
   adw_message_dialog_set_default_response (dialog, last);
