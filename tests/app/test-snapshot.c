@@ -480,8 +480,8 @@ test_hostile (Fixture *f, gconstpointer data)
     "{\"version\": 1, \"snapshots\": [{\"id\": \"../x\", \"name\": \"a\"}]}",
     "{\"version\": 1, \"install\": [{\"from\": \"../../x\", \"to\": \"y\"}]}",
     "{\"version\": 1, \"install\": [{\"from\": \"x\", \"to\": \"a/b\"}]}",
-    "{\"version\": 1, \"snapshots\": [{\"id\": \"2b0f7d5c-6b0f-4d6e-9d4f-0c7c1c0f5d11\", "
-    "\"name\": \"a\", \"disks\": [\"../../../etc/passwd\"]}]}",
+    ("{\"version\": 1, \"snapshots\": [{\"id\": \"2b0f7d5c-6b0f-4d6e-9d4f-0c7c1c0f5d11\", "
+     "\"name\": \"a\", \"disks\": [\"../../../etc/passwd\"]}]}"),
   };
   g_autofree char *folder = g_build_filename (f->path, DIO_SNAPSHOT_FOLDER, NULL);
   g_autofree char *file = g_build_filename (folder, "tree.json", NULL);
