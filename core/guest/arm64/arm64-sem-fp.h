@@ -285,7 +285,7 @@ SEM (fjcvtzs_w_d)
   SEM (ldr_uimm_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     Vec value = LOADED_V_##F (address);                                                            \
     SET_V (o->rd, value);                                                                          \
     NEXT;                                                                                          \
@@ -325,7 +325,7 @@ SEM (fjcvtzs_w_d)
   SEM (str_uimm_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     STORE_V_##F (address, GET_V (o->rs3));                                                         \
     NEXT;                                                                                          \
   }                                                                                                \
@@ -401,7 +401,7 @@ VECTOR_LITERAL (q)
   SEM (ldp_off_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
@@ -414,13 +414,13 @@ VECTOR_LITERAL (q)
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
-    SET_SP (o->rs1, ADD (address, CONST ((int64_t) o->imm << (scale))));                           \
+    SET_SP (o->rs1, ADD (address, CONST ((int64_t) o->imm *(1 << (scale)))));                      \
     NEXT;                                                                                          \
   }                                                                                                \
   SEM (ldp_pre_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
@@ -430,7 +430,7 @@ VECTOR_LITERAL (q)
   SEM (stp_off_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     STORE_VECTORS_##F;                                                                             \
     NEXT;                                                                                          \
   }                                                                                                \
@@ -439,13 +439,13 @@ VECTOR_LITERAL (q)
     FP_REQUIRE ();                                                                                 \
     Val address = GET_SP (o->rs1);                                                                 \
     STORE_VECTORS_##F;                                                                             \
-    SET_SP (o->rs1, ADD (address, CONST ((int64_t) o->imm << (scale))));                           \
+    SET_SP (o->rs1, ADD (address, CONST ((int64_t) o->imm *(1 << (scale)))));                      \
     NEXT;                                                                                          \
   }                                                                                                \
   SEM (stp_pre_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm << (scale)));                      \
+    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
     STORE_VECTORS_##F;                                                                             \
     SET_SP (o->rs1, address);                                                                      \
     NEXT;                                                                                          \
