@@ -243,9 +243,8 @@ dio_machine_check_disk (const DioDiskConfig *disk, GError **error)
 {
   if (!dio_block_is_format (disk->format)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” and "
-                    "“qcow2”"),
-                 disk->path, disk->format ? disk->format : "");
+                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes %s"),
+                 disk->path, disk->format ? disk->format : "", DIO_BLOCK_FORMATS);
     return false;
   }
   return dio_machine_check_file (_ ("The disk"), disk->path,

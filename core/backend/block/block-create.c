@@ -11,9 +11,9 @@
 static bool
 check_options (const DioBlockCreate *create, GError **error)
 {
-  if (!dio_block_is_format (create->format)) {
+  if (!dio_block_is_format (create->format) || dio_block_is_import (create->format)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("There is no disk format “%s”; there are “raw” and “qcow2”"),
+                 _ ("Disks of the format “%s” cannot be made; “raw” and “qcow2” can"),
                  create->format ? create->format : "");
     return false;
   }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/backend/block/block-lock.h"
+#include "core/backend/block/import.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
@@ -15,38 +16,63 @@
 static const struct {
   const char *format;
   DioBlockOpen open;
+  bool import; /* only read */
 } formats[] = {
-  { "raw", dio_block_raw_open },
-  { "qcow2", dio_block_qcow2_open },
+  { "raw", dio_block_raw_open, false },  { "qcow2", dio_block_qcow2_open, false },
+  { "vmdk", dio_block_vmdk_open, true }, { "vdi", dio_block_vdi_open, true },
+  { "vhd", dio_block_vhd_open, true },   { "vhdx", dio_block_vhdx_open, true },
 };
 
-static DioBlockOpen
+static int
 find_format (const char *format)
 {
   for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
     if (g_strcmp0 (format, formats[i].format) == 0)
-      return formats[i].open;
-  return NULL;
+      return (int) i;
+  return -1;
 }
 
 bool
 dio_block_is_format (const char *format)
 {
-  return find_format (format) != NULL;
+  return find_format (format) >= 0;
+}
+
+bool
+dio_block_is_import (const char *format)
+{
+  int found = find_format (format);
+  return found >= 0 && formats[found].import;
+}
+
+static const char *
+detect (const uint8_t *first, const uint8_t *last)
+{
+  if (memcmp (first, "QFI\xfb\0\0\0", 7) == 0 && (first[7] == 2 || first[7] == 3))
+    return "qcow2";
+  if (dio_import_is_vmdk (first))
+    return "vmdk";
+  if (dio_import_is_vdi (first))
+    return "vdi";
+  if (dio_import_is_vhdx (first))
+    return "vhdx";
+  return dio_import_is_vhd (first, last) ? "vhd" : "raw";
 }
 
 const char *
 dio_block_detect (DioFiles *files, const char *path)
 {
-  uint8_t magic[8] = { 0 };
+  uint8_t first[DIO_BLOCK_SECTOR] = { 0 }, last[DIO_BLOCK_SECTOR] = { 0 };
   int fd = dio_file_open (files, AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
   if (fd < 0)
     return "raw";
-  int64_t got = dio_file_read (files, fd, magic, sizeof magic, 0);
+  int64_t end = dio_file_seek (files, fd, 0, SEEK_END);
+  if (end > 0)
+    dio_file_read (files, fd, first, sizeof first, 0);
+  if (end >= (int64_t) sizeof last)
+    dio_file_read (files, fd, last, sizeof last, (uint64_t) end - sizeof last);
   dio_file_close (files, fd);
-  bool qcow2 = got == sizeof magic && memcmp (magic, "QFI\xfb\0\0\0", 7) == 0
-               && (magic[7] == 2 || magic[7] == 3);
-  return qcow2 ? "qcow2" : "raw";
+  return detect (first, last);
 }
 
 static bool
@@ -109,7 +135,7 @@ DioBlockNode *
 dio_block_node_open (DioFiles *files, const char *path, const char *format, DioBlockOpenFlags flags,
                      DioBlockNode *backing, GError **error)
 {
-  DioBlockOpen open_format = find_format (format);
+  int found = find_format (format);
   DioBlockNode base = { .files = files,
                         .fd = -1,
                         .path = g_strdup (path),
@@ -117,17 +143,16 @@ dio_block_node_open (DioFiles *files, const char *path, const char *format, DioB
                         .backing = backing };
   DioBlockNode *node = NULL;
   uint64_t file_size;
-  if (!open_format)
+  if (found < 0)
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes “raw” and "
-                    "“qcow2”"),
-                 path, format ? format : "");
+                 _ ("The disk “%s” has the format “%s”; this version of Diorama takes %s"), path,
+                 format ? format : "", DIO_BLOCK_FORMATS);
   else if (chain_length (backing) >= DIO_BLOCK_MAX_CHAIN)
     g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
                  _ ("The disk “%s” stands on more than %d others; merge some of them"), path,
                  DIO_BLOCK_MAX_CHAIN - 1);
   else if (open_file (&base, flags, &file_size, error))
-    node = open_format (&base, file_size, flags, error);
+    node = formats[found].open (&base, file_size, flags, error);
   if (!node) {
     free_node (&base);
     dio_block_node_close (backing);

@@ -64,8 +64,14 @@ typedef enum {
   DIO_BLOCK_OPEN_UNLOCKED = 1 << 2, /* only with READONLY: look at it whoever uses it */
 } DioBlockOpenFlags;
 
-/* True for the formats that there are: "raw", "qcow2". */
+/* True for the formats that there are: "raw", "qcow2", and those that are only read. */
 bool dio_block_is_format (const char *format);
+
+/* True for the images of other programs, which are only read: "vmdk", "vdi", "vhd", "vhdx". */
+bool dio_block_is_import (const char *format);
+
+/* Names of all formats, for messages: "raw, qcow2, ...". */
+#define DIO_BLOCK_FORMATS "raw, qcow2, vmdk, vdi, vhd, vhdx"
 
 /* The format that the file @path seems to have. Only for a file that a person brings, and only
  * once: what is in a raw disk is up to its guest, so the answer belongs into the manifest. */
@@ -128,6 +134,14 @@ DioBlockNode *dio_block_raw_open (const DioBlockNode *node, uint64_t file_size,
                                   DioBlockOpenFlags flags, GError **error);
 DioBlockNode *dio_block_qcow2_open (const DioBlockNode *node, uint64_t file_size,
                                     DioBlockOpenFlags flags, GError **error);
+DioBlockNode *dio_block_vmdk_open (const DioBlockNode *node, uint64_t file_size,
+                                   DioBlockOpenFlags flags, GError **error);
+DioBlockNode *dio_block_vdi_open (const DioBlockNode *node, uint64_t file_size,
+                                  DioBlockOpenFlags flags, GError **error);
+DioBlockNode *dio_block_vhd_open (const DioBlockNode *node, uint64_t file_size,
+                                  DioBlockOpenFlags flags, GError **error);
+DioBlockNode *dio_block_vhdx_open (const DioBlockNode *node, uint64_t file_size,
+                                   DioBlockOpenFlags flags, GError **error);
 
 /* Reads what the backing image has, zeros where it ends or there is none. */
 int dio_block_node_read_backing (DioBlockNode *node, uint64_t offset, const struct iovec *iov,
