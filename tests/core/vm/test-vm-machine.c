@@ -413,8 +413,8 @@ test_refusals (void)
   REFUSED (config->initrd = g_strdup ("/proc/self/exe"), DIO_ERROR_CONFIG, "needs a kernel");
   REFUSED (dio_machine_config_add_disk (config, "/nowhere/disk", "raw", false), DIO_ERROR_NOT_FOUND,
            "disk|/nowhere/disk");
-  REFUSED (dio_machine_config_add_disk (config, empty, "vmdk", false), DIO_ERROR_UNSUPPORTED,
-           "vmdk|qcow2|raw");
+  REFUSED (dio_machine_config_add_disk (config, empty, "qed", false), DIO_ERROR_UNSUPPORTED,
+           "qed|qcow2|raw");
   REFUSED (dio_machine_config_add_disk (config, folder, "raw", true), DIO_ERROR_FORMAT, "folder");
 #undef REFUSED
 
