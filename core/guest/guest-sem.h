@@ -126,6 +126,6 @@ typedef enum {
   DIO_SEM_JUMP,    /* to PC + wide */
   DIO_SEM_TARGET,  /* to the target in the context */
   DIO_SEM_CHANGED, /* next instruction, after re-reading what the engine caches */
-  DIO_SEM_RETURN,  /* to hart->pc, re-reading everything */
+  DIO_SEM_RETURN,  /* to the pc of the CPU, re-reading everything */
   DIO_SEM_HALT,    /* next instruction, but the CPU waits for an interrupt first */
 } DioSemEnd;

@@ -48,11 +48,17 @@ _Static_assert(BUCKETS == 1 << 12, "bucket_of() gives 12 bits");
 
 /* ---- Decoded pages ---- */
 
-void
-dio_interp_engine_forget (DioInterpEngine *engine)
+static void
+forget (DioInterpEngine *engine)
 {
   for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
     engine->jumps[i].host = 1;
+}
+
+void
+dio_interp_engine_forget (DioInterpCpu *cpu)
+{
+  forget (cpu->decoder);
 }
 
 static void
@@ -106,9 +112,8 @@ take_page (DioInterpEngine *engine)
   }
 }
 
-/* Marks a page of RAM as code and returns the generation from which its bytes may be read. */
-static uint32_t
-watch_page (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset)
+uint32_t
+dio_interp_engine_watch_page (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset)
 {
   uint64_t number = ram_offset >> DIO_PAGE_SHIFT;
   uint32_t generation = atomic_load (&ram->page_write_gen[number]);
@@ -116,6 +121,13 @@ watch_page (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset)
   if (!(before & DIO_PAGE_CODE))
     cpu->engine->guest->code_page_set (cpu, ram, ram_offset);
   return generation;
+}
+
+DioInterpSlot *
+dio_interp_engine_slots (DioInterpCpu *cpu, const uint8_t *host)
+{
+  uint32_t page = find_page (cpu->decoder, (uintptr_t) host);
+  return page != NONE ? page_slots (cpu->decoder, page) : NULL;
 }
 
 /* The slots of a page, decoded from what it holds now. */
@@ -128,7 +140,7 @@ valid_slots (DioInterpCpu *cpu, uint32_t page)
   uint32_t now = atomic_load (&info->ram->page_write_gen[info->ram_offset >> DIO_PAGE_SHIFT]);
   info->used = true;
   if (DIO_UNLIKELY (now != info->write_gen)) {
-    info->write_gen = watch_page (cpu, info->ram, info->ram_offset);
+    info->write_gen = dio_interp_engine_watch_page (cpu, info->ram, info->ram_offset);
     clear_slots (engine, slots);
     cpu->cpu.stats.decoded_pages++;
   }
@@ -145,7 +157,7 @@ new_slots (DioInterpCpu *cpu, uintptr_t host, DioRam *ram, uint64_t ram_offset)
     .host = host,
     .ram = ram,
     .ram_offset = ram_offset,
-    .write_gen = watch_page (cpu, ram, ram_offset),
+    .write_gen = dio_interp_engine_watch_page (cpu, ram, ram_offset),
     .next = *bucket,
     .used = true,
   };
@@ -156,6 +168,27 @@ new_slots (DioInterpCpu *cpu, uintptr_t host, DioRam *ram, uint64_t ram_offset)
 }
 
 /* ---- Entering guest code ---- */
+
+/* Makes a loose instruction of what is at cpu->pc. As find_slot(). */
+static DIO_NOINLINE DioInterpSlot *
+load_loose (DioInterpCpu *cpu)
+{
+  DioInterpEngine *engine = cpu->engine;
+  uint64_t parcel = engine->guest->parcel;
+  DioInterpLoose *loose = &engine->loose[cpu->pc / parcel % DIO_INTERP_LOOSE];
+  uint32_t raw;
+  if (!engine->guest->fetch_loose (cpu, &raw))
+    return NULL;
+  if (!loose->valid || loose->raw != raw) {
+    engine->guest->decode_loose (&loose->slots[0], raw);
+    loose->slots[0].insn.run = 1;
+    loose->slots[1] = loose->slots[2] = (DioInterpSlot){ .handler = dio_interp_op_page_end };
+    loose->raw = raw;
+    loose->valid = true;
+  }
+  engine->bias = cpu->pc - ((uintptr_t) loose->slots >> engine->shift);
+  return loose->slots;
+}
 
 /* The slot of cpu->pc, and its bias in the engine; or NULL, and the exception is noted. (No
  * pointers to the caller's variables, which would keep it from making tail calls.) */
@@ -177,6 +210,8 @@ find_slot (DioInterpCpu *cpu)
     uint64_t ram_offset;
     if (!engine->guest->fetch_page (cpu, pc, &start, &ram, &ram_offset))
       return NULL;
+    if (DIO_UNLIKELY (cpu->fetch_partial))
+      return load_loose (cpu);
     host = (uintptr_t) start;
     page = find_page (engine, host);
     slots = page != NONE ? valid_slots (cpu, page) : new_slots (cpu, host, ram, ram_offset);
@@ -191,6 +226,8 @@ dio_interp_op_enter (DIO_INTERP_ARGS)
 {
   DioInterpEngine *engine = cpu->engine;
   cpu->cpu.stats.instructions = count;
+  if (DIO_UNLIKELY (engine->step))
+    return NULL;
   for (;;) {
     if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed)) {
       engine->exit = DIO_EXIT_KICK;
@@ -204,6 +241,8 @@ dio_interp_op_enter (DIO_INTERP_ARGS)
   bias = engine->bias;
   tlb = cpu->tlb.data;
   count += ip->insn.run;
+  if (DIO_UNLIKELY (--cpu->sample == 0))
+    DIO_INTERP_TAIL (dio_interp_op_sample);
   DIO_INTERP_DISPATCH ();
 }
 
@@ -229,15 +268,36 @@ dio_interp_op_poll (DIO_INTERP_ARGS)
   DIO_INTERP_TAIL (dio_interp_op_enter);
 }
 
-DioInterpSlot *
-dio_interp_op_decode (DIO_INTERP_ARGS)
+/* Decodes from the slot of a decoded page on. */
+static DIO_NOINLINE void
+decode_run (DioInterpEngine *engine, const DioInterpSlot *ip)
 {
-  DioInterpEngine *engine = cpu->engine;
   size_t number = (size_t) (ip - engine->arena);
   uint32_t page = (uint32_t) (number / engine->stride);
   engine->guest->decode_run (page_slots (engine, page), (const uint8_t *) engine->pages[page].host,
                              (unsigned) (number % engine->stride));
+}
+
+DioInterpSlot *
+dio_interp_op_decode (DIO_INTERP_ARGS)
+{
+  decode_run (cpu->engine, ip);
   count += ip->insn.run;
+  DIO_INTERP_DISPATCH ();
+}
+
+DioInterpSlot *
+dio_interp_op_straddle (DIO_INTERP_ARGS)
+{
+  cpu->pc = dio_interp_pc (ip, bias, cpu->engine->shift);
+  cpu->cpu.stats.instructions = count - 1;
+  ip = load_loose (cpu);
+  if (DIO_UNLIKELY (!ip)) {
+    count--;
+    cpu->engine->guest->take_exception (cpu);
+    DIO_INTERP_TAIL (dio_interp_op_enter);
+  }
+  bias = cpu->engine->bias;
   DIO_INTERP_DISPATCH ();
 }
 
@@ -280,6 +340,118 @@ dio_interp_op_end (DIO_INTERP_ARGS)
   DIO_INTERP_TAIL (dio_interp_op_enter);
 }
 
+/* ---- To and from compiled code ---- */
+
+/* Where the instruction of slot @ip of a decoded page is in RAM. */
+static uint64_t
+slot_address (DioInterpEngine *engine, const DioInterpSlot *ip)
+{
+  size_t number = (size_t) (ip - engine->arena);
+  return engine->pages[number / engine->stride].ram_offset
+         + engine->guest->parcel * (number % engine->stride);
+}
+
+static bool
+is_in_page (DioInterpEngine *engine, const DioInterpSlot *ip)
+{
+  return ip >= engine->arena && ip < engine->arena + (size_t) engine->n_pages * engine->stride
+         && (size_t) (ip - engine->arena) % engine->stride < engine->page_slots;
+}
+
+/* What was compiled for the slot has gone: it is an instruction like others again. */
+static void
+restore_slot (DioInterpEngine *engine, DioInterpSlot *ip)
+{
+  ip->handler = dio_interp_op_decode;
+  decode_run (engine, ip);
+}
+
+DioInterpSlot *
+dio_interp_op_compiled (DIO_INTERP_ARGS)
+{
+  DioInterpEngine *engine = cpu->engine;
+  cpu->pc = dio_interp_pc (ip, bias, engine->shift);
+  cpu->cpu.stats.instructions = count - ip->insn.run;
+  engine->exit = DIO_EXIT_KICK;
+  if (DIO_UNLIKELY (!engine->compiler->enter (cpu, slot_address (engine, ip)))) {
+    uint16_t run = ip->insn.run;
+    restore_slot (engine, ip);
+    count = count - run + ip->insn.run;
+    DIO_INTERP_DISPATCH ();
+  }
+  if (DIO_UNLIKELY (engine->exit == DIO_EXIT_HALT))
+    return NULL;
+  count = cpu->cpu.stats.instructions;
+  DIO_INTERP_TAIL (dio_interp_op_enter);
+}
+
+static DIO_NOINLINE void
+sample (DioInterpCpu *cpu, DioInterpSlot *ip)
+{
+  DioInterpEngine *engine = cpu->engine;
+  cpu->sample = cpu->sample_period;
+  if (!engine->compiler || !is_in_page (engine, ip) || ip->handler == dio_interp_op_compiled)
+    return;
+  /* Code that was never decoded was never run: too early, mostly. */
+  if (ip->handler == dio_interp_op_decode) {
+    if (cpu->sample_period > 1)
+      return;
+    decode_run (engine, ip);
+  }
+  if (engine->compiler->sample (cpu, slot_address (engine, ip)))
+    ip->handler = dio_interp_op_compiled;
+}
+
+DioInterpSlot *
+dio_interp_op_sample (DIO_INTERP_ARGS)
+{
+  count -= ip->insn.run;
+  sample (cpu, ip);
+  count += ip->insn.run;
+  DIO_INTERP_DISPATCH ();
+}
+
+static void
+run (DioInterpCpu *cpu, DioInterpHandler first, DioInterpSlot *ip, uint64_t count, uint64_t bias)
+{
+  ip = first (ip, cpu, count, cpu->tlb.data, bias);
+#if DIO_INTERP_TAIL_CALLS
+  (void) ip;
+#else
+  while (ip)
+    ip = ip->handler (ip, cpu, cpu->engine->count, cpu->engine->tlb, cpu->engine->bias);
+#endif
+}
+
+bool
+dio_interp_engine_step (DioInterpCpu *cpu)
+{
+  DioInterpEngine *engine = cpu->engine = cpu->stepper;
+  engine->exit = DIO_EXIT_KICK;
+  DioInterpSlot *ip = load_loose (cpu);
+  if (ip)
+    run (cpu, ip->handler, ip, cpu->cpu.stats.instructions + ip->insn.run, engine->bias);
+  else
+    engine->guest->take_exception (cpu);
+  cpu->engine = cpu->decoder;
+  cpu->engine->exit = engine->exit;
+  return engine->exit != DIO_EXIT_HALT;
+}
+
+void
+dio_interp_engine_set_compiler (DioInterpCpu *cpu, const DioInterpCompiler *compiler,
+                                int32_t sample_period)
+{
+  DioInterpEngine *stepper = g_new0 (DioInterpEngine, 1);
+  stepper->step = true;
+  stepper->guest = cpu->decoder->guest;
+  stepper->shift = cpu->decoder->shift;
+  forget (stepper);
+  cpu->stepper = stepper;
+  cpu->decoder->compiler = compiler;
+  cpu->sample = cpu->sample_period = sample_period;
+}
+
 /* ---- Life and run ---- */
 
 bool
@@ -311,8 +483,9 @@ dio_interp_engine_init (DioInterpCpu *cpu, const DioInterpGuest *guest, GError *
   engine->pages = g_new0 (DioInterpPage, engine->max_pages);
   engine->buckets = g_new (uint32_t, BUCKETS);
   memset (engine->buckets, 0xff, BUCKETS * sizeof *engine->buckets);
-  dio_interp_engine_forget (engine);
-  cpu->engine = engine;
+  forget (engine);
+  cpu->engine = cpu->decoder = engine;
+  cpu->sample = cpu->sample_period = INT32_MAX;
   return true;
 }
 
@@ -322,6 +495,7 @@ dio_interp_engine_free (DioInterpCpu *cpu)
   DioInterpEngine *engine = g_steal_pointer (&cpu->engine);
   if (!engine)
     return;
+  g_clear_pointer (&cpu->stepper, g_free);
   munmap (engine->arena, engine->arena_size);
   g_free (engine->pages);
   g_free (engine->buckets);
@@ -336,14 +510,7 @@ dio_interp_engine_run (DioInterpCpu *cpu)
 
   engine->guest->poll (cpu);
   engine->exit = DIO_EXIT_KICK;
-  DioInterpSlot *ip =
-      dio_interp_op_enter (NULL, cpu, cpu->cpu.stats.instructions, cpu->tlb.data, 0);
-#if DIO_INTERP_TAIL_CALLS
-  (void) ip;
-#else
-  while (ip)
-    ip = ip->handler (ip, cpu, engine->count, engine->tlb, engine->bias);
-#endif
+  run (cpu, dio_interp_op_enter, NULL, cpu->cpu.stats.instructions, 0);
   dio_fp_host_leave (host_fp);
   return engine->exit;
 }

@@ -7,7 +7,7 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-/* A sample of the interpreter is DIO_RV_SAMPLE_PERIOD, an exit of compiled code 4. */
+/* A sample of the interpreter is 16, an exit of compiled code 4. */
 #define HOT 32
 #define CACHE_SIZE ((size_t) 128 << 20)
 #define SEGMENT_SIZE ((size_t) 2 << 20)

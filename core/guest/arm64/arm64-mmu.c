@@ -375,7 +375,7 @@ a64_service_requests (DioArm64 *cpu)
   if (requests & A64_REQUEST_FLUSH_TLB)
     dio_tlb_flush_all (&cpu->interp.tlb);
   if (requests & A64_REQUEST_FORGET_CODE)
-    dio_interp_engine_forget (cpu->interp.engine);
+    dio_interp_engine_forget (&cpu->interp);
   if ((requests & A64_REQUEST_ON) && cpu->off) {
     pthread_mutex_lock (&cpu->mmu->lock);
     uint64_t entry = cpu->mmu->entry, context = cpu->mmu->context;

@@ -238,7 +238,7 @@ dio_a64_isb (DioArm64 *cpu)
   a64_service_requests (cpu);
   if (cpu->forget_code) {
     cpu->forget_code = false;
-    dio_interp_engine_forget (cpu->interp.engine);
+    dio_interp_engine_forget (&cpu->interp);
   }
   return true;
 }

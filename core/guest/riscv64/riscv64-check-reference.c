@@ -3,6 +3,7 @@
  * state of their own, and memory as compiled code has found it. */
 #include "core/fp/fp.h"
 #include "core/guest/riscv64/riscv64-check-private.h"
+#include "core/guest/riscv64/riscv64-leaves.h"
 #include "core/interp/interp-sem.h"
 
 /* ---- Memory: what was recorded ---- */

@@ -83,7 +83,7 @@ put_code (GString *text, DioRiscv64 *hart)
   const DioRvCheck *check = hart->check;
   const uint8_t *code;
   uint32_t size;
-  dio_jit_code_around (hart->cpu.machine->jit, check->code, &code, &size);
+  dio_jit_code_around (hart->interp.cpu.machine->jit, check->code, &code, &size);
   g_autofree char *listing = dio_debug_disassemble (code, size, (uint64_t) (uintptr_t) code);
   g_string_append_printf (text, "Code, %u bytes, entered at %" PRIxPTR ":\n%s", size,
                           (uintptr_t) check->code, listing);
@@ -95,11 +95,12 @@ dio_rv_check_report (DioRiscv64 *hart, const DioRvReference *reference, const Di
   const DioRvCheck *check = hart->check;
   unsigned offset = (unsigned) (check->start.pc & DIO_PAGE_MASK);
   GString *text = g_string_new (NULL);
-  g_string_append_printf (
-      text,
-      "compiled code differs from the interpreter on CPU %u: %s\n"
-      "Entered at %016" PRIx64 ", left at %016" PRIx64 " after %" PRIu64 " instructions.\n",
-      hart->cpu.index, reference->why, check->start.pc, have->pc, have->count - check->start.count);
+  g_string_append_printf (text,
+                          "compiled code differs from the interpreter on CPU %u: %s\n"
+                          "Entered at %016" PRIx64 ", left at %016" PRIx64 " after %" PRIu64
+                          " instructions.\n",
+                          hart->interp.cpu.index, reference->why, check->start.pc, have->pc,
+                          have->count - check->start.count);
   put_state (text, &reference->state, have);
   put_trail (text, check);
   put_accesses (text, reference);

@@ -34,7 +34,7 @@ take_state (DioRvCheckState *state, const DioRiscv64 *hart, uint32_t mxcsr)
 {
   memcpy (state->x, hart->x, sizeof state->x);
   memcpy (state->f, hart->f, sizeof state->f);
-  state->pc = hart->pc;
+  state->pc = hart->interp.pc;
   state->fflags = hart->fflags | dio_rv_jit_exceptions (mxcsr);
   state->frm = hart->frm;
   state->fp_off = hart->fp_slow;
@@ -48,7 +48,7 @@ static void
 begin (DioRiscv64 *hart, const uint8_t *code, const uint8_t *at, uint32_t mxcsr)
 {
   DioRvCheck *check = hart->check;
-  DioMachine *machine = hart->cpu.machine;
+  DioMachine *machine = hart->interp.cpu.machine;
   take_state (&check->start, hart, mxcsr);
   g_array_set_size (check->accesses, 0);
   check->code = code;
@@ -57,7 +57,7 @@ begin (DioRiscv64 *hart, const uint8_t *code, const uint8_t *at, uint32_t mxcsr)
       || !dio_jit_is_current (machine->jit, (uint64_t) (at - machine->ram->host), code,
                               &check->generation))
     return;
-  check->page = at - (hart->pc & DIO_PAGE_MASK);
+  check->page = at - (hart->interp.pc & DIO_PAGE_MASK);
   check->address = (uint64_t) (check->page - machine->ram->host);
 }
 
@@ -73,7 +73,7 @@ go_on (DioRiscv64 *hart, const uint8_t *code, uint32_t mxcsr)
 {
   if (hart->check->failed)
     return NULL;
-  begin (hart, code, code ? dio_tlb_hit_execute (&hart->tlb, hart->pc) : NULL, mxcsr);
+  begin (hart, code, code ? dio_tlb_hit_execute (&hart->interp.tlb, hart->interp.pc) : NULL, mxcsr);
   return code;
 }
 
@@ -82,7 +82,7 @@ was_written (const DioRiscv64 *hart)
 {
   const DioRvCheck *check = hart->check;
   uint64_t number = check->address >> DIO_PAGE_SHIFT;
-  return atomic_load (&hart->cpu.machine->ram->page_write_gen[number]) != check->generation;
+  return atomic_load (&hart->interp.cpu.machine->ram->page_write_gen[number]) != check->generation;
 }
 
 /* The same after a difference. What other vCPUs write into code is known when they look for
@@ -90,7 +90,7 @@ was_written (const DioRiscv64 *hart)
 static bool
 is_excused (const DioRiscv64 *hart)
 {
-  if (hart->cpu.machine->config->cpus > 1)
+  if (hart->interp.cpu.machine->config->cpus > 1)
     for (unsigned i = 0; i < EXCUSE_MS && !was_written (hart); i++)
       g_usleep (1000);
   return was_written (hart);
@@ -158,10 +158,10 @@ fail (DioRiscv64 *hart, const DioRvReference *reference, const DioRvCheckState *
   hart->check->failed = true;
   g_autofree char *text = dio_rv_check_report (hart, reference, have);
   g_message ("%s", text);
-  dio_machine_report (hart->cpu.machine, true,
+  dio_machine_report (hart->interp.cpu.machine, true,
                       "Compiled code and the interpreter differ (%s) at %016" G_GINT64_MODIFIER
                       "x on CPU %u",
-                      reference->why, reference->state.pc, hart->cpu.index);
+                      reference->why, reference->state.pc, hart->interp.cpu.index);
 }
 
 /* The section ends here, with the CPU structure up to date. */
@@ -279,11 +279,11 @@ const DioJitGuest dio_rv_check_guest = {
   .base = offsetof (DioRiscv64, x) + 16 * sizeof (uint64_t),
   .x = offsetof (DioRiscv64, x),
   .f = offsetof (DioRiscv64, f),
-  .pc = offsetof (DioRiscv64, pc),
+  .pc = offsetof (DioRiscv64, interp.pc),
   .jit = offsetof (DioRiscv64, jit),
   .tlb_data = offsetof (DioRiscv64, check_tlb),
   .tlb_jumps = offsetof (DioRiscv64, check_jumps),
-  .requests = offsetof (DioRiscv64, requests),
+  .requests = offsetof (DioRiscv64, interp.requests),
   .reservation = offsetof (DioRiscv64, reservation),
   .reservation_value = offsetof (DioRiscv64, reservation_value),
   .fflags = offsetof (DioRiscv64, fflags),
@@ -323,7 +323,7 @@ dio_rv_check_free (DioRiscv64 *hart)
   g_message ("compiled code beside the interpreter, CPU %u: %" G_GUINT64_FORMAT
              " instructions in %" G_GUINT64_FORMAT " sections %s, %" G_GUINT64_FORMAT
              " sections not judged",
-             hart->cpu.index, check->instructions, check->sections,
+             hart->interp.cpu.index, check->instructions, check->sections,
              check->failed ? "until they differed" : "agree", check->skipped);
   g_array_unref (check->accesses);
   g_free (check->empty);

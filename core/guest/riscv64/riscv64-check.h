@@ -10,7 +10,7 @@
  * the number of instructions. The first difference ends the machine. */
 #pragma once
 
-#include "core/guest/riscv64/riscv64-engine-private.h"
+#include "core/guest/riscv64/riscv64-priv.h"
 
 typedef struct DioRvCheck DioRvCheck;
 
@@ -20,5 +20,5 @@ extern const DioJitGuest dio_rv_check_guest;
 void dio_rv_check_init (DioRiscv64 *hart);
 /* Tells how much was compared. */
 void dio_rv_check_free (DioRiscv64 *hart);
-/* @code is entered, for the instruction at hart->pc, whose bytes are at @at. */
+/* @code is entered, for the instruction at hart->interp.pc, whose bytes are at @at. */
 void dio_rv_check_begin (DioRiscv64 *hart, const uint8_t *code, const uint8_t *at);

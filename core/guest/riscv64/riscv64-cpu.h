@@ -4,9 +4,8 @@
 #pragma once
 
 #include "core/base/base-loop.h"
+#include "core/interp/interp-engine.h"
 #include "core/jit/jit.h"
-#include "core/mem/mem-tlb.h"
-#include "core/vm/vm-cpu.h"
 
 typedef enum {
   DIO_RV_U = 0,
@@ -50,26 +49,19 @@ typedef enum {
 } DioRvAccess;
 
 typedef struct DioRiscv64 {
-  DioCpu cpu;
+  DioInterpCpu interp;
 
   /* Hot: the instruction engine. */
   uint64_t x[33]; /* x[0] stays 0; x[32] is where the engine sends what is written to x0 */
   uint64_t f[32];
-  uint64_t pc;
   uint8_t priv; /* DioRvPriv */
   uint8_t frm;
-  uint8_t fflags;        /* sticky, merged from the host lazily if the engine does so */
-  uint8_t fp_slow;       /* mstatus.FS is not dirty: FP instructions go the slow way */
-  uint8_t fetch_partial; /* see dio_rv_fetch_page() */
-  uint64_t reservation;  /* physical address of LR, or UINT64_MAX */
+  uint8_t fflags;       /* sticky, merged from the host lazily if the engine does so */
+  uint8_t fp_slow;      /* mstatus.FS is not dirty: FP instructions go the slow way */
+  uint64_t reservation; /* host address of LR, or UINT64_MAX */
   uint64_t reservation_value;
-  struct DioRiscv64Engine *engine; /* decode cache etc. of the instruction engine, in force */
-  int32_t sample;                  /* jumps until the interpreter looks where it is */
-  int32_t sample_period;
   DioJitVcpu jit; /* for compiled code */
 
-  struct DioRiscv64Engine *decoder; /* the engine with the decoded pages */
-  struct DioRiscv64Engine *stepper; /* one that runs a single instruction, or NULL */
   struct DioOptContext *optimiser;
 
   /* With the option "check" of the compiler; see riscv64-check.h. */
@@ -77,7 +69,8 @@ typedef struct DioRiscv64 {
   DioTlbEntry *check_tlb;
   DioTlbJump *check_jumps;
 
-  /* Pending fault detail, set by whoever returns an exception. */
+  /* The noted exception; tval is set by whoever returns an exception. */
+  DioRvExc exc_cause;
   uint64_t exc_tval;
 
   uint32_t pauses; /* executed, for dio_rv_pause() */
@@ -86,8 +79,6 @@ typedef struct DioRiscv64 {
    * mip_soft. */
   _Atomic uint64_t irq_lines;
   uint64_t mip_soft;
-  /* Requests from other threads (flush TLB...), see riscv64-priv.h; cpu.kicked is set with it. */
-  _Atomic uint32_t requests;
 
   /* Privileged state. */
   uint64_t mstatus, mie, mideleg, medeleg, mtvec, mscratch, mepc, mcause, mtval, mcounteren,
@@ -98,11 +89,6 @@ typedef struct DioRiscv64 {
   uint64_t cycle_offset, instret_offset;
   DioTimer *stimer;          /* Sstc */
   struct DioRiscv64Mmu *mmu; /* page-walk cache, PMP ranges, address-space slots (riscv64-mmu.c) */
-
-  /* Loads and stores go through tlb.data, fetches through tlb.code (dio_tlb_hit_*()). The
-   * privileged architecture swaps these two pointers at each change of privilege, SUM, MPRV, satp;
-   * both are stable between two calls of the functions below. */
-  DioTlb tlb;
 } DioRiscv64;
 
 /* ---- Provided by the privileged architecture (riscv64-priv.c, riscv64-mmu.c, riscv64-csr.c) ----
@@ -161,33 +147,18 @@ DioRvExc dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioR
 /* Translates the page of @va for fetch: host pointer to the start of the page, and where it is in
  * RAM (@ram_offset, of the start of the page). Enters the page in tlb.code, so that the next fetch
  * may find it with dio_tlb_hit_execute(). Code outside RAM: access fault.
- * hart->fetch_partial is set when PMP lets only a part of the page be executed: nothing was entered
- * then, the answer holds for the aligned 4 bytes of @va only, and the engine asks again for each
- * instruction. */
+ * interp.fetch_partial is set when PMP lets only a part of the page be executed: nothing was
+ * entered then, the answer holds for the aligned 4 bytes of @va only, and the engine asks again for
+ * each instruction. */
 DioRvExc dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **ram,
                             uint64_t *ram_offset);
 /* cbo.*: permission check and zeroing; @op is the immediate: 0 inval, 1 clean, 2 flush, 4 zero. */
 DioRvExc dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op);
 
-/* Handles hart->requests (TLB flushes asked by others). vCPU thread; the engine calls it on entry
+/* Handles interp.requests (TLB flushes asked by others). vCPU thread; the engine calls it on entry
  * of run(), at polls when cpu.kicked or requests are set, and in fence and fence.i: a page that
  * another hart has begun to execute must not be written unnoticed beyond those points. */
 void dio_rv_service_requests (DioRiscv64 *hart);
-/* Before decoding code of a page for the first time (DIO_PAGE_CODE newly set, by this thread):
- * drops this hart's own write entries at once and asks the other harts to. */
-void dio_rv_code_page_set (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset);
-
-/* ---- Provided by the instruction engine (riscv64-engine.c) ---- */
-
-bool dio_rv_engine_init (DioRiscv64 *hart, GError **error);
-void dio_rv_engine_free (DioRiscv64 *hart);
-/* The CPU type's run(). */
-DioExit dio_rv_engine_run (DioCpu *cpu);
-/* Called by the privileged architecture after everything that may change what is fetched at a
- * virtual address (sfence.vma, satp, PMP, privilege: whenever tlb.code or its contents changed):
- * the engine forgets virtual-page shortcuts of its own; decoded physical pages stay valid by their
- * write generation. Cheap: it happens at each trap. */
-void dio_rv_engine_fetch_changed (DioRiscv64 *hart);
 
 /* ---- For boards (riscv64.c) ---- */
 

@@ -146,7 +146,7 @@ rv_counter_read (DioRiscv64 *hart, bool instret)
   uint64_t offset = instret ? hart->instret_offset : hart->cycle_offset;
   if (hart->mcountinhibit & inhibit_bit (instret))
     return offset;
-  return hart->cpu.stats.instructions + offset;
+  return hart->interp.cpu.stats.instructions + offset;
 }
 
 void
@@ -156,7 +156,7 @@ rv_counter_write (DioRiscv64 *hart, bool instret, uint64_t value)
   if (hart->mcountinhibit & inhibit_bit (instret))
     *offset = value;
   else
-    *offset = value - hart->cpu.stats.instructions;
+    *offset = value - hart->interp.cpu.stats.instructions;
 }
 
 static void
@@ -305,7 +305,7 @@ read_csr (DioRiscv64 *hart, unsigned csr, uint64_t *value)
     *value = 0;
     break;
   case CSR_MHARTID:
-    *value = hart->cpu.index;
+    *value = hart->interp.cpu.index;
     break;
   case CSR_MSTATUS:
     *value = rv_mstatus (hart);

@@ -11,12 +11,13 @@
 #pragma once
 
 #include "core/fp/fp.h"
-#include "core/guest/riscv64/riscv64-engine-private.h"
+#include "core/guest/riscv64/riscv64-leaves.h"
+#include "core/guest/riscv64/riscv64-priv.h"
 #include "core/interp/interp-sem.h"
 
 typedef struct {
   DioRiscv64 *hart;
-  DioRvSlot *ip;
+  DioInterpSlot *ip;
   uint64_t bias;
   uint64_t target;
   DioTlbEntry *tlb;
@@ -24,18 +25,16 @@ typedef struct {
 } Context;
 
 #define CONTEXT(bytes)                                                                             \
-  Context context = { .hart = hart, .ip = ip, .bias = bias, .tlb = tlb, .length = (bytes) }
+  Context context = {                                                                              \
+    .hart = (DioRiscv64 *) cpu, .ip = ip, .bias = bias, .tlb = tlb, .length = (bytes)              \
+  }
 
-/* Two equal handlers stay two: gcc would make one a jump to the other. */
-#if defined(__clang__)
-#define DIO_RV_HANDLER DIO_NOINLINE
-#else
-#define DIO_RV_HANDLER __attribute__ ((noinline, no_icf))
-#endif
+#define RV_SHIFT 3
+#define RV_SINK 32 /* x[32] takes what is written to x0 */
 
 /* The slow handlers, by kind of leaf. */
 #define DIO_RV_HAS_SLOW_plain(leaf)
-#define DIO_RV_HAS_SLOW_load(leaf) DioRvSlot *dio_rv_slow_##leaf (DIO_RV_HANDLER_ARGS);
+#define DIO_RV_HAS_SLOW_load(leaf) DioInterpSlot *dio_rv_slow_##leaf (DIO_INTERP_ARGS);
 #define DIO_RV_HAS_SLOW_store(leaf) DIO_RV_HAS_SLOW_load (leaf)
 #define DIO_RV_HAS_SLOW_atomic(leaf) DIO_RV_HAS_SLOW_load (leaf)
 #define DIO_RV_HAS_SLOW_fp(leaf) DIO_RV_HAS_SLOW_load (leaf)
@@ -53,8 +52,8 @@ DIO_RV_HAS_SLOW_end (illegal)
 
 /* A destination x0 is the sink, in slots as in pinned operands; where the compiler sees that, it
  * need not write. Reading x[0] is right too. */
-#define DIO_PIN_RD(number) ((number) ? (number) : DIO_RV_SINK)
-#define IS_ZERO_REG(r) ((r) == 0 || (r) == DIO_RV_SINK)
+#define DIO_PIN_RD(number) ((number) ? (number) : RV_SINK)
+#define IS_ZERO_REG(r) ((r) == 0 || (r) == RV_SINK)
 #define IS_KNOWN_ZERO(r) (__builtin_constant_p (r) && IS_ZERO_REG (r))
 #define GET_X(r) (IS_KNOWN_ZERO (r) ? 0 : c->hart->x[r])
 #define SET_X(r, v)                                                                                \
@@ -63,7 +62,7 @@ DIO_RV_HAS_SLOW_end (illegal)
     if (!IS_KNOWN_ZERO (r))                                                                        \
       c->hart->x[r] = set_;                                                                        \
   } while (0)
-#define PC dio_rv_slot_pc (c->ip, c->bias)
+#define PC dio_interp_pc (c->ip, c->bias, RV_SHIFT)
 #define NEXT_PC (PC + c->length)
 
 #define GET_F(r) (c->hart->f[r])

@@ -21,7 +21,7 @@
 static bool
 raise_exception (Context *c, DioRvExc cause, uint64_t tval)
 {
-  c->hart->engine->cause = cause;
+  c->hart->exc_cause = cause;
   c->hart->exc_tval = tval;
   return false;
 }
@@ -29,7 +29,7 @@ raise_exception (Context *c, DioRvExc cause, uint64_t tval)
 static inline bool
 check (Context *c, DioRvExc cause)
 {
-  c->hart->engine->cause = cause;
+  c->hart->exc_cause = cause;
   return cause == DIO_RV_EXC_NONE;
 }
 
@@ -61,7 +61,7 @@ interp_atomic_slow (Context *c, uint64_t va, unsigned size, bool write)
 static inline void
 interp_atomic_done (Context *c, const void *host, unsigned size)
 {
-  DioRam *ram = c->hart->cpu.machine->ram;
+  DioRam *ram = c->hart->interp.cpu.machine->ram;
   uint64_t offset = (uintptr_t) host - (uintptr_t) ram->host;
   if (offset < ram->size)
     dio_ram_note_write (ram, offset, size);
@@ -110,7 +110,7 @@ static DioRvExc
 dio_rv_fence_i (DioRiscv64 *hart)
 {
   dio_rv_service_requests (hart);
-  dio_rv_engine_forget (hart->decoder);
+  dio_interp_engine_forget (&hart->interp);
   dio_rv_jit_barrier (hart);
   return DIO_RV_EXC_NONE;
 }
@@ -123,24 +123,24 @@ dio_rv_fence_i (DioRiscv64 *hart)
 /* ---- Handlers ---- */
 
 #define SLOW(leaf, sem, bytes)                                                                     \
-  static DIO_NOINLINE DioSemEnd run_##leaf (DIO_RV_HANDLER_ARGS)                                   \
+  static DIO_NOINLINE DioSemEnd run_##leaf (DIO_INTERP_ARGS)                                       \
   {                                                                                                \
     CONTEXT (bytes);                                                                               \
-    hart->pc = dio_rv_slot_pc (ip, bias);                                                          \
-    hart->cpu.stats.instructions = count - ip->insn.run;                                           \
+    cpu->pc = dio_interp_pc (ip, bias, RV_SHIFT);                                                  \
+    cpu->cpu.stats.instructions = count - ip->insn.run;                                            \
     DioSemEnd end = slow_##sem (&context, &ip->insn);                                              \
-    hart->engine->end = end;                                                                       \
+    cpu->engine->end = end;                                                                        \
     return end;                                                                                    \
   }                                                                                                \
-  DioRvSlot *dio_rv_slow_##leaf (DIO_RV_HANDLER_ARGS)                                              \
+  DioInterpSlot *dio_rv_slow_##leaf (DIO_INTERP_ARGS)                                              \
   {                                                                                                \
-    if (DIO_LIKELY (run_##leaf (ip, hart, count, tlb, bias) == DIO_SEM_NEXT)) {                    \
+    if (DIO_LIKELY (run_##leaf (ip, cpu, count, tlb, bias) == DIO_SEM_NEXT)) {                     \
       ip += (bytes) / 2;                                                                           \
-      DIO_RV_DISPATCH ();                                                                          \
+      DIO_INTERP_DISPATCH ();                                                                      \
     }                                                                                              \
     count -= ip->insn.run;                                                                         \
     ip += (bytes) / 2;                                                                             \
-    DIO_RV_TAIL (dio_rv_op_end);                                                                   \
+    DIO_INTERP_TAIL (dio_interp_op_end);                                                           \
   }
 
 #define DEFINE_plain(leaf, sem, bytes)

@@ -11,7 +11,7 @@
 #define FENCE(sets)                                                                                \
   do {                                                                                             \
     interp_fence (sets);                                                                           \
-    if (DIO_UNLIKELY (atomic_load_explicit (&c->hart->requests, memory_order_relaxed)))            \
+    if (DIO_UNLIKELY (atomic_load_explicit (&c->hart->interp.requests, memory_order_relaxed)))     \
       return DIO_SEM_SLOW;                                                                         \
   } while (0)
 #define ILLEGAL_IF(condition)                                                                      \
@@ -91,35 +91,35 @@
   do {                                                                                             \
     if ((end) == DIO_SEM_NEXT) {                                                                   \
       ip += (bytes) / 2;                                                                           \
-      DIO_RV_DISPATCH ();                                                                          \
+      DIO_INTERP_DISPATCH ();                                                                      \
     }                                                                                              \
     if ((end) == DIO_SEM_BRANCH || (end) == DIO_SEM_JUMP) {                                        \
-      if ((jump) == DIO_RV_JUMP_FAR) {                                                             \
-        hart->pc = dio_rv_slot_pc (ip, bias) + (uint64_t) (int64_t) (offset);                      \
+      if ((jump) == DIO_INTERP_JUMP_FAR) {                                                         \
+        cpu->pc = dio_interp_pc (ip, bias, RV_SHIFT) + (uint64_t) (int64_t) (offset);              \
         count = count - ip->insn.run + 1;                                                          \
-        DIO_RV_TAIL (dio_rv_op_go);                                                                \
+        DIO_INTERP_TAIL (dio_interp_op_go);                                                        \
       }                                                                                            \
-      DioRvSlot *to_ = (DioRvSlot *) ((uintptr_t) ip + (uintptr_t) (intptr_t) (offset));           \
+      DioInterpSlot *to_ = (DioInterpSlot *) ((uintptr_t) ip + (uintptr_t) (intptr_t) (offset));   \
       count = count + to_->insn.run - ip->insn.run + 1;                                            \
       ip = to_;                                                                                    \
-      if ((jump) == DIO_RV_JUMP_BACK                                                               \
-          && DIO_UNLIKELY (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed)))        \
-        DIO_RV_TAIL (dio_rv_op_poll);                                                              \
-      if ((jump) == DIO_RV_JUMP_BACK && DIO_UNLIKELY (--hart->sample == 0))                        \
-        DIO_RV_TAIL (dio_rv_op_sample);                                                            \
-      DIO_RV_DISPATCH ();                                                                          \
+      if ((jump) == DIO_INTERP_JUMP_BACK                                                           \
+          && DIO_UNLIKELY (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed)))         \
+        DIO_INTERP_TAIL (dio_interp_op_poll);                                                      \
+      if ((jump) == DIO_INTERP_JUMP_BACK && DIO_UNLIKELY (--cpu->sample == 0))                     \
+        DIO_INTERP_TAIL (dio_interp_op_sample);                                                    \
+      DIO_INTERP_DISPATCH ();                                                                      \
     }                                                                                              \
     if ((end) == DIO_SEM_TARGET) {                                                                 \
       count = count - ip->insn.run + 1;                                                            \
-      DIO_RV_TRY_GO (context.target);                                                              \
-      hart->pc = context.target;                                                                   \
-      DIO_RV_TAIL (dio_rv_op_enter);                                                               \
+      DIO_INTERP_TRY_GO (context.target, RV_SHIFT);                                                \
+      cpu->pc = context.target;                                                                    \
+      DIO_INTERP_TAIL (dio_interp_op_enter);                                                       \
     }                                                                                              \
-    DIO_RV_TAIL (slow);                                                                            \
+    DIO_INTERP_TAIL (slow);                                                                        \
   } while (0)
 
 #define FAST(prefix, leaf, sem, bytes, kind, pins, jump)                                           \
-  static DIO_RV_HANDLER DioRvSlot *prefix##leaf (DIO_RV_HANDLER_ARGS)                              \
+  static DIO_INTERP_HANDLER DioInterpSlot *prefix##leaf (DIO_INTERP_ARGS)                          \
   {                                                                                                \
     CONTEXT (bytes);                                                                               \
     OPERANDS (pins);                                                                               \
@@ -127,11 +127,11 @@
     FINISH (end, SLOW_##kind (leaf), bytes, jump, OFFSET_##kind);                                  \
   }
 #define JUMPS(leaf, sem, bytes, kind, pins)                                                        \
-  FAST (op_, leaf, sem, bytes, kind, pins, DIO_RV_JUMP_AHEAD)                                      \
-  FAST (op_back_, leaf, sem, bytes, kind, pins, DIO_RV_JUMP_BACK)                                  \
-  FAST (op_far_, leaf, sem, bytes, kind, pins, DIO_RV_JUMP_FAR)
+  FAST (op_, leaf, sem, bytes, kind, pins, DIO_INTERP_JUMP_AHEAD)                                  \
+  FAST (op_back_, leaf, sem, bytes, kind, pins, DIO_INTERP_JUMP_BACK)                              \
+  FAST (op_far_, leaf, sem, bytes, kind, pins, DIO_INTERP_JUMP_FAR)
 #define SIMPLE(leaf, sem, bytes, kind, pins)                                                       \
-  FAST (op_, leaf, sem, bytes, kind, pins, DIO_RV_JUMP_AHEAD)
+  FAST (op_, leaf, sem, bytes, kind, pins, DIO_INTERP_JUMP_AHEAD)
 
 #define DEFINE_plain SIMPLE
 #define DEFINE_load SIMPLE
@@ -165,14 +165,14 @@ DIO_RV_ALIASES (DEFINE)
 #define TABLE_FAR(leaf, sem, bytes, kind, pins) TABLE_##kind (leaf, op_far_),
 
 /* clang-format off */
-static const DioRvHandler handlers[DIO_RV_N_JUMPS][DIO_RV_N_FORMS] = {
-  [DIO_RV_JUMP_AHEAD] = {
+static const DioInterpHandler handlers[DIO_INTERP_N_JUMPS][DIO_RV_N_FORMS] = {
+  [DIO_INTERP_JUMP_AHEAD] = {
     dio_rv_slow_illegal, DIO_RV_LEAVES (TABLE_AHEAD) DIO_RV_ALIASES (TABLE_AHEAD)
   },
-  [DIO_RV_JUMP_BACK] = {
+  [DIO_INTERP_JUMP_BACK] = {
     dio_rv_slow_illegal, DIO_RV_LEAVES (TABLE_BACK) DIO_RV_ALIASES (TABLE_BACK)
   },
-  [DIO_RV_JUMP_FAR] = {
+  [DIO_INTERP_JUMP_FAR] = {
     dio_rv_slow_illegal, DIO_RV_LEAVES (TABLE_FAR) DIO_RV_ALIASES (TABLE_FAR)
   },
 };
@@ -191,8 +191,8 @@ static const DioRvHandler handlers[DIO_RV_N_JUMPS][DIO_RV_N_FORMS] = {
 #define PIN_both o.rs1 = o.rs2 = made;
 
 #define FUSED(a, jump_a, b, jump_b, pin)                                                           \
-  static DIO_RV_HANDLER DioRvSlot *fused_##a##_##jump_a##_##b##_##jump_b##_##pin (                 \
-      DIO_RV_HANDLER_ARGS)                                                                         \
+  static DIO_INTERP_HANDLER DioInterpSlot *fused_##a##_##jump_a##_##b##_##jump_b##_##pin (         \
+      DIO_INTERP_ARGS)                                                                             \
   {                                                                                                \
     CONTEXT (DIO_RV_BYTES_##a);                                                                    \
     uint8_t made;                                                                                  \
@@ -203,7 +203,7 @@ static const DioRvHandler handlers[DIO_RV_N_JUMPS][DIO_RV_N_FORMS] = {
       end = PASTE (fast_, DIO_RV_SEM_##a) (&context, &o);                                          \
     }                                                                                              \
     if (end != DIO_SEM_NEXT)                                                                       \
-      FINISH (end, PASTE (SLOW_, DIO_RV_KIND_##a) (a), DIO_RV_BYTES_##a, DIO_RV_JUMP_##jump_a,     \
+      FINISH (end, PASTE (SLOW_, DIO_RV_KIND_##a) (a), DIO_RV_BYTES_##a, DIO_INTERP_JUMP_##jump_a, \
               PASTE (OFFSET_, DIO_RV_KIND_##a));                                                   \
     ip += DIO_RV_BYTES_##a / 2;                                                                    \
     context.ip = ip;                                                                               \
@@ -213,7 +213,7 @@ static const DioRvHandler handlers[DIO_RV_N_JUMPS][DIO_RV_N_FORMS] = {
       (void) made;                                                                                 \
       end = PASTE (fast_, DIO_RV_SEM_##b) (&context, &o);                                          \
     }                                                                                              \
-    FINISH (end, PASTE (SLOW_, DIO_RV_KIND_##b) (b), DIO_RV_BYTES_##b, DIO_RV_JUMP_##jump_b,       \
+    FINISH (end, PASTE (SLOW_, DIO_RV_KIND_##b) (b), DIO_RV_BYTES_##b, DIO_INTERP_JUMP_##jump_b,   \
             PASTE (OFFSET_, DIO_RV_KIND_##b));                                                     \
   }
 #define X FUSED
@@ -232,15 +232,21 @@ enum {
 };
 
 /* A form with its kind of jump as one number, and a pair of these with what the second uses. */
-#define FORM(number, jump) ((number) *DIO_RV_N_JUMPS + (jump))
+#define FORM(number, jump) ((number) *DIO_INTERP_N_JUMPS + (jump))
 #define PAIR(first, second, uses) (((first) << 16 | (second)) << 2 | (uses))
 
-static DioRvHandler
+/* What a slot was decoded to. */
+typedef struct {
+  uint16_t leaf;
+  uint16_t form;
+} Form;
+
+static DioInterpHandler
 find_pair (unsigned first, unsigned second, unsigned uses)
 {
   switch (PAIR (first, second, uses)) {
 #define X(a, jump_a, b, jump_b, pin)                                                               \
-  case PAIR (FORM (FORM_##a, DIO_RV_JUMP_##jump_a), FORM (FORM_##b, DIO_RV_JUMP_##jump_b),         \
+  case PAIR (FORM (FORM_##a, DIO_INTERP_JUMP_##jump_a), FORM (FORM_##b, DIO_INTERP_JUMP_##jump_b), \
              USES_##pin):                                                                          \
     return fused_##a##_##jump_a##_##b##_##jump_b##_##pin;
 #include "core/guest/riscv64/riscv64-fusions.inc"
@@ -252,7 +258,7 @@ find_pair (unsigned first, unsigned second, unsigned uses)
 
 /* Does the second read, as rs1 or rs2, the register that the first writes? */
 static unsigned
-uses_of (const DioRvSlot *first, const DioLeafInfo *first_info, const DioRvSlot *second,
+uses_of (const DioInterpSlot *first, const DioLeafInfo *first_info, const DioInterpSlot *second,
          const DioLeafInfo *second_info)
 {
   unsigned a = first_info->operands, b = second_info->operands, uses = USES_none;
@@ -266,14 +272,14 @@ uses_of (const DioRvSlot *first, const DioLeafInfo *first_info, const DioRvSlot 
   return uses;
 }
 
-void
-dio_rv_interp_fuse (DioRvSlot *first, DioRvForm first_form, const DioRvSlot *second,
-                    DioRvForm second_form)
+/* Lets @first do @second too, which follows it, if there is a handler for the two. */
+static void
+fuse (DioInterpSlot *first, Form first_form, const DioInterpSlot *second, Form second_form)
 {
   unsigned uses = uses_of (first, &dio_rv_leaf_info[first_form.leaf], second,
                            &dio_rv_leaf_info[second_form.leaf]);
   /* What uses more may also be done by a handler that assumes less. */
-  DioRvHandler handler = find_pair (first_form.form, second_form.form, uses);
+  DioInterpHandler handler = find_pair (first_form.form, second_form.form, uses);
   if (!handler && uses == USES_both)
     handler = find_pair (first_form.form, second_form.form, USES_rs1);
   if (!handler && uses == USES_both)
@@ -286,12 +292,14 @@ dio_rv_interp_fuse (DioRvSlot *first, DioRvForm first_form, const DioRvSlot *sec
 
 /* ---- Slots ---- */
 
-DioRvForm
-dio_rv_interp_prepare (DioRvSlot *slot, const DioInsn *insn, unsigned length, int index)
+/* Puts the handler for @insn (just decoded, @length bytes) and its operands into @slot, with run 0.
+ * @index: of the slot in its page, or -1 for a loose instruction. */
+static Form
+prepare (DioInterpSlot *slot, const DioInsn *insn, unsigned length, int index)
 {
   const DioLeafInfo *info = &dio_rv_leaf_info[insn->leaf];
   unsigned number = dio_rv_alias (insn);
-  DioRvJumpKind jump = DIO_RV_JUMP_AHEAD;
+  DioInterpJumpKind jump = DIO_INTERP_JUMP_AHEAD;
 
   slot->insn = *insn;
   slot->insn.run = 0;
@@ -300,20 +308,68 @@ dio_rv_interp_prepare (DioRvSlot *slot, const DioInsn *insn, unsigned length, in
     int32_t target = index * 2 + offset;
     if (index >= 0 && target >= 0 && target < (int32_t) DIO_PAGE_SIZE) {
       /* From bytes of code to bytes of slots, at most 8 * 4094. */
-      jump = offset <= 0 ? DIO_RV_JUMP_BACK : DIO_RV_JUMP_AHEAD;
+      jump = offset <= 0 ? DIO_INTERP_JUMP_BACK : DIO_INTERP_JUMP_AHEAD;
       if (info->kind == DIO_LEAF_BRANCH)
         slot->insn.imm = (int16_t) (offset * 8);
       else
         slot->insn.wide = offset * 8;
     } else {
-      jump = DIO_RV_JUMP_FAR;
+      jump = DIO_INTERP_JUMP_FAR;
     }
   }
   if ((info->operands & DIO_OPERAND_RD_X) && insn->rd == 0) {
-    slot->insn.rd = DIO_RV_SINK;
+    slot->insn.rd = RV_SINK;
     if (info->kind == DIO_LEAF_PLAIN)
       number = length == 2 ? DIO_RV_LEAF_C_NOP : DIO_RV_LEAF_PREFETCH_I; /* plain hints */
   }
   slot->handler = handlers[jump][number];
-  return (DioRvForm){ .leaf = insn->leaf, .form = (uint16_t) FORM (number, jump) };
+  return (Form){ .leaf = insn->leaf, .form = (uint16_t) FORM (number, jump) };
+}
+
+static uint16_t
+read_parcel (const uint8_t *host)
+{
+  return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
+}
+
+void
+rv_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first)
+{
+  const unsigned page_end = DIO_PAGE_SIZE / 2;
+  uint16_t trail[DIO_PAGE_SIZE / 2];
+  unsigned n_trail = 0, at = first;
+  Form last_form = { 0 };
+  bool ended = false;
+
+  while (!ended && at < page_end && slots[at].handler == dio_interp_op_decode) {
+    uint32_t raw = read_parcel (host + 2 * at);
+    trail[n_trail++] = (uint16_t) at;
+    if ((raw & 3) == 3 && at == page_end - 1) {
+      slots[at].handler = dio_interp_op_straddle;
+      at = page_end;
+      break;
+    }
+    if ((raw & 3) == 3)
+      raw |= (uint32_t) read_parcel (host + 2 * at + 2) << 16;
+    DioInsn insn;
+    unsigned length = dio_rv_decode (raw, &insn);
+    uint8_t kind = dio_rv_leaf_info[insn.leaf].kind;
+    Form form = prepare (&slots[at], &insn, length, (int) at);
+    if (n_trail > 1)
+      fuse (&slots[trail[n_trail - 2]], last_form, &slots[at], form);
+    last_form = form;
+    ended = kind == DIO_LEAF_JUMP || kind == DIO_LEAF_JUMP_REGISTER || kind == DIO_LEAF_END;
+    at += length / 2;
+  }
+  unsigned run = ended ? 0 : slots[at].insn.run;
+  while (n_trail)
+    slots[trail[--n_trail]].insn.run = (uint16_t) ++run;
+}
+
+void
+rv_decode_loose (DioInterpSlot *slot, uint32_t raw)
+{
+  DioInsn insn;
+  unsigned length = dio_rv_decode (raw, &insn);
+  prepare (slot, &insn, length, -1);
 }

@@ -3,8 +3,8 @@
  *
  * The interpreter runs everything at first. Where it jumps often (it looks every 16 jumps) and
  * where compiled code leaves to, heat is counted; hot places are compiled with what can be reached
- * from them. The slot of a compiled entry in a decoded page has the handler dio_rv_op_compiled, so
- * the interpreter finds compiled code without looking for it.
+ * from them. The slot of a compiled entry in a decoded page has the handler dio_interp_op_compiled,
+ * so the interpreter finds compiled code without looking for it.
  *
  * Instructions that have no compiled form (system instructions, those that cross into the next
  * page) are run one at a time by the interpreter, from compiled code. */
@@ -21,7 +21,9 @@
 #include "core/opt/opt.h"
 #include "core/vm/vm-machine.h"
 
-/* Heat of an exit of compiled code; a sample of the interpreter is DIO_RV_SAMPLE_PERIOD. */
+/* How many jumps of the interpreter pass between two looks at where it is. */
+#define SAMPLE_PERIOD 16
+/* Heat of an exit of compiled code; a sample of the interpreter is SAMPLE_PERIOD. */
 #define EXIT_HEAT 4
 
 /* ---- Time, instructions, floating point ---- */
@@ -68,28 +70,29 @@ refresh_fp (DioRiscv64 *hart)
 static bool
 slot_was_run (void *data, unsigned offset)
 {
-  const DioRvSlot *slots = data;
-  return !slots || slots[offset / 2].handler != dio_rv_op_decode;
+  const DioInterpSlot *slots = data;
+  return !slots || slots[offset / 2].handler != dio_interp_op_decode;
 }
 
 static void
-mark_entries (const DioJitRegion *region, DioRvSlot *slots)
+mark_entries (const DioJitRegion *region, DioInterpSlot *slots)
 {
   for (unsigned i = 0; i < region->n_blocks && slots; i++)
-    if (region->blocks[i].entry && slots[region->blocks[i].offset / 2].handler != dio_rv_op_decode)
-      slots[region->blocks[i].offset / 2].handler = dio_rv_op_compiled;
+    if (region->blocks[i].entry
+        && slots[region->blocks[i].offset / 2].handler != dio_interp_op_decode)
+      slots[region->blocks[i].offset / 2].handler = dio_interp_op_compiled;
 }
 
 static void
 compile (DioRiscv64 *hart, DioJitEntry *entry)
 {
-  DioJit *jit = hart->cpu.machine->jit;
-  DioRam *ram = hart->cpu.machine->ram;
+  DioJit *jit = hart->interp.cpu.machine->jit;
+  DioRam *ram = hart->interp.cpu.machine->ram;
   if (!dio_jit_begin (jit, entry))
     return;
   uint64_t page = entry->address & ~(uint64_t) DIO_PAGE_MASK;
-  uint32_t generation = dio_rv_engine_watch_page (hart, ram, page);
-  DioRvSlot *slots = dio_rv_engine_slots (hart->decoder, ram->host + page);
+  uint32_t generation = dio_interp_engine_watch_page (&hart->interp, ram, page);
+  DioInterpSlot *slots = dio_interp_engine_slots (&hart->interp, ram->host + page);
   /* A copy, as others may write meanwhile: then it is compiled in vain, but from one text. */
   g_autofree uint8_t *bytes = g_memdup2 (ram->host + page, DIO_PAGE_SIZE);
   DioJitRegion *region = g_new (DioJitRegion, 1);
@@ -108,7 +111,7 @@ compile (DioRiscv64 *hart, DioJitEntry *entry)
 static const uint8_t *
 code_of (DioRiscv64 *hart, DioJitEntry *entry, unsigned heat)
 {
-  DioJit *jit = hart->cpu.machine->jit;
+  DioJit *jit = hart->interp.cpu.machine->jit;
   const uint8_t *code = dio_jit_entry_far (jit, entry);
   if (DIO_LIKELY (code) || !heat)
     return code;
@@ -122,12 +125,12 @@ code_of (DioRiscv64 *hart, DioJitEntry *entry, unsigned heat)
   return dio_jit_entry_far (jit, entry);
 }
 
-bool
-dio_rv_jit_sample (DioRiscv64 *hart, uint64_t address, uint64_t pc)
+static bool
+sample (DioInterpCpu *cpu, uint64_t address)
 {
-  (void) pc;
-  DioJitEntry *entry = dio_jit_entry (hart->cpu.machine->jit, address);
-  return entry && code_of (hart, entry, DIO_RV_SAMPLE_PERIOD);
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  DioJitEntry *entry = dio_jit_entry (hart->interp.cpu.machine->jit, address);
+  return entry && code_of (hart, entry, SAMPLE_PERIOD);
 }
 
 /* ---- Functions that compiled code calls ---- */
@@ -136,25 +139,26 @@ static const uint8_t *
 lookup (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
-  DioRam *ram = hart->cpu.machine->ram;
-  uint64_t pc = hart->pc;
+  DioRam *ram = hart->interp.cpu.machine->ram;
+  uint64_t pc = hart->interp.pc;
   hart->jit.stats->lookups++;
-  const uint8_t *host = dio_tlb_hit_execute (&hart->tlb, pc);
-  if (!host && dio_tlb_recall (hart->tlb.code_set, pc, DIO_TLB_EXECUTE))
-    host = dio_tlb_hit_execute (&hart->tlb, pc);
+  const uint8_t *host = dio_tlb_hit_execute (&hart->interp.tlb, pc);
+  if (!host && dio_tlb_recall (hart->interp.tlb.code_set, pc, DIO_TLB_EXECUTE))
+    host = dio_tlb_hit_execute (&hart->interp.tlb, pc);
   if (!host) {
     DioRam *of;
     uint64_t offset;
-    if (dio_rv_fetch_page (hart, pc, &host, &of, &offset) != DIO_RV_EXC_NONE || hart->fetch_partial)
+    if (dio_rv_fetch_page (hart, pc, &host, &of, &offset) != DIO_RV_EXC_NONE
+        || hart->interp.fetch_partial)
       return NULL;
     host += pc & DIO_PAGE_MASK;
   }
   if (host < ram->host || host >= ram->host + ram->size)
     return NULL;
-  DioJitEntry *entry = dio_jit_entry (hart->cpu.machine->jit, (uint64_t) (host - ram->host));
+  DioJitEntry *entry = dio_jit_entry (hart->interp.cpu.machine->jit, (uint64_t) (host - ram->host));
   const uint8_t *code = entry ? code_of (hart, entry, EXIT_HEAT) : NULL;
   if (code)
-    dio_tlb_fill_jump (&hart->tlb, pc, code);
+    dio_tlb_fill_jump (&hart->interp.tlb, pc, code);
   else
     hart->jit.stats->lookup_misses++;
   return code;
@@ -164,11 +168,11 @@ static const uint8_t *
 poll (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
-  if (atomic_load_explicit (&hart->cpu.kicked, memory_order_relaxed))
+  if (atomic_load_explicit (&hart->interp.cpu.kicked, memory_order_relaxed))
     return NULL;
   hart->jit.stats->polls++;
   set_budget (hart, dio_rv_jit_retired (hart));
-  hart->cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
+  hart->interp.cpu.stats.instructions = hart->jit.base - DIO_JIT_BUDGET;
   uint64_t fp = dio_fp_host_enter ();
   dio_rv_jit_synchronise (hart);
   dio_fp_host_leave (fp);
@@ -189,9 +193,9 @@ interpret (void *vcpu)
   hart->jit.stats->interpreted++;
   collect_exceptions (hart);
   uint64_t before = dio_rv_jit_retired (hart);
-  hart->cpu.stats.instructions = before;
-  bool running = dio_rv_engine_step (hart);
-  hart->jit.budget -= (int64_t) (hart->cpu.stats.instructions - before);
+  hart->interp.cpu.stats.instructions = before;
+  bool running = dio_interp_engine_step (&hart->interp);
+  hart->jit.budget -= (int64_t) (hart->interp.cpu.stats.instructions - before);
   /* An instruction that traps is none, but takes its time. */
   hart->jit.budget--;
   hart->jit.base--;
@@ -217,7 +221,7 @@ fault (void *vcpu)
 {
   DioRiscv64 *hart = vcpu;
   hart->jit.stats->faults++;
-  dio_rv_engine_take (hart, hart->decoder->cause);
+  rv_take_noted (&hart->interp);
   hart->jit.budget--;
   hart->jit.base--;
   return go_on (hart);
@@ -227,7 +231,7 @@ static bool
 check (DioRiscv64 *hart, DioRvExc cause)
 {
   hart->jit.stats->slow_accesses++;
-  hart->decoder->cause = cause;
+  hart->exc_cause = cause;
   return cause == DIO_RV_EXC_NONE;
 }
 
@@ -271,7 +275,7 @@ atomic_pointer (DioRiscv64 *hart, uint64_t va, unsigned size, DioRvAccess access
 static void
 atomic_done (DioRiscv64 *hart, const void *host, unsigned size)
 {
-  DioRam *ram = hart->cpu.machine->ram;
+  DioRam *ram = hart->interp.cpu.machine->ram;
   uint64_t offset = (uintptr_t) host - (uintptr_t) ram->host;
   if (offset < ram->size)
     dio_ram_note_write (ram, offset, size);
@@ -366,11 +370,11 @@ const DioJitGuest dio_rv_jit_guest = {
   .base = offsetof (DioRiscv64, x) + 16 * sizeof (uint64_t),
   .x = offsetof (DioRiscv64, x),
   .f = offsetof (DioRiscv64, f),
-  .pc = offsetof (DioRiscv64, pc),
+  .pc = offsetof (DioRiscv64, interp.pc),
   .jit = offsetof (DioRiscv64, jit),
-  .tlb_data = offsetof (DioRiscv64, tlb.data),
-  .tlb_jumps = offsetof (DioRiscv64, tlb.jumps),
-  .requests = offsetof (DioRiscv64, requests),
+  .tlb_data = offsetof (DioRiscv64, interp.tlb.data),
+  .tlb_jumps = offsetof (DioRiscv64, interp.tlb.jumps),
+  .requests = offsetof (DioRiscv64, interp.requests),
   .reservation = offsetof (DioRiscv64, reservation),
   .reservation_value = offsetof (DioRiscv64, reservation_value),
   .fflags = offsetof (DioRiscv64, fflags),
@@ -406,38 +410,39 @@ const DioJitGuest dio_rv_jit_guest = {
 
 /* ---- In and out ---- */
 
-bool
-dio_rv_jit_enter (DioRiscv64 *hart, uint64_t address)
+static bool
+enter (DioInterpCpu *cpu, uint64_t address)
 {
-  DioJit *jit = hart->cpu.machine->jit;
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  DioJit *jit = hart->interp.cpu.machine->jit;
   dio_rv_jit_synchronise (hart);
   DioJitEntry *entry = dio_jit_entry (jit, address);
   const uint8_t *code = entry ? code_of (hart, entry, 0) : NULL;
   if (!code)
     return false;
-  set_budget (hart, hart->cpu.stats.instructions);
+  set_budget (hart, hart->interp.cpu.stats.instructions);
   refresh_fp (hart);
   hart->jit.stats->enters++;
   if (DIO_UNLIKELY (hart->check))
-    dio_rv_check_begin (hart, code, hart->cpu.machine->ram->host + address);
+    dio_rv_check_begin (hart, code, hart->interp.cpu.machine->ram->host + address);
   dio_jit_run (jit, hart, code);
   collect_exceptions (hart);
-  hart->cpu.stats.instructions = dio_rv_jit_retired (hart);
-  dio_jit_outside (jit, hart->cpu.index);
+  hart->interp.cpu.stats.instructions = dio_rv_jit_retired (hart);
+  dio_jit_outside (jit, hart->interp.cpu.index);
   return true;
 }
 
 void
 dio_rv_jit_synchronise (DioRiscv64 *hart)
 {
-  if (dio_jit_synchronise (hart->cpu.machine->jit, hart->cpu.index))
-    dio_tlb_flush_jumps (&hart->tlb);
+  if (dio_jit_synchronise (hart->interp.cpu.machine->jit, hart->interp.cpu.index))
+    dio_tlb_flush_jumps (&hart->interp.tlb);
 }
 
 void
 dio_rv_jit_barrier (DioRiscv64 *hart)
 {
-  if (hart->cpu.machine->jit)
+  if (hart->interp.cpu.machine->jit)
     dio_rv_jit_synchronise (hart);
 }
 
@@ -456,22 +461,31 @@ make_compiler (DioMachine *machine, GError **error)
   return machine->jit;
 }
 
+static bool
+compiles (const DioMachine *machine)
+{
+  return machine->config && dio_engine_in_force (machine->config->engine) == DIO_ENGINE_COMPILER;
+}
+
+static const DioInterpCompiler interp_compiler = { .enter = enter, .sample = sample };
+
 bool
 dio_rv_jit_init (DioRiscv64 *hart, GError **error)
 {
-  if (!hart->cpu.machine->jit && !make_compiler (hart->cpu.machine, error))
+  if (!compiles (hart->interp.cpu.machine))
+    return true;
+  if (!hart->interp.cpu.machine->jit && !make_compiler (hart->interp.cpu.machine, error))
     return false;
-  hart->jit.stats = dio_jit_stats (hart->cpu.machine->jit);
-  if (dio_jit_options (hart->cpu.machine->jit)->hot == 0)
-    hart->sample_period = 1;
-  if (dio_jit_options (hart->cpu.machine->jit)->check)
+  hart->jit.stats = dio_jit_stats (hart->interp.cpu.machine->jit);
+  bool at_once = dio_jit_options (hart->interp.cpu.machine->jit)->hot == 0;
+  dio_interp_engine_set_compiler (&hart->interp, &interp_compiler, at_once ? 1 : SAMPLE_PERIOD);
+  if (dio_jit_options (hart->interp.cpu.machine->jit)->check)
     dio_rv_check_init (hart);
-  hart->sample = hart->sample_period;
   hart->optimiser = dio_opt_context_new ();
-  dio_tlb_add_jumps (&hart->tlb, RV_SET_MACHINE);
-  dio_tlb_add_jumps (&hart->tlb, RV_SET_SUPERVISOR);
+  dio_tlb_add_jumps (&hart->interp.tlb, RV_SET_MACHINE);
+  dio_tlb_add_jumps (&hart->interp.tlb, RV_SET_SUPERVISOR);
   for (unsigned i = 0; i < RV_SLOTS; i++)
-    dio_tlb_add_jumps (&hart->tlb, RV_SET_SLOTS + 2 * i);
+    dio_tlb_add_jumps (&hart->interp.tlb, RV_SET_SLOTS + 2 * i);
   return true;
 }
 

@@ -64,7 +64,7 @@ crosses_page (DioGva va, unsigned size)
 static void
 before_io (DioRiscv64 *hart)
 {
-  if (DIO_UNLIKELY (atomic_load_explicit (&hart->requests, memory_order_relaxed)))
+  if (DIO_UNLIKELY (atomic_load_explicit (&hart->interp.requests, memory_order_relaxed)))
     dio_rv_service_requests (hart);
 }
 
@@ -72,15 +72,15 @@ static DioRvExc
 load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
 {
   /* A misaligned access within a page that is there, or a page in the victim level. */
-  const uint8_t *host = dio_tlb_hit_read (&hart->tlb, va & ~(DioGva) (size - 1), size);
-  if (!host && dio_tlb_recall (hart->tlb.data_set, va, DIO_TLB_READ))
-    host = dio_tlb_hit_read (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  const uint8_t *host = dio_tlb_hit_read (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
+  if (!host && dio_tlb_recall (hart->interp.tlb.data_set, va, DIO_TLB_READ))
+    host = dio_tlb_hit_read (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
   if (host) {
     *value = read_host (host + (va & (size - 1)), size);
     return DIO_RV_EXC_NONE;
   }
   RvPage page;
-  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_LOAD,
+  DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, va, size, DIO_RV_LOAD,
                                rv_data_privilege (hart), &page);
   if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
     return exc;
@@ -89,10 +89,10 @@ load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
     return DIO_RV_EXC_NONE;
   }
   before_io (hart);
-  hart->cpu.stats.mmio_reads++;
+  hart->interp.cpu.stats.mmio_reads++;
   /* The device may use the host's FPU, which is the guest's while compiled code runs. */
   uint64_t fp = dio_fp_host_enter ();
-  bool done = dio_space_read (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+  bool done = dio_space_read (hart->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
               == DIO_ACCESS_OK;
   dio_fp_host_leave (fp);
   if (done)
@@ -134,15 +134,15 @@ dio_rv_load_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
 static DioRvExc
 store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
 {
-  uint8_t *host = dio_tlb_hit_write (&hart->tlb, va & ~(DioGva) (size - 1), size);
-  if (!host && dio_tlb_recall (hart->tlb.data_set, va, DIO_TLB_WRITE))
-    host = dio_tlb_hit_write (&hart->tlb, va & ~(DioGva) (size - 1), size);
+  uint8_t *host = dio_tlb_hit_write (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
+  if (!host && dio_tlb_recall (hart->interp.tlb.data_set, va, DIO_TLB_WRITE))
+    host = dio_tlb_hit_write (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
   if (host) {
     write_host (host + (va & (size - 1)), size, value);
     return DIO_RV_EXC_NONE;
   }
   RvPage page;
-  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_STORE,
+  DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, va, size, DIO_RV_STORE,
                                rv_data_privilege (hart), &page);
   if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
     return exc;
@@ -153,9 +153,9 @@ store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
     return DIO_RV_EXC_NONE;
   }
   before_io (hart);
-  hart->cpu.stats.mmio_writes++;
+  hart->interp.cpu.stats.mmio_writes++;
   uint64_t fp = dio_fp_host_enter ();
-  bool done = dio_space_write (hart->cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
+  bool done = dio_space_write (hart->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
               == DIO_ACCESS_OK;
   dio_fp_host_leave (fp);
   if (done)
@@ -169,7 +169,7 @@ static DioRvExc
 check_store (DioRiscv64 *hart, DioGva va, unsigned size)
 {
   RvPage page;
-  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, va, size, DIO_RV_STORE,
+  DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, va, size, DIO_RV_STORE,
                                rv_data_privilege (hart), &page);
   if (exc != DIO_RV_EXC_NONE || page.info.io || (page.info.ram && !page.info.readonly))
     return exc;
@@ -201,8 +201,8 @@ dio_rv_atomic_pointer (DioRiscv64 *hart, DioGva va, unsigned size, DioRvAccess a
     return access == DIO_RV_LOAD ? DIO_RV_EXC_LOAD_MISALIGNED : DIO_RV_EXC_STORE_MISALIGNED;
   }
   RvPage page;
-  DioRvExc exc =
-      rv_translate (hart, hart->tlb.data_set, va, size, access, rv_data_privilege (hart), &page);
+  DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, va, size, access,
+                               rv_data_privilege (hart), &page);
   if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
     return exc;
   if (DIO_UNLIKELY (!page.info.ram || (access == DIO_RV_STORE && page.info.readonly))) {
@@ -223,18 +223,54 @@ dio_rv_fetch_page (DioRiscv64 *hart, DioGva va, const uint8_t **host, DioRam **r
 {
   RvPage page;
   unsigned size = va & 2 ? 2 : 4;
-  DioRvExc exc = rv_translate (hart, hart->tlb.code_set, va, size, DIO_RV_FETCH, hart->priv, &page);
+  DioRvExc exc =
+      rv_translate (hart, hart->interp.tlb.code_set, va, size, DIO_RV_FETCH, hart->priv, &page);
   if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
     return exc;
   if (DIO_UNLIKELY (!page.info.ram)) {
     hart->exc_tval = va;
     return DIO_RV_EXC_FETCH_ACCESS;
   }
-  hart->fetch_partial = page.pmp_mixed;
+  hart->interp.fetch_partial = page.pmp_mixed;
   *host = page.info.ram->host + page.info.ram_offset;
   *ram = page.info.ram;
   *ram_offset = page.info.ram_offset;
   return DIO_RV_EXC_NONE;
+}
+
+bool
+rv_fetch_page (DioInterpCpu *cpu, DioGva va, const uint8_t **host, DioRam **ram,
+               uint64_t *ram_offset)
+{
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  hart->exc_cause = dio_rv_fetch_page (hart, va, host, ram, ram_offset);
+  return hart->exc_cause == DIO_RV_EXC_NONE;
+}
+
+/* The half-word of code at @pc, by itself. */
+static bool
+fetch_parcel (DioInterpCpu *cpu, uint64_t pc, uint16_t *parcel)
+{
+  const uint8_t *host = dio_tlb_hit_execute (&cpu->tlb, pc);
+  if (!host) {
+    DioRam *ram;
+    uint64_t ram_offset;
+    if (!rv_fetch_page (cpu, pc, &host, &ram, &ram_offset))
+      return false;
+    host += pc & DIO_PAGE_MASK;
+  }
+  *parcel = __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
+  return true;
+}
+
+bool
+rv_fetch_loose (DioInterpCpu *cpu, uint32_t *raw)
+{
+  uint16_t low = 0, high = 0;
+  bool done = fetch_parcel (cpu, cpu->pc, &low)
+              && ((low & 3) != 3 || fetch_parcel (cpu, cpu->pc + 2, &high));
+  *raw = low | (uint32_t) high << 16;
+  return done;
 }
 
 /* ---- Cache-block operations ---- */
@@ -261,7 +297,7 @@ envcfg_allows (const DioRiscv64 *hart, uint64_t bits)
 static DioRvExc
 zero_block (DioRiscv64 *hart, DioGva va, DioGva block)
 {
-  uint64_t *host = dio_tlb_hit_write (&hart->tlb, block, 8);
+  uint64_t *host = dio_tlb_hit_write (&hart->interp.tlb, block, 8);
   DioRvExc exc = DIO_RV_EXC_NONE;
   if (DIO_LIKELY (host)) {
     for (unsigned i = 0; i < DIO_RV_CBO_BLOCK / 8; i++)
@@ -269,7 +305,7 @@ zero_block (DioRiscv64 *hart, DioGva va, DioGva block)
     return exc;
   }
   RvPage page;
-  exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
+  exc = rv_translate (hart, hart->interp.tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
                       rv_data_privilege (hart), &page);
   for (unsigned i = 0; exc == DIO_RV_EXC_NONE && i < DIO_RV_CBO_BLOCK; i += 8)
     exc = store_page (hart, block + i, 8, 0);
@@ -307,10 +343,10 @@ dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
   /* Memory is coherent: the rest is the check that a load or a store would be allowed. What is
    * reported is a store. */
   RvPage page;
-  DioRvExc exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_LOAD,
-                               rv_data_privilege (hart), &page);
+  DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, block, DIO_RV_CBO_BLOCK,
+                               DIO_RV_LOAD, rv_data_privilege (hart), &page);
   if (exc != DIO_RV_EXC_NONE)
-    exc = rv_translate (hart, hart->tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
+    exc = rv_translate (hart, hart->interp.tlb.data_set, block, DIO_RV_CBO_BLOCK, DIO_RV_STORE,
                         rv_data_privilege (hart), &page);
   if (exc == DIO_RV_EXC_NONE && !page.info.ram && !page.info.io)
     exc = DIO_RV_EXC_STORE_ACCESS; /* nothing is there */

@@ -178,7 +178,7 @@ table_pointer (DioRiscv64 *hart, DioGpa gpa)
   /* A table in a page of which PMP grants parts only: not worth exactness per PTE; all or none. */
   if (mixed || !(granted & DIO_TLB_READ))
     return NULL;
-  DioPageInfo info = dio_space_lookup_page (hart->cpu.space, gpa);
+  DioPageInfo info = dio_space_lookup_page (hart->interp.cpu.space, gpa);
   return info.ram ? (uint64_t *) (void *) (info.ram->host + info.ram_offset) : NULL;
 }
 
@@ -189,7 +189,7 @@ update_pte (DioRiscv64 *hart, DioGpa table_gpa, uint64_t *slot, uint64_t pte, ui
 {
   bool mixed;
   unsigned granted = pmp_page (hart->mmu, table_gpa, false, &mixed);
-  DioPageInfo info = dio_space_lookup_page (hart->cpu.space, table_gpa);
+  DioPageInfo info = dio_space_lookup_page (hart->interp.cpu.space, table_gpa);
   if (!(granted & DIO_TLB_WRITE) || !info.ram || info.readonly)
     return rv_access_fault (access);
   dio_ram_begin_write (info.ram, (uint8_t *) slot - info.ram->host, sizeof *slot);
@@ -326,7 +326,7 @@ walk (DioRiscv64 *hart, DioGva va, DioRvAccess access, unsigned priv, RvPage *pa
 static DIO_ALWAYS_INLINE uint64_t
 second_tag (const DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
 {
-  return (va & ~DIO_PAGE_MASK) | (uint64_t) (set - hart->tlb.sets);
+  return (va & ~DIO_PAGE_MASK) | (uint64_t) (set - hart->interp.tlb.sets);
 }
 
 static DIO_ALWAYS_INLINE RvSecondEntry *
@@ -362,8 +362,8 @@ second_drop (DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
 static void
 flush_page (DioRiscv64 *hart, unsigned set, DioGva va)
 {
-  dio_tlb_flush_page (&hart->tlb.sets[set], va);
-  second_drop (hart, &hart->tlb.sets[set], va);
+  dio_tlb_flush_page (&hart->interp.tlb.sets[set], va);
+  second_drop (hart, &hart->interp.tlb.sets[set], va);
 }
 
 /* Enters the page, which is RAM, in the first level. */
@@ -394,7 +394,7 @@ second_find (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, Rv
   if (entry->tag != tag || entry->generation != set->generation
       || !(entry->permissions & needed_permission (access)))
     return false;
-  DioRam *ram = hart->cpu.machine->ram;
+  DioRam *ram = hart->interp.cpu.machine->ram;
   *page = (RvPage){ .gpa = entry->gpa,
                     .va_mask = entry->va_mask,
                     .permissions = entry->permissions & ~(unsigned) DIO_TLB_LOCAL,
@@ -407,8 +407,8 @@ DioRvExc
 rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvAccess access,
               unsigned priv, RvPage *page)
 {
-  hart->tlb.misses++;
-  hart->cpu.stats.tlb_misses++;
+  hart->interp.tlb.misses++;
+  hart->interp.cpu.stats.tlb_misses++;
   bool machine = priv == DIO_RV_M;
   bool global = true;
   if (second_find (hart, set, va, access, page))
@@ -439,7 +439,7 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
     return rv_access_fault (access);
   }
 
-  page->info = dio_space_lookup_page (hart->cpu.space, page->gpa);
+  page->info = dio_space_lookup_page (hart->interp.cpu.space, page->gpa);
   DioRam *ram = page->info.ram;
   if (!ram)
     return DIO_RV_EXC_NONE;
@@ -453,7 +453,7 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
     enter &= ~(unsigned) DIO_TLB_WRITE;
   if (!global)
     enter |= DIO_TLB_LOCAL;
-  if (ram == hart->cpu.machine->ram && set != &hart->tlb.sets[RV_SET_TRANSIENT])
+  if (ram == hart->interp.cpu.machine->ram && set != &hart->interp.tlb.sets[RV_SET_TRANSIENT])
     second_fill (hart, set, va, page, enter);
   enter_page (hart, set, va, access, ram, page->info.ram_offset, page->va_mask, enter);
   return DIO_RV_EXC_NONE;
@@ -480,18 +480,15 @@ rv_mmu_select (DioRiscv64 *hart)
   else
     data = hart->mstatus & RV_MSTATUS_SUM ? user_set + 1 : RV_SET_SUPERVISOR;
   if (DIO_UNLIKELY (data == RV_SET_TRANSIENT))
-    dio_tlb_flush_set (&hart->tlb.sets[RV_SET_TRANSIENT]);
-  DioTlbEntry *old_code = hart->tlb.code;
-  dio_tlb_select (&hart->tlb, data, code);
-  if (hart->tlb.code != old_code)
-    dio_rv_engine_fetch_changed (hart);
+    dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_TRANSIENT]);
+  dio_tlb_select (&hart->interp.tlb, data, code);
 }
 
 static void
 flush_slot (DioRiscv64 *hart, unsigned slot)
 {
-  dio_tlb_flush_set (&hart->tlb.sets[RV_SET_SLOTS + 2 * slot]);
-  dio_tlb_flush_set (&hart->tlb.sets[RV_SET_SLOTS + 2 * slot + 1]);
+  dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_SLOTS + 2 * slot]);
+  dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_SLOTS + 2 * slot + 1]);
 }
 
 void
@@ -502,9 +499,9 @@ rv_mmu_satp_changed (DioRiscv64 *hart)
   if (old == hart->satp && mmu->slots[mmu->slot].valid)
     return;
   if ((old ^ hart->satp) >> RV_SATP_MODE_SHIFT)
-    dio_tlb_flush_set (&hart->tlb.sets[RV_SET_SUPERVISOR]);
+    dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_SUPERVISOR]);
   else
-    dio_tlb_flush_local (&hart->tlb.sets[RV_SET_SUPERVISOR]);
+    dio_tlb_flush_local (&hart->interp.tlb.sets[RV_SET_SUPERVISOR]);
 
   unsigned slot = RV_SLOTS;
   unsigned oldest = 0;
@@ -524,7 +521,6 @@ rv_mmu_satp_changed (DioRiscv64 *hart)
   mmu->slots[slot].stamp = ++mmu->clock;
   mmu->slot = slot;
   rv_mmu_select (hart);
-  dio_rv_engine_fetch_changed (hart);
 }
 
 static void
@@ -548,16 +544,15 @@ flush_translations (DioRiscv64 *hart)
       flush_slot (hart, i);
     else
       mmu->slots[i].valid = false;
-  dio_tlb_flush_set (&hart->tlb.sets[RV_SET_SUPERVISOR]);
-  dio_tlb_flush_set (&hart->tlb.sets[RV_SET_TRANSIENT]);
+  dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_SUPERVISOR]);
+  dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_TRANSIENT]);
 }
 
 void
 rv_mmu_flush (DioRiscv64 *hart)
 {
   flush_translations (hart);
-  dio_tlb_flush_set (&hart->tlb.sets[RV_SET_MACHINE]);
-  dio_rv_engine_fetch_changed (hart);
+  dio_tlb_flush_set (&hart->interp.tlb.sets[RV_SET_MACHINE]);
 }
 
 DioRvExc
@@ -566,7 +561,7 @@ dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid, ui
   if (hart->priv == DIO_RV_U || (hart->priv == DIO_RV_S && (hart->mstatus & RV_MSTATUS_TVM)))
     return DIO_RV_EXC_ILLEGAL;
   DioRiscv64Mmu *mmu = hart->mmu;
-  DioTlbSet *sets = hart->tlb.sets;
+  DioTlbSet *sets = hart->interp.tlb.sets;
   if (!has_va && !has_asid) {
     flush_translations (hart);
   } else {
@@ -594,7 +589,6 @@ dio_rv_sfence_vma (DioRiscv64 *hart, bool has_va, uint64_t va, bool has_asid, ui
     }
     dio_tlb_flush_set (&sets[RV_SET_TRANSIENT]);
   }
-  dio_rv_engine_fetch_changed (hart);
   return DIO_RV_EXC_NONE;
 }
 
@@ -617,18 +611,18 @@ rv_mmu_request_flush_write (DioRiscv64 *hart, uint64_t ram_offset)
     request = RV_REQUEST_FLUSH_WRITE_PAGES;
   }
   pthread_mutex_unlock (&mmu->lock);
-  atomic_fetch_or (&hart->requests, request);
-  dio_cpu_kick (&hart->cpu);
+  atomic_fetch_or (&hart->interp.requests, request);
+  dio_cpu_kick (&hart->interp.cpu);
 }
 
 void
 dio_rv_service_requests (DioRiscv64 *hart)
 {
-  uint32_t requests = atomic_exchange (&hart->requests, 0);
+  uint32_t requests = atomic_exchange (&hart->interp.requests, 0);
   if (!requests)
     return;
   DioRiscv64Mmu *mmu = hart->mmu;
-  DioRam *ram = hart->cpu.machine->ram;
+  DioRam *ram = hart->interp.cpu.machine->ram;
   uint64_t pages[RV_FLUSH_QUEUE];
   pthread_mutex_lock (&mmu->lock);
   unsigned n = mmu->n_flush;
@@ -636,20 +630,21 @@ dio_rv_service_requests (DioRiscv64 *hart)
   mmu->n_flush = 0;
   pthread_mutex_unlock (&mmu->lock);
   if (requests & RV_REQUEST_FLUSH_WRITE_ALL) {
-    dio_tlb_flush_write (&hart->tlb, NULL, ram);
+    dio_tlb_flush_write (&hart->interp.tlb, NULL, ram);
     return;
   }
   for (unsigned i = 0; i < n; i++)
-    dio_tlb_flush_write (&hart->tlb, ram->host + pages[i], ram);
+    dio_tlb_flush_write (&hart->interp.tlb, ram->host + pages[i], ram);
 }
 
 void
-dio_rv_code_page_set (DioRiscv64 *hart, DioRam *ram, uint64_t ram_offset)
+rv_code_page_set (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset)
 {
-  DioMachine *machine = hart->cpu.machine;
-  dio_tlb_flush_write (&hart->tlb, ram->host + (ram_offset & ~DIO_PAGE_MASK), NULL);
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  DioMachine *machine = hart->interp.cpu.machine;
+  dio_tlb_flush_write (&hart->interp.tlb, ram->host + (ram_offset & ~DIO_PAGE_MASK), NULL);
   for (unsigned i = 0; i < machine->n_cpus; i++)
-    if (machine->cpus[i] && machine->cpus[i] != &hart->cpu)
+    if (machine->cpus[i] && machine->cpus[i] != &hart->interp.cpu)
       rv_mmu_request_flush_write ((DioRiscv64 *) machine->cpus[i], ram_offset);
 }
 
@@ -667,13 +662,13 @@ rv_mmu_init (DioRiscv64 *hart, GError **error)
     return false;
   }
   pthread_mutex_init (&hart->mmu->lock, NULL);
-  return dio_tlb_init (&hart->tlb, RV_SETS, error);
+  return dio_tlb_init (&hart->interp.tlb, RV_SETS, error);
 }
 
 void
 rv_mmu_free (DioRiscv64 *hart)
 {
-  dio_tlb_clear (&hart->tlb);
+  dio_tlb_clear (&hart->interp.tlb);
   if (hart->mmu)
     pthread_mutex_destroy (&hart->mmu->lock);
   if (hart->mmu)

@@ -12,7 +12,7 @@
 uint64_t
 rv_time (DioRiscv64 *hart)
 {
-  return (uint64_t) dio_clock_now (hart->cpu.machine->clock) / NS_PER_TICK;
+  return (uint64_t) dio_clock_now (hart->interp.cpu.machine->clock) / NS_PER_TICK;
 }
 
 static bool
@@ -30,7 +30,7 @@ rv_stimer_fired (void *data)
   if (!stimer_due (hart))
     return;
   if (!(atomic_fetch_or (&hart->irq_lines, RV_STIP) & RV_STIP))
-    dio_cpu_kick (&hart->cpu);
+    dio_cpu_kick (&hart->interp.cpu);
 }
 
 void
@@ -86,6 +86,31 @@ dio_rv_interrupt_pending (DioRiscv64 *hart)
   return (pending & hart->mie) != 0;
 }
 
+void
+rv_take_noted (DioInterpCpu *cpu)
+{
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  DioRvExc cause = hart->exc_cause;
+  uint64_t tval = hart->exc_tval;
+  if (cause == DIO_RV_EXC_ILLEGAL) {
+    /* The instruction's bits. It was fetched a moment ago, so this does not fail but in races that
+     * the guest makes with itself. */
+    uint32_t raw;
+    (void) rv_fetch_loose (cpu, &raw);
+    tval = raw;
+  }
+  dio_rv_take_exception (hart, cause, cpu->pc, tval);
+}
+
+void
+rv_poll (DioInterpCpu *cpu)
+{
+  DioRiscv64 *hart = (DioRiscv64 *) cpu;
+  if (atomic_load_explicit (&cpu->requests, memory_order_relaxed))
+    dio_rv_service_requests (hart);
+  dio_rv_take_interrupt (hart);
+}
+
 /* Of several, the first of this order (PrivSpec 3.1.9). */
 static unsigned
 first_interrupt (uint64_t pending)
@@ -134,16 +159,16 @@ enter_handler (DioRiscv64 *hart, bool supervisor, uint64_t cause, uint64_t pc, u
     status |= (uint64_t) hart->priv << RV_MSTATUS_MPP_SHIFT;
   }
   hart->mstatus = status;
-  hart->pc = vector & ~UINT64_C (3);
+  hart->interp.pc = vector & ~UINT64_C (3);
   if ((vector & 1) && (cause & RV_CAUSE_INTERRUPT))
-    hart->pc += 4 * (cause & ~RV_CAUSE_INTERRUPT);
+    hart->interp.pc += 4 * (cause & ~RV_CAUSE_INTERRUPT);
   set_privilege (hart, supervisor ? DIO_RV_S : DIO_RV_M);
 }
 
 void
 dio_rv_take_exception (DioRiscv64 *hart, DioRvExc cause, uint64_t pc, uint64_t tval)
 {
-  hart->cpu.stats.traps++;
+  hart->interp.cpu.stats.traps++;
   bool supervisor = hart->priv != DIO_RV_M && (hart->medeleg & RV_BIT (cause));
   enter_handler (hart, supervisor, cause, pc, tval);
 }
@@ -162,9 +187,9 @@ dio_rv_take_interrupt (DioRiscv64 *hart)
     supervisor = 0;
   if (!machine && !supervisor)
     return false;
-  hart->cpu.stats.interrupts++;
+  hart->interp.cpu.stats.interrupts++;
   unsigned number = first_interrupt (machine ? machine : supervisor);
-  enter_handler (hart, !machine, RV_CAUSE_INTERRUPT | number, hart->pc, 0);
+  enter_handler (hart, !machine, RV_CAUSE_INTERRUPT | number, hart->interp.pc, 0);
   return true;
 }
 
@@ -181,7 +206,7 @@ dio_rv_mret (DioRiscv64 *hart)
   hart->mstatus |= RV_MSTATUS_MPIE;
   if (priv != DIO_RV_M)
     hart->mstatus &= ~RV_MSTATUS_MPRV;
-  hart->pc = hart->mepc;
+  hart->interp.pc = hart->mepc;
   set_privilege (hart, priv);
   return DIO_RV_EXC_NONE;
 }
@@ -196,7 +221,7 @@ dio_rv_sret (DioRiscv64 *hart)
   if (status & RV_MSTATUS_SPIE)
     hart->mstatus |= RV_MSTATUS_SIE;
   hart->mstatus |= RV_MSTATUS_SPIE;
-  hart->pc = hart->sepc;
+  hart->interp.pc = hart->sepc;
   set_privilege (hart, status & RV_MSTATUS_SPP ? DIO_RV_S : DIO_RV_U);
   return DIO_RV_EXC_NONE;
 }
@@ -206,7 +231,7 @@ dio_rv_sret (DioRiscv64 *hart)
 DioRvExc
 dio_rv_pause (DioRiscv64 *hart)
 {
-  if (hart->cpu.machine->n_cpus > 1 && ++hart->pauses % RV_PAUSES_PER_YIELD == 0)
+  if (hart->interp.cpu.machine->n_cpus > 1 && ++hart->pauses % RV_PAUSES_PER_YIELD == 0)
     sched_yield ();
   return DIO_RV_EXC_NONE;
 }

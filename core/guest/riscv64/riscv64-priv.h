@@ -229,6 +229,17 @@ uint64_t rv_time (DioRiscv64 *hart);
 void rv_stimer_update (DioRiscv64 *hart);
 void rv_stimer_fired (void *hart);
 
+/* What the engine asks, see DioInterpGuest: riscv64-memory.c, riscv64-mmu.c, riscv64-priv.c,
+ * riscv64-interp.c */
+bool rv_fetch_page (DioInterpCpu *cpu, DioGva va, const uint8_t **host, DioRam **ram,
+                    uint64_t *ram_offset);
+bool rv_fetch_loose (DioInterpCpu *cpu, uint32_t *raw);
+void rv_code_page_set (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset);
+void rv_take_noted (DioInterpCpu *cpu);
+void rv_poll (DioInterpCpu *cpu);
+void rv_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first);
+void rv_decode_loose (DioInterpSlot *slot, uint32_t raw);
+
 /* ---- riscv64-csr.c ---- */
 
 uint64_t rv_mstatus (const DioRiscv64 *hart);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/guest/riscv64/riscv64-jit.h"
 #include "core/guest/riscv64/riscv64-priv.h"
 #include "core/vm/vm-machine.h"
 
@@ -27,13 +28,31 @@ const char *const dio_rv_isa_extensions[] = {
 
 const char dio_rv_mmu_type[] = "riscv,sv57";
 
+static bool
+hart_has_work (DioCpu *cpu)
+{
+  return dio_rv_interrupt_pending ((DioRiscv64 *) cpu);
+}
+
+static const DioInterpGuest guest = {
+  .parcel = 2,
+  .fetch_page = rv_fetch_page,
+  .code_page_set = rv_code_page_set,
+  .decode_run = rv_decode_run,
+  .fetch_loose = rv_fetch_loose,
+  .decode_loose = rv_decode_loose,
+  .take_exception = rv_take_noted,
+  .poll = rv_poll,
+  .has_work = hart_has_work,
+};
+
 static void
 hart_reset (DioCpu *cpu)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
   memset (hart->x, 0, sizeof hart->x);
   memset (hart->f, 0, sizeof hart->f);
-  hart->pc = 0;
+  hart->interp.pc = 0;
   hart->priv = DIO_RV_M;
   hart->frm = hart->fflags = 0;
   hart->fp_slow = true;
@@ -56,7 +75,6 @@ hart_reset (DioCpu *cpu)
   rv_counter_write (hart, true, 0);
   rv_stimer_update (hart);
   rv_mmu_reset (hart);
-  dio_rv_engine_fetch_changed (hart);
 }
 
 static void
@@ -64,7 +82,8 @@ hart_free (DioCpu *cpu)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
   g_clear_pointer (&hart->stimer, dio_timer_free);
-  dio_rv_engine_free (hart);
+  dio_rv_jit_free (hart);
+  dio_interp_engine_free (&hart->interp);
   rv_mmu_free (hart);
   g_free (hart);
 }
@@ -73,23 +92,24 @@ static DioCpu *
 hart_create (DioMachine *machine, unsigned index, GError **error)
 {
   DioRiscv64 *hart = g_new0 (DioRiscv64, 1);
-  hart->cpu.type = &dio_cpu_riscv64;
-  hart->cpu.machine = machine;
-  hart->cpu.space = machine->space;
-  hart->cpu.index = index;
+  hart->interp.cpu.type = &dio_cpu_riscv64;
+  hart->interp.cpu.machine = machine;
+  hart->interp.cpu.space = machine->space;
+  hart->interp.cpu.index = index;
   hart->stimer = dio_timer_new (machine->loop, machine->clock, rv_stimer_fired, hart);
-  if (!rv_mmu_init (hart, error) || !dio_rv_engine_init (hart, error)) {
-    hart_free (&hart->cpu);
+  if (!rv_mmu_init (hart, error) || !dio_interp_engine_init (&hart->interp, &guest, error)
+      || !dio_rv_jit_init (hart, error)) {
+    hart_free (&hart->interp.cpu);
     return NULL;
   }
-  hart_reset (&hart->cpu);
-  return &hart->cpu;
+  hart_reset (&hart->interp.cpu);
+  return &hart->interp.cpu;
 }
 
-static bool
-hart_has_work (DioCpu *cpu)
+static DioExit
+hart_run (DioCpu *cpu)
 {
-  return dio_rv_interrupt_pending ((DioRiscv64 *) cpu);
+  return dio_interp_engine_run ((DioInterpCpu *) cpu);
 }
 
 static void
@@ -112,7 +132,7 @@ visit_registers (DioRiscv64 *hart, DioVisitor *visitor)
     g_snprintf (name, sizeof name, "f%u", i);
     dio_visit_u64 (visitor, name, &hart->f[i]);
   }
-  dio_visit_u64 (visitor, "pc", &hart->pc);
+  dio_visit_u64 (visitor, "pc", &hart->interp.pc);
   dio_visit_u8 (visitor, "priv", &hart->priv);
   dio_visit_u8 (visitor, "frm", &hart->frm);
   dio_visit_u8 (visitor, "fflags", &hart->fflags);
@@ -161,11 +181,11 @@ legalize (DioRiscv64 *hart, DioVisitor *visitor)
 {
   if (hart->priv != DIO_RV_U && hart->priv != DIO_RV_S && hart->priv != DIO_RV_M)
     dio_visitor_fail (visitor, "There is no privilege level %u", hart->priv);
-  if (hart->pc & 1)
+  if (hart->interp.pc & 1)
     dio_visitor_fail (visitor, "The program counter is odd");
   if (dio_visitor_failed (visitor)) {
     hart->priv = DIO_RV_M;
-    hart->pc = 0;
+    hart->interp.pc = 0;
   }
   hart->frm &= 7;
   hart->fflags &= 0x1f;
@@ -214,7 +234,6 @@ hart_state (DioCpu *cpu, DioVisitor *visitor)
   hart->reservation = UINT64_MAX;
   rv_stimer_update (hart);
   rv_mmu_reset (hart);
-  dio_rv_engine_fetch_changed (hart);
 }
 
 /* What was asked for before is done first: the pages of those requests count as written. */
@@ -223,7 +242,7 @@ hart_drop_writes (DioCpu *cpu)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
   dio_rv_service_requests (hart);
-  dio_tlb_flush_write (&hart->tlb, NULL, NULL);
+  dio_tlb_flush_write (&hart->interp.tlb, NULL, NULL);
 }
 
 static void
@@ -236,8 +255,8 @@ hart_dump (DioCpu *cpu, GString *out)
   };
   static const char privileges[] = { 'U', 'S', '-', 'M' };
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
-  g_string_append_printf (out, "hart %u  pc %016" PRIx64 "  privilege %c\n", cpu->index, hart->pc,
-                          privileges[hart->priv & 3]);
+  g_string_append_printf (out, "hart %u  pc %016" PRIx64 "  privilege %c\n", cpu->index,
+                          hart->interp.pc, privileges[hart->priv & 3]);
   for (unsigned i = 0; i < 32; i++)
     g_string_append_printf (out, "%4s %016" PRIx64 "%s", names[i], hart->x[i],
                             i % 4 == 3 ? "\n" : "  ");
@@ -258,7 +277,7 @@ const DioCpuType dio_cpu_riscv64 = {
   .create = hart_create,
   .free = hart_free,
   .reset = hart_reset,
-  .run = dio_rv_engine_run,
+  .run = hart_run,
   .has_work = hart_has_work,
   .state = hart_state,
   .flush_write = hart_flush_write,
@@ -276,7 +295,7 @@ set_line (void *opaque, unsigned number, bool level)
   if (!level)
     atomic_fetch_and (&hart->irq_lines, ~bit);
   else if (!(atomic_fetch_or (&hart->irq_lines, bit) & bit))
-    dio_cpu_kick (&hart->cpu);
+    dio_cpu_kick (&hart->interp.cpu);
 }
 
 DioIrq
@@ -290,7 +309,7 @@ void
 dio_rv_set_entry (DioCpu *cpu, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a2)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
-  hart->pc = pc;
+  hart->interp.pc = pc;
   hart->priv = DIO_RV_M;
   hart->x[10] = a0;
   hart->x[11] = a1;

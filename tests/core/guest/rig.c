@@ -141,7 +141,7 @@ watchdog_thread (void *data)
 bool
 rig_run (Rig *rig, int64_t timeout_us)
 {
-  DioCpu *cpu = &rig->hart->cpu;
+  DioCpu *cpu = &rig->hart->interp.cpu;
   Watchdog dog = { .cpu = cpu, .until = g_get_monotonic_time () + timeout_us };
   g_mutex_init (&dog.mutex);
   g_cond_init (&dog.cond);

@@ -3,7 +3,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "core/guest/riscv64/riscv64-engine-private.h"
+#include "core/guest/riscv64/riscv64-leaves.h"
+#include "core/guest/riscv64/riscv64-priv.h"
 #include "tests/core/guest/rig.h"
 #include "tests/core/guest/rv-asm.h"
 
@@ -43,8 +44,8 @@ load (Rig *rig, DioGpa at, const uint32_t *words, size_t n)
 static void
 run_at (Rig *rig, uint64_t pc)
 {
-  DioCpu *cpu = &rig->hart->cpu;
-  rig->hart->pc = pc;
+  DioCpu *cpu = &rig->hart->interp.cpu;
+  rig->hart->interp.pc = pc;
   atomic_store (&cpu->kicked, DIO_KICK_NONE);
   g_assert_cmpint (cpu->type->run (cpu), ==, DIO_EXIT_HALT);
 }
@@ -75,10 +76,10 @@ test_count_straight (Fixture *f, const void *data)
         LW (A3, 0, A2) /* I/O: the slow path */, CSRRS (A1, MINSTRET, 0), WFI);
   run_at (rig, CODE);
   g_assert_cmpuint (rig->hart->x[A1] - rig->hart->x[A0], ==, 7);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 9);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 9);
   run_at (rig, CODE);
   g_assert_cmpuint (rig->hart->x[A1] - rig->hart->x[A0], ==, 7);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 18);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 18);
 }
 
 static void
@@ -132,13 +133,13 @@ test_count_overlap (Fixture *f, const void *data)
   /* lui a5, 0x00010 is 0x000107b7; its upper half 0x0001 is c.nop. */
   LOAD (rig, CODE, 0x000107b7, NOP, NOP, WFI);
   run_at (rig, CODE);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 4);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 4);
   run_at (rig, CODE + 2);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 8);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 8);
   run_at (rig, CODE + 8);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 10);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 10);
   run_at (rig, CODE + 2);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 14);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 14);
 }
 
 /* ---- Traps ---- */
@@ -215,8 +216,8 @@ kick_soon (void *data)
 static void
 run_until_kicked (Rig *rig, uint64_t pc)
 {
-  DioCpu *cpu = &rig->hart->cpu;
-  rig->hart->pc = pc;
+  DioCpu *cpu = &rig->hart->interp.cpu;
+  rig->hart->interp.pc = pc;
   atomic_store (&cpu->kicked, DIO_KICK_NONE);
   GThread *thread = g_thread_new ("kick", kick_soon, cpu);
   int64_t start = g_get_monotonic_time ();
@@ -233,7 +234,7 @@ test_kick (Fixture *f, const void *data)
   run_until_kicked (rig, 0x40000000);
   LOAD (rig, CODE, JAL (ZERO, 0));
   run_until_kicked (rig, CODE);
-  g_assert_cmphex (rig->hart->pc, ==, CODE);
+  g_assert_cmphex (rig->hart->interp.pc, ==, CODE);
   LOAD (rig, CODE + 0x100, BEQ (ZERO, ZERO, 0));
   run_until_kicked (rig, CODE + 0x100);
   LOAD (rig, CODE + 0x200, JAL (ZERO, 0x1000));
@@ -245,7 +246,7 @@ test_kick (Fixture *f, const void *data)
   uint32_t self = JAL (ZERO, 0);
   rig_load (rig, CODE + 0x2ffe, &self, 4);
   run_until_kicked (rig, CODE + 0x2ffe);
-  g_assert_cmphex (rig->hart->pc, ==, CODE + 0x2ffe);
+  g_assert_cmphex (rig->hart->interp.pc, ==, CODE + 0x2ffe);
 }
 
 /* ---- Registers ---- */
@@ -334,7 +335,7 @@ test_write_beside (Fixture *f, const void *data)
   LOAD (rig, CODE, LUI (A1, 0x20), AUIPC (A3, 0), SW (A1, 0x100, A3), ADDI (A1, A1, -1),
         BNE (A1, ZERO, -8), WFI);
   run_at (rig, CODE);
-  g_assert_cmpuint (rig->hart->cpu.stats.instructions, ==, 2 + 3 * 0x20000 + 1);
+  g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions, ==, 2 + 3 * 0x20000 + 1);
 }
 
 static void
@@ -360,10 +361,10 @@ test_straddle (Fixture *f, const void *data)
     uint32_t words[] = { ADDI (A0, ZERO, i * 16 + 1), WFI };
     memcpy (code + 1, words, sizeof words);
     rig_load (rig, CODE + 0xffc, code, sizeof code);
-    uint64_t before = rig->hart->cpu.stats.instructions;
+    uint64_t before = rig->hart->interp.cpu.stats.instructions;
     run_at (rig, CODE);
     g_assert_cmpuint (rig->hart->x[A0], ==, (uint64_t) i * 16 + 1);
-    g_assert_cmpuint (rig->hart->cpu.stats.instructions - before, ==, 5);
+    g_assert_cmpuint (rig->hart->interp.cpu.stats.instructions - before, ==, 5);
   }
 }
 
@@ -398,8 +399,8 @@ static void
 run_both (Rig *rig, uint64_t pc0, uint64_t pc1)
 {
   DioRiscv64 *other = (DioRiscv64 *) rig->machine.cpus[1];
-  rig->hart->pc = pc0;
-  other->pc = pc1;
+  rig->hart->interp.pc = pc0;
+  other->interp.pc = pc1;
   GThread *thread = g_thread_new ("hart1", run_hart, other);
   run_hart (rig->hart);
   g_thread_join (thread);

@@ -3,7 +3,8 @@
  * the pair, run together and run apart. */
 #include <string.h>
 
-#include "core/guest/riscv64/riscv64-engine-private.h"
+#include "core/guest/riscv64/riscv64-leaves.h"
+#include "core/guest/riscv64/riscv64-priv.h"
 #include "tests/core/guest/rig.h"
 #include "tests/core/guest/rv-asm.h"
 
@@ -29,13 +30,13 @@ static const char *const form_names[] = { "illegal", DIO_RV_LEAVES (NAME) DIO_RV
 
 static const struct {
   unsigned a;
-  DioRvJumpKind jump_a;
+  DioInterpJumpKind jump_a;
   unsigned b;
-  DioRvJumpKind jump_b;
+  DioInterpJumpKind jump_b;
   unsigned uses;
 } pairs[] = {
 #define X(a, jump_a, b, jump_b, pin)                                                               \
-  { FORM_##a, DIO_RV_JUMP_##jump_a, FORM_##b, DIO_RV_JUMP_##jump_b, USES_##pin },
+  { FORM_##a, DIO_INTERP_JUMP_##jump_a, FORM_##b, DIO_INTERP_JUMP_##jump_b, USES_##pin },
 #include "core/guest/riscv64/riscv64-fusions.inc"
 #undef X
 };
@@ -51,7 +52,7 @@ typedef struct {
 
 /* A random instruction of @form at @at in its page, whose jump goes as @jump. */
 static bool
-choose (GRand *rng, unsigned form, DioRvJumpKind jump, int at, Choice *choice)
+choose (GRand *rng, unsigned form, DioInterpJumpKind jump, int at, Choice *choice)
 {
   const DioLeafInfo *info = &dio_rv_leaf_info[leaf_of[form]];
   uint32_t mask = info->mask;
@@ -73,9 +74,9 @@ choose (GRand *rng, unsigned form, DioRvJumpKind jump, int at, Choice *choice)
     if (offset < 8 && offset > -8)
       return false; /* into the pair itself */
     bool inside = at + offset >= 0 && at + offset < (int) DIO_PAGE_SIZE;
-    return jump == DIO_RV_JUMP_FAR    ? !inside
-           : jump == DIO_RV_JUMP_BACK ? inside && offset <= 0
-                                      : inside && offset > 0;
+    return jump == DIO_INTERP_JUMP_FAR    ? !inside
+           : jump == DIO_INTERP_JUMP_BACK ? inside && offset <= 0
+                                          : inside && offset > 0;
   }
   return true;
 }
@@ -113,7 +114,7 @@ load_code (Rig *rig, const Choice *a, const Choice *b)
   if (b)
     memcpy (at + a->length, &b->raw, b->length);
   rig_load (rig, CODE, page, sizeof page);
-  dio_rv_engine_forget (rig->hart->engine);
+  dio_interp_engine_forget (&rig->hart->interp);
 }
 
 /* The same with the first instruction's place left to something that is not run. */
@@ -129,8 +130,8 @@ load_second (Rig *rig, const Choice *a, const Choice *b)
 static void
 run (Rig *rig, uint64_t pc)
 {
-  DioCpu *cpu = &rig->hart->cpu;
-  rig->hart->pc = pc;
+  DioCpu *cpu = &rig->hart->interp.cpu;
+  rig->hart->interp.pc = pc;
   rig->hart->mtvec = HANDLER;
   g_assert_cmpint (cpu->type->run (cpu), ==, DIO_EXIT_HALT);
 }
@@ -188,10 +189,10 @@ randomise (GRand *rng, State *state)
 }
 
 /* The handler in the pair's slot. */
-static DioRvHandler
+static DioInterpHandler
 handler_at (Rig *rig)
 {
-  DioRvJump *jump = &rig->hart->engine->jumps[dio_tlb_index (CODE)];
+  DioInterpJump *jump = &rig->hart->interp.engine->jumps[dio_tlb_index (CODE)];
   return jump->slots[AT / 2].handler;
 }
 
@@ -201,14 +202,14 @@ compare (Rig *rig, const State *start, const Choice *a, const Choice *b, const c
 {
   g_autofree State *together = g_new0 (State, 1);
   g_autofree State *apart = g_new0 (State, 1);
-  uint64_t *retired = &rig->hart->cpu.stats.instructions;
+  uint64_t *retired = &rig->hart->interp.cpu.stats.instructions;
 
   load_code (rig, a, b);
   restore (rig, start);
   uint64_t before = *retired;
   run (rig, CODE + AT);
   record (rig, together, *retired - before);
-  DioRvHandler pair_handler = handler_at (rig);
+  DioInterpHandler pair_handler = handler_at (rig);
 
   load_code (rig, a, NULL);
   restore (rig, start);

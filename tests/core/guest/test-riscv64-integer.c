@@ -216,8 +216,8 @@ static const struct {
 static void
 run (Rig *rig)
 {
-  DioCpu *cpu = &rig->hart->cpu;
-  rig->hart->pc = RIG_RAM;
+  DioCpu *cpu = &rig->hart->interp.cpu;
+  rig->hart->interp.pc = RIG_RAM;
   g_assert_cmpint (cpu->type->run (cpu), ==, DIO_EXIT_HALT);
 }
 
@@ -232,10 +232,10 @@ put (Rig *rig, uint32_t word)
 static void
 check (Rig *rig, unsigned index, uint32_t word, uint64_t a, uint64_t b, uint64_t from_b)
 {
-  DioCpu *cpu = &rig->hart->cpu;
+  DioCpu *cpu = &rig->hart->interp.cpu;
   rig->hart->x[A1] = a;
   rig->hart->x[A2] = b;
-  rig->hart->pc = RIG_RAM + 4;
+  rig->hart->interp.pc = RIG_RAM + 4;
   g_assert_cmpint (cpu->type->run (cpu), ==, DIO_EXIT_HALT);
   uint64_t expected = models[index].model (a, from_b);
   if (rig->hart->x[A0] != expected)
@@ -297,8 +297,8 @@ test_same_register (void)
     put (rig, rv_r (info->value, A1, A1, A1));
     for (unsigned a = 0; a < G_N_ELEMENTS (edges); a++) {
       rig->hart->x[A1] = edges[a];
-      rig->hart->pc = RIG_RAM + 4;
-      rig->hart->cpu.type->run (&rig->hart->cpu);
+      rig->hart->interp.pc = RIG_RAM + 4;
+      rig->hart->interp.cpu.type->run (&rig->hart->interp.cpu);
       g_assert_cmphex (rig->hart->x[A1], ==, models[i].model (edges[a], edges[a]));
     }
   }

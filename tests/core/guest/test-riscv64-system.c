@@ -63,7 +63,7 @@ scramble (DioRiscv64 *hart, GRand *rand)
     hart->f[i] = ~hart->x[i];
   }
   hart->f[0] = 1;
-  hart->pc = g_rand_int (rand) & ~1u;
+  hart->interp.pc = g_rand_int (rand) & ~1u;
 }
 
 static void
@@ -74,18 +74,18 @@ test_state (void)
     Rig *a = rig_new (1 << 20, 1), *b = rig_new (1 << 20, 1);
     scramble (a->hart, rand);
     scramble (b->hart, rand);
-    g_autoptr (GBytes) first = save (&a->hart->cpu);
+    g_autoptr (GBytes) first = save (&a->hart->interp.cpu);
     g_autoptr (GError) error = NULL;
     /* What it held before leaves no trace, caches included. */
-    g_assert_true (load (&b->hart->cpu, first, &error));
+    g_assert_true (load (&b->hart->interp.cpu, first, &error));
     g_assert_no_error (error);
-    g_autoptr (GBytes) second = save (&b->hart->cpu);
+    g_autoptr (GBytes) second = save (&b->hart->interp.cpu);
     g_assert_true (g_bytes_equal (first, second));
     for (unsigned i = 0; i < G_N_ELEMENTS (stateful); i++)
       g_assert_cmphex (csr (a->hart, stateful[i]), ==, csr (b->hart, stateful[i]));
     g_assert_cmpmem (a->hart->x, 32 * 8, b->hart->x, 32 * 8);
     g_assert_cmpmem (a->hart->f, 32 * 8, b->hart->f, 32 * 8);
-    g_assert_cmphex (a->hart->pc, ==, b->hart->pc);
+    g_assert_cmphex (a->hart->interp.pc, ==, b->hart->interp.pc);
     g_assert_cmpint (b->hart->fp_slow, ==, a->hart->fp_slow);
     rig_free (a);
     rig_free (b);
@@ -98,7 +98,7 @@ test_hostile_state (void)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (2);
   Rig *rig = rig_new (1 << 20, 1);
-  g_autoptr (GBytes) good = save (&rig->hart->cpu);
+  g_autoptr (GBytes) good = save (&rig->hart->interp.cpu);
   gsize length;
   const uint8_t *bytes = g_bytes_get_data (good, &length);
   unsigned accepted = 0, refused = 0;
@@ -110,12 +110,12 @@ test_hostile_state (void)
     gsize size = round % 10 == 9 ? (gsize) g_rand_int_range (rand, 0, (gint32) length) : length;
     g_autoptr (GBytes) bad = g_bytes_new (copy, size);
     DioRiscv64 *hart = rig->hart;
-    if (load (&hart->cpu, bad, NULL))
+    if (load (&hart->interp.cpu, bad, NULL))
       accepted++;
     else
       refused++;
     g_assert_true (hart->priv == DIO_RV_U || hart->priv == DIO_RV_S || hart->priv == DIO_RV_M);
-    g_assert_cmphex (hart->pc & 1, ==, 0);
+    g_assert_cmphex (hart->interp.pc & 1, ==, 0);
     g_assert_cmphex (hart->mstatus & ~RV_MSTATUS_WRITABLE, ==, 0);
     g_assert_cmphex (hart->mstatus & RV_MSTATUS_MPP, !=, UINT64_C (2) << RV_MSTATUS_MPP_SHIFT);
     g_assert_cmphex (rv_legal_satp (hart->satp, 1), ==, hart->satp);
@@ -130,7 +130,7 @@ test_hostile_state (void)
     const uint8_t *host;
     DioRam *ram;
     uint64_t offset;
-    dio_rv_fetch_page (hart, hart->pc, &host, &ram, &offset);
+    dio_rv_fetch_page (hart, hart->interp.pc, &host, &ram, &offset);
   }
   g_assert_cmpuint (accepted, >, 100);
   g_assert_cmpuint (refused, >, 100);
@@ -161,9 +161,9 @@ test_lines (void)
   }
   /* A rising line wakes; one that is up already need not. */
   DioIrq irq = dio_rv_irq (&rig->machine, 0, DIO_RV_IRQ_MEIP);
-  atomic_store (&rig->hart->cpu.kicked, 0);
+  atomic_store (&rig->hart->interp.cpu.kicked, 0);
   dio_irq_set (&irq, true);
-  g_assert_cmpuint (atomic_load (&rig->hart->cpu.kicked), !=, 0);
+  g_assert_cmpuint (atomic_load (&rig->hart->interp.cpu.kicked), !=, 0);
   rig_free (rig);
 }
 
@@ -179,13 +179,13 @@ test_timer (void)
   write_csr (hart, 0x304, RV_STIP);
   for (unsigned i = 0; i < 20; i++) {
     write_csr (hart, 0x14d, UINT64_MAX);
-    g_assert_false (hart->cpu.type->has_work (&hart->cpu));
+    g_assert_false (hart->interp.cpu.type->has_work (&hart->interp.cpu));
     write_csr (hart, 0x14d, rv_time (hart) + 10000); /* 1 ms */
-    g_assert_false (hart->cpu.type->has_work (&hart->cpu));
+    g_assert_false (hart->interp.cpu.type->has_work (&hart->interp.cpu));
     gint64 until = g_get_monotonic_time () + 5 * G_TIME_SPAN_SECOND;
-    while (!hart->cpu.type->has_work (&hart->cpu) && g_get_monotonic_time () < until)
+    while (!hart->interp.cpu.type->has_work (&hart->interp.cpu) && g_get_monotonic_time () < until)
       g_usleep (100);
-    g_assert_true (hart->cpu.type->has_work (&hart->cpu));
+    g_assert_true (hart->interp.cpu.type->has_work (&hart->interp.cpu));
     g_assert_cmphex (csr (hart, 0x344), ==, RV_STIP);
   }
   /* A hint for a deadline that has been moved on since is no interrupt. */
@@ -213,25 +213,25 @@ test_requests (void)
       g_assert_cmpint (dio_rv_store_slow (hart, RIG_RAM + i * DIO_PAGE_SIZE, 8, i), ==,
                        DIO_RV_EXC_NONE);
     for (unsigned i = 0; i < pages; i++) {
-      g_assert_nonnull (dio_tlb_hit_write (&hart->tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
+      g_assert_nonnull (dio_tlb_hit_write (&hart->interp.tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
       atomic_fetch_or (&ram->page_flags[i], DIO_PAGE_CODE);
       uint32_t before = ram->page_write_gen[i];
-      dio_rv_code_page_set ((DioRiscv64 *) rig->machine.cpus[1], ram, i * DIO_PAGE_SIZE);
+      rv_code_page_set ((DioInterpCpu *) rig->machine.cpus[1], ram, i * DIO_PAGE_SIZE);
       g_assert_cmpuint (ram->page_write_gen[i], ==, before);
     }
-    g_assert_cmpuint (atomic_load (&hart->cpu.kicked), !=, 0);
+    g_assert_cmpuint (atomic_load (&hart->interp.cpu.kicked), !=, 0);
     dio_rv_service_requests (hart);
     for (unsigned i = 0; i < pages; i++) {
-      g_assert_null (dio_tlb_hit_write (&hart->tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
+      g_assert_null (dio_tlb_hit_write (&hart->interp.tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
       g_assert_cmpuint (ram->page_write_gen[i], >, 0);
-      g_assert_nonnull (dio_tlb_hit_read (&hart->tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
+      g_assert_nonnull (dio_tlb_hit_read (&hart->interp.tlb, RIG_RAM + i * DIO_PAGE_SIZE, 8));
     }
-    rig->hart->cpu.kicked = 0;
+    rig->hart->interp.cpu.kicked = 0;
   }
   /* The hart that decodes loses its own entry at once, and nothing is noted. */
   dio_rv_store_slow (hart, RIG_RAM + 200 * DIO_PAGE_SIZE, 8, 1);
-  dio_rv_code_page_set (hart, ram, 200 * DIO_PAGE_SIZE);
-  g_assert_null (dio_tlb_hit_write (&hart->tlb, RIG_RAM + 200 * DIO_PAGE_SIZE, 8));
+  rv_code_page_set (&hart->interp, ram, 200 * DIO_PAGE_SIZE);
+  g_assert_null (dio_tlb_hit_write (&hart->interp.tlb, RIG_RAM + 200 * DIO_PAGE_SIZE, 8));
   g_assert_cmpuint (ram->page_write_gen[200], ==, 0);
   rig_free (rig);
 }
@@ -241,9 +241,9 @@ test_dump (void)
 {
   Rig *rig = rig_new (1 << 20, 1);
   g_autoptr (GString) text = g_string_new (NULL);
-  rig->hart->pc = 0x123456;
+  rig->hart->interp.pc = 0x123456;
   rig->hart->x[10] = 0xabcdef;
-  rig->hart->cpu.type->dump (&rig->hart->cpu, text);
+  rig->hart->interp.cpu.type->dump (&rig->hart->interp.cpu, text);
   g_assert_nonnull (strstr (text->str, "pc 0000000000123456"));
   g_assert_nonnull (strstr (text->str, "a0 0000000000abcdef"));
   rig_free (rig);
