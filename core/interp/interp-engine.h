@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 
 #include "core/guest/guest-sem.h"
+#include "core/jit/jit.h"
 #include "core/mem/mem-tlb.h"
 #include "core/vm/vm-cpu.h"
 
@@ -57,6 +58,8 @@ struct DioInterpCpu {
   bool fetch_partial;       /* see DioInterpGuest.fetch_page */
   DioInterpEngine *decoder; /* the engine with the decoded pages */
   DioInterpEngine *stepper; /* one that runs a single instruction, where there is a compiler */
+  DioJitVcpu jit;           /* what compiled code keeps */
+  struct DioTier *tier;     /* see core/tier, or NULL: nothing is compiled */
 };
 
 /* What the engine must know of a guest. All are called on the vCPU thread. */

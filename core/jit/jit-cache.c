@@ -602,7 +602,8 @@ dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, const DioJ
              GError **error)
 {
   DioJit *jit = g_new0 (DioJit, 1);
-  jit->guest = guest;
+  jit->own = *guest;
+  jit->guest = &jit->own;
   jit->ram = ram;
   jit->n_vcpus = MIN (n_vcpus, DIO_JIT_MAX_VCPUS);
   jit->options = *options;

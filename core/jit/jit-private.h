@@ -37,7 +37,8 @@ typedef struct {
 typedef struct DioJitDebug DioJitDebug;
 
 struct DioJit {
-  const DioJitGuest *guest;
+  DioJitGuest own;
+  const DioJitGuest *guest; /* that */
   DioRam *ram;
   unsigned n_vcpus;
   DioJitOptions options;

@@ -51,6 +51,9 @@ typedef struct {
   uint8_t pad[3];
   uint64_t scratch[4];
   DioJitStats *stats; /* the machine's */
+  /* An empty TLB and jump table, for who wants to see all accesses. */
+  DioTlbEntry *no_tlb;
+  DioTlbJump *no_jumps;
 } DioJitVcpu;
 
 #define DIO_JIT_BUDGET 16384
@@ -109,7 +112,8 @@ struct DioJitUnit {
   int8_t host[DIO_JIT_N_VARS];
 };
 
-/* A compiler for a machine with @ram. NULL: this host has none, or no memory for it. */
+/* A compiler for a machine with @ram; @guest is copied. NULL: this host has none, or no memory for
+ * it. */
 DioJit *dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus,
                      const DioJitOptions *options, GError **error);
 void dio_jit_free (DioJit *jit);

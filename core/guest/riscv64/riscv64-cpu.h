@@ -5,7 +5,6 @@
 
 #include "core/base/base-loop.h"
 #include "core/interp/interp-engine.h"
-#include "core/jit/jit.h"
 
 typedef enum {
   DIO_RV_U = 0,
@@ -60,14 +59,6 @@ typedef struct DioRiscv64 {
   uint8_t fp_slow;      /* mstatus.FS is not dirty: FP instructions go the slow way */
   uint64_t reservation; /* host address of LR, or UINT64_MAX */
   uint64_t reservation_value;
-  DioJitVcpu jit; /* for compiled code */
-
-  struct DioOptContext *optimiser;
-
-  /* With the option "check" of the compiler; see riscv64-check.h. */
-  struct DioRvCheck *check;
-  DioTlbEntry *check_tlb;
-  DioTlbJump *check_jumps;
 
   /* The noted exception; tval is set by whoever returns an exception. */
   DioRvExc exc_cause;

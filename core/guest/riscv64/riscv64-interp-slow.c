@@ -3,8 +3,8 @@
  * Here handlers are small and call a function per leaf, which may do anything. */
 #include "core/guest/riscv64/riscv64-interp-private.h"
 
-#include "core/guest/riscv64/riscv64-jit.h"
 #include "core/interp/interp-memory-slow.h"
+#include "core/tier/tier.h"
 #include "core/vm/vm-machine.h"
 
 /* Exceptions are or'ed into the sticky flags by the operation. */
@@ -111,7 +111,7 @@ dio_rv_fence_i (DioRiscv64 *hart)
 {
   dio_rv_service_requests (hart);
   dio_interp_engine_forget (&hart->interp);
-  dio_rv_jit_barrier (hart);
+  dio_tier_barrier (&hart->interp);
   return DIO_RV_EXC_NONE;
 }
 

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/guest/riscv64/riscv64-jit.h"
 #include "core/guest/riscv64/riscv64-priv.h"
+#include "core/guest/riscv64/riscv64-tier.h"
 #include "core/vm/vm-machine.h"
 
 /* Svadu without Svade: A and D are set by hardware from reset on, and an operating system may rely
@@ -82,7 +82,7 @@ hart_free (DioCpu *cpu)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
   g_clear_pointer (&hart->stimer, dio_timer_free);
-  dio_rv_jit_free (hart);
+  dio_tier_free (&hart->interp);
   dio_interp_engine_free (&hart->interp);
   rv_mmu_free (hart);
   g_free (hart);
@@ -98,7 +98,7 @@ hart_create (DioMachine *machine, unsigned index, GError **error)
   hart->interp.cpu.index = index;
   hart->stimer = dio_timer_new (machine->loop, machine->clock, rv_stimer_fired, hart);
   if (!rv_mmu_init (hart, error) || !dio_interp_engine_init (&hart->interp, &guest, error)
-      || !dio_rv_jit_init (hart, error)) {
+      || !dio_tier_init (&hart->interp, &dio_rv_tier_guest, error)) {
     hart_free (&hart->interp.cpu);
     return NULL;
   }

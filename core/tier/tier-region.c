@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Finding the blocks of a region. First the places where blocks begin, by following direct jumps;
  * then each block up to the next such place or the end of its run. */
-#include "core/guest/riscv64/riscv64-region.h"
+#include "core/tier/tier-region.h"
 
 #include <string.h>
 
-#include "core/guest/riscv64/riscv64-leaves.h"
-#include "core/guest/riscv64/riscv64-lift.h"
+#include "core/guest/guest-insn.h"
 
 #define PAGE ((unsigned) DIO_PAGE_SIZE)
 #define SLOTS (PAGE / 2)
@@ -17,36 +16,22 @@ enum {
 };
 
 typedef struct {
+  const DioTierGuest *guest;
   DioJitRegion *region;
   const uint8_t *page;
-  DioRvWasRun was_run;
+  DioTierWasRun was_run;
   void *data;
   uint8_t marks[SLOTS + 1];
   uint16_t queue[DIO_JIT_MAX_BLOCKS];
   unsigned n_leaders, n_insns;
 } Finder;
 
-typedef struct {
-  DioInsn insn;
-  unsigned length; /* 0: it does not end in the page */
-  uint8_t kind;
-} Decoded;
-
-static Decoded
+static DioTierInsn
 decode (const Finder *f, unsigned offset)
 {
-  Decoded d = { .length = 0, .kind = DIO_LEAF_SYSTEM };
-  uint32_t raw = f->page[offset] | (uint32_t) f->page[offset + 1] << 8;
-  if ((raw & 3) == 3) {
-    if (offset + 4 > PAGE)
-      return d;
-    raw |= (uint32_t) f->page[offset + 2] << 16 | (uint32_t) f->page[offset + 3] << 24;
-  }
-  d.length = dio_rv_decode (raw, &d.insn);
-  d.kind = dio_rv_leaf_info[d.insn.leaf].kind;
-  if (d.kind == DIO_LEAF_SYSTEM && dio_rv_is_plain_csr (&d.insn))
-    d.kind = DIO_LEAF_ATOMIC; /* may trap, and goes on */
-  return d;
+  DioTierInsn insn;
+  f->guest->decode (f->page, offset, &insn);
+  return insn;
 }
 
 static void
@@ -66,31 +51,24 @@ add_leader (Finder *f, int offset, unsigned marks)
   f->queue[f->n_leaders++] = (uint16_t) offset;
 }
 
-/* x1 and x5 are what calls put the way back into (UnprivSpec 2.5.1). */
-static bool
-is_call (const DioInsn *insn)
-{
-  return insn->rd == 1 || insn->rd == 5;
-}
-
 /* What follows instruction @d at @offset, which ends a block. */
 static void
-follow (Finder *f, const Decoded *d, unsigned offset)
+follow (Finder *f, const DioTierInsn *d, unsigned offset)
 {
   int next = (int) (offset + d->length);
   switch (d->kind) {
   case DIO_LEAF_BRANCH:
     add_leader (f, next, 0);
-    add_leader (f, (int) offset + d->insn.imm, 0);
+    add_leader (f, (int) offset + d->offset, 0);
     break;
   case DIO_LEAF_JUMP:
-    if (is_call (&d->insn))
+    if (d->call)
       add_leader (f, next, ENTRY);
     else
-      add_leader (f, (int) offset + d->insn.wide, 0);
+      add_leader (f, (int) offset + d->offset, 0);
     break;
   case DIO_LEAF_JUMP_REGISTER:
-    if (is_call (&d->insn))
+    if (d->call)
       add_leader (f, next, ENTRY);
     break;
   default:
@@ -123,7 +101,7 @@ find_leaders (Finder *f, unsigned start)
     for (unsigned at = f->queue[i]; at < PAGE && f->n_insns < DIO_JIT_MAX_INSNS;) {
       if (at != f->queue[i] && (f->marks[at / 2] & LEADER))
         break;
-      Decoded d = decode (f, at);
+      DioTierInsn d = decode (f, at);
       f->n_insns++;
       if (ends_block (d.kind)) {
         follow (f, &d, at);
@@ -156,7 +134,7 @@ make_block (Finder *f, DioJitBlock *block, unsigned start)
   while (at < PAGE && block->n_insns < DIO_JIT_MAX_INSNS) {
     if (at != start && (f->marks[at / 2] & LEADER))
       break;
-    Decoded d = decode (f, at);
+    DioTierInsn d = decode (f, at);
     if (d.kind == DIO_LEAF_SYSTEM || d.kind == DIO_LEAF_END) {
       block->end = DIO_JIT_END_INTERPRET;
       break;
@@ -168,7 +146,7 @@ make_block (Finder *f, DioJitBlock *block, unsigned start)
   }
   block->bytes = (uint16_t) (at - start);
   block->ir = dio_ir_block_new ();
-  dio_rv_lift (block->ir, f->page + start, block->bytes, block->n_insns);
+  f->guest->lift (block->ir, f->page + start, block->bytes, block->n_insns);
 }
 
 static void
@@ -195,10 +173,10 @@ by_offset (const void *a, const void *b)
 }
 
 void
-dio_rv_region_build (DioJitRegion *region, const uint8_t *page, unsigned start, DioRvWasRun was_run,
-                     void *data)
+dio_tier_region_build (const DioTierGuest *guest, DioJitRegion *region, const uint8_t *page,
+                       unsigned start, DioTierWasRun was_run, void *data)
 {
-  Finder f = { .region = region, .page = page, .was_run = was_run, .data = data };
+  Finder f = { .guest = guest, .region = region, .page = page, .was_run = was_run, .data = data };
   find_leaders (&f, start);
   qsort (f.queue, f.n_leaders, sizeof f.queue[0], by_offset);
   region->n_blocks = 0;
@@ -217,7 +195,7 @@ dio_rv_region_build (DioJitRegion *region, const uint8_t *page, unsigned start, 
 }
 
 void
-dio_rv_region_clear (DioJitRegion *region)
+dio_tier_region_clear (DioJitRegion *region)
 {
   for (unsigned i = 0; i < region->n_blocks; i++)
     g_clear_pointer (&region->blocks[i].ir, dio_ir_block_free);

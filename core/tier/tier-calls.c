@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Functions that compiled code calls: where to go on. */
+#include "core/fp/fp.h"
+#include "core/tier/tier-private.h"
+
+/* The host address of what is at cpu->pc, or NULL: an exception, or code that cannot be compiled.
+ */
+static const uint8_t *
+fetch (DioInterpCpu *cpu)
+{
+  uint64_t pc = cpu->pc;
+  const DioInterpGuest *guest = cpu->decoder->guest;
+  const uint8_t *host = dio_tlb_hit_execute (&cpu->tlb, pc);
+  if (DIO_UNLIKELY (pc & (guest->parcel - 1)))
+    return NULL;
+  if (!host && dio_tlb_recall (cpu->tlb.code_set, pc, DIO_TLB_EXECUTE))
+    host = dio_tlb_hit_execute (&cpu->tlb, pc);
+  if (!host) {
+    DioRam *ram;
+    uint64_t offset;
+    if (!guest->fetch_page (cpu, pc, &host, &ram, &offset) || cpu->fetch_partial)
+      return NULL;
+    host += pc & DIO_PAGE_MASK;
+  }
+  return host;
+}
+
+const uint8_t *
+dio_tier_lookup (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  DioRam *ram = cpu->cpu.machine->ram;
+  cpu->jit.stats->lookups++;
+  const uint8_t *host = fetch (cpu);
+  if (host < ram->host || host >= ram->host + ram->size)
+    return NULL;
+  DioJitEntry *entry = dio_jit_entry (cpu->tier->jit, (uint64_t) (host - ram->host));
+  const uint8_t *code = entry ? dio_tier_code (cpu, entry, TIER_EXIT_HEAT) : NULL;
+  if (code)
+    dio_tlb_fill_jump (&cpu->tlb, cpu->pc, code);
+  else
+    cpu->jit.stats->lookup_misses++;
+  return code;
+}
+
+const uint8_t *
+dio_tier_poll (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed))
+    return NULL;
+  cpu->jit.stats->polls++;
+  dio_tier_set_budget (cpu, dio_tier_retired (cpu));
+  cpu->cpu.stats.instructions = cpu->jit.base - DIO_JIT_BUDGET;
+  uint64_t fp = dio_fp_host_enter ();
+  dio_tier_synchronise (cpu);
+  dio_fp_host_leave (fp);
+  return dio_tier_lookup (vcpu);
+}
+
+/* After something that may come again without any block being run to its end. */
+static const uint8_t *
+go_on (DioInterpCpu *cpu)
+{
+  return DIO_UNLIKELY (cpu->jit.budget < 0) ? dio_tier_poll (cpu) : dio_tier_lookup (cpu);
+}
+
+/* An instruction that traps is none, but takes its time. */
+static void
+charge_trap (DioInterpCpu *cpu)
+{
+  cpu->jit.budget--;
+  cpu->jit.base--;
+}
+
+const uint8_t *
+dio_tier_interpret (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  cpu->jit.stats->interpreted++;
+  dio_tier_fp_collect (cpu);
+  uint64_t before = dio_tier_retired (cpu);
+  cpu->cpu.stats.instructions = before;
+  bool running = dio_interp_engine_step (cpu);
+  cpu->jit.budget -= (int64_t) (cpu->cpu.stats.instructions - before);
+  charge_trap (cpu);
+  dio_tier_fp_refresh (cpu);
+  return running ? go_on (cpu) : NULL;
+}
+
+const uint8_t *
+dio_tier_fp_enter (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  if (!cpu->tier->guest->fp_prepare (cpu))
+    return dio_tier_interpret (vcpu);
+  cpu->jit.fp_block = false;
+  return dio_tier_lookup (vcpu);
+}
+
+const uint8_t *
+dio_tier_fault (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  cpu->jit.stats->faults++;
+  cpu->decoder->guest->take_exception (cpu);
+  charge_trap (cpu);
+  return go_on (cpu);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * A CPU on the compiler: its life, ways into compiled code, and time and floating point while that
+ * runs. */
+#include "core/fp/fp.h"
+#include "core/tier/tier-check.h"
+#include "core/tier/tier-private.h"
+
+/* ---- Time, instructions, floating point ---- */
+
+void
+dio_tier_set_budget (DioInterpCpu *cpu, uint64_t instructions)
+{
+  cpu->jit.base = instructions + DIO_JIT_BUDGET;
+  cpu->jit.budget = DIO_JIT_BUDGET;
+}
+
+/* MXCSR: invalid, denormal, division by zero, overflow, underflow, precision. */
+uint8_t
+dio_tier_fp_exceptions (uint32_t mxcsr)
+{
+  return (uint8_t) ((mxcsr & 1 ? DIO_FP_NV : 0) | (mxcsr & 4 ? DIO_FP_DZ : 0)
+                    | (mxcsr & 8 ? DIO_FP_OF : 0) | (mxcsr & 16 ? DIO_FP_UF : 0)
+                    | (mxcsr & 32 ? DIO_FP_NX : 0));
+}
+
+void
+dio_tier_fp_collect (DioInterpCpu *cpu)
+{
+  if (DIO_UNLIKELY (cpu->jit.mxcsr & 0x3d))
+    *dio_tier_fp_flags (cpu) |= dio_tier_fp_exceptions (cpu->jit.mxcsr);
+}
+
+void
+dio_tier_fp_refresh (DioInterpCpu *cpu)
+{
+  cpu->jit.mxcsr = 0x1f80;
+  cpu->jit.fp_block = !cpu->tier->guest->fp_ready (cpu);
+}
+
+/* ---- In and out ---- */
+
+static bool
+enter (DioInterpCpu *cpu, uint64_t address)
+{
+  DioJit *jit = cpu->tier->jit;
+  dio_tier_synchronise (cpu);
+  DioJitEntry *entry = dio_jit_entry (jit, address);
+  const uint8_t *code = entry ? dio_tier_code (cpu, entry, 0) : NULL;
+  if (!code)
+    return false;
+  dio_tier_set_budget (cpu, cpu->cpu.stats.instructions);
+  dio_tier_fp_refresh (cpu);
+  cpu->jit.stats->enters++;
+  if (DIO_UNLIKELY (cpu->tier->check))
+    dio_tier_check_begin (cpu, code, cpu->cpu.machine->ram->host + address);
+  dio_jit_run (jit, cpu, code);
+  dio_tier_fp_collect (cpu);
+  cpu->cpu.stats.instructions = dio_tier_retired (cpu);
+  dio_jit_outside (jit, cpu->cpu.index);
+  return true;
+}
+
+static bool
+sample (DioInterpCpu *cpu, uint64_t address)
+{
+  DioJitEntry *entry = dio_jit_entry (cpu->tier->jit, address);
+  return entry && dio_tier_code (cpu, entry, TIER_SAMPLE_PERIOD);
+}
+
+void
+dio_tier_synchronise (DioInterpCpu *cpu)
+{
+  if (dio_jit_synchronise (cpu->tier->jit, cpu->cpu.index))
+    dio_tlb_flush_jumps (&cpu->tlb);
+}
+
+void
+dio_tier_barrier (DioInterpCpu *cpu)
+{
+  if (cpu->tier)
+    dio_tier_synchronise (cpu);
+}
+
+/* ---- Life ---- */
+
+static const DioCompiler compiler = { .free = dio_jit_free, .get_stats = dio_jit_get_stats };
+static const DioInterpCompiler interp_compiler = { .enter = enter, .sample = sample };
+
+static bool
+make_compiler (DioMachine *machine, const DioTierGuest *guest, GError **error)
+{
+  DioJitOptions options;
+  dio_jit_options_init (&options);
+  if (!dio_jit_options_parse (&options, machine->config->compiler, error))
+    return false;
+  DioJitGuest seen = guest->layout;
+  seen.lookup = dio_tier_lookup;
+  seen.interpret = dio_tier_interpret;
+  seen.poll = dio_tier_poll;
+  seen.fp_enter = dio_tier_fp_enter;
+  seen.fault = dio_tier_fault;
+  memcpy (seen.access, dio_tier_accesses, sizeof seen.access);
+  if (options.check)
+    dio_tier_check_watch (&seen);
+  machine->jit = dio_jit_new (&seen, machine->ram, machine->config->cpus, &options, error);
+  machine->compiler = &compiler;
+  return machine->jit;
+}
+
+static bool
+compiles (const DioMachine *machine)
+{
+  return machine->config && dio_engine_in_force (machine->config->engine) == DIO_ENGINE_COMPILER;
+}
+
+bool
+dio_tier_init (DioInterpCpu *cpu, const DioTierGuest *guest, GError **error)
+{
+  DioMachine *machine = cpu->cpu.machine;
+  if (!compiles (machine))
+    return true;
+  if (!machine->jit && !make_compiler (machine, guest, error))
+    return false;
+  cpu->tier = g_new0 (DioTier, 1);
+  *cpu->tier = (DioTier){
+    .guest = guest,
+    .jit = machine->jit,
+    .optimiser = dio_opt_context_new (),
+  };
+  cpu->jit.stats = dio_jit_stats (machine->jit);
+  bool at_once = dio_jit_options (machine->jit)->hot == 0;
+  dio_interp_engine_set_compiler (cpu, &interp_compiler, at_once ? 1 : TIER_SAMPLE_PERIOD);
+  if (dio_jit_options (machine->jit)->check)
+    dio_tier_check_init (cpu);
+  guest->add_jumps (cpu);
+  return true;
+}
+
+void
+dio_tier_free (DioInterpCpu *cpu)
+{
+  if (!cpu->tier)
+    return;
+  dio_tier_check_free (cpu);
+  dio_opt_context_free (cpu->tier->optimiser);
+  g_clear_pointer (&cpu->tier, g_free);
+}
