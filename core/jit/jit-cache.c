@@ -521,21 +521,25 @@ find_site (const DioJitUnit *unit, uint32_t at)
   return &unit->sites[low];
 }
 
-static uint64_t *
-var_of (const DioJitGuest *guest, uint8_t *cpu, unsigned var)
+/* @value: one word, or two of a vector. */
+static void
+set_var (const DioJitGuest *guest, uint8_t *cpu, unsigned var, const uint64_t *value)
 {
   if (var < DIO_JIT_F)
-    return (uint64_t *) (void *) (cpu + guest->x) + var;
-  return (uint64_t *) (void *) (cpu + guest->f) + (var - DIO_JIT_F);
+    memcpy (cpu + guest->x + 8 * var, value, 8);
+  else if (guest->v)
+    memcpy (cpu + guest->v + 16 * (var - DIO_JIT_F), value, 16);
+  else
+    memcpy (cpu + guest->f + 8 * (var - DIO_JIT_F), value, 8);
 }
 
 static void
 restore_place (const DioJitGuest *guest, uint8_t *cpu, const DioJitPlace *place,
                const uint64_t *saved, uint64_t page)
 {
-  uint64_t value =
-      place->kind == DIO_JIT_PLACE_SAVED ? saved[place->slot] : (uint64_t) place->value;
-  *var_of (guest, cpu, place->var) = value + (place->kind == DIO_JIT_PLACE_PC ? page : 0);
+  uint64_t value = (uint64_t) place->value + (place->kind == DIO_JIT_PLACE_PC ? page : 0);
+  set_var (guest, cpu, place->var,
+           place->kind == DIO_JIT_PLACE_SAVED ? &saved[place->slot] : &value);
 }
 
 void
@@ -551,7 +555,7 @@ dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *s
   for (uint64_t dirty = site->dirty; dirty; dirty &= dirty - 1) {
     unsigned var = (unsigned) __builtin_ctzll (dirty);
     unsigned host = (unsigned) unit->host[var];
-    *var_of (guest, cpu, var) = saved[var < DIO_JIT_F ? host : 16 + host];
+    set_var (guest, cpu, var, &saved[var < DIO_JIT_F ? host : 16 + 2 * host]);
   }
   for (uint32_t i = site->places; i < site->places + site->n_places; i++)
     restore_place (guest, cpu, &unit->places[i], saved, state->page);

@@ -19,7 +19,8 @@ scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
     int var = dio_jit_var (op);
     if (op->opcode >= DIO_IR_CSR_WRITE && op->opcode <= DIO_IR_CSR_CLEAR && op->immediate != 1)
       region->checks_fp = false; /* the rounding may change on the way */
-    if (op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
+    if ((op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
+        || dio_ir_op_has_vectors (op->opcode))
       region->has_fp = true;
     if (var < 0)
       continue;

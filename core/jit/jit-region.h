@@ -5,7 +5,8 @@
  * the vCPU, and which must be loaded on entry.
  *
  * Guest registers are variables, numbered over both files: x0..x31 are 0..31, f0..f31 are 32..63.
- * Sets of them are words of 64 bits. */
+ * Where a guest has vector registers, of 128 bits, those are 32..63 and there are no others. Sets
+ * of variables are words of 64 bits. */
 #pragma once
 
 #include "core/ir/ir-block.h"
@@ -14,7 +15,7 @@
 #define DIO_JIT_MAX_INSNS 512
 #define DIO_JIT_NO_BLOCK 0xff
 
-#define DIO_JIT_F 32 /* the first variable of the floating-point file */
+#define DIO_JIT_F 32 /* the first variable of the floating-point or vector file */
 #define DIO_JIT_N_VARS 64
 
 /* Why a block ends where it does. */
@@ -68,6 +69,8 @@ dio_jit_var (const DioIrOp *op)
     return (int) op->immediate;
   case DIO_IR_GET_F:
   case DIO_IR_SET_F:
+  case DIO_IR_GET_V:
+  case DIO_IR_SET_V:
     return DIO_JIT_F + (int) op->immediate;
   default:
     return -1;
@@ -77,5 +80,5 @@ dio_jit_var (const DioIrOp *op)
 static inline bool
 dio_jit_is_set (const DioIrOp *op)
 {
-  return op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F;
+  return op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F || op->opcode == DIO_IR_SET_V;
 }

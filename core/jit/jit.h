@@ -65,6 +65,10 @@ typedef struct {
 typedef struct {
   int32_t base; /* what the state register points at: the middle of the integer registers */
   int32_t x, f, pc, jit, tlb_data, tlb_jumps, requests, reservation, reservation_value, fflags;
+  /* Of a guest with vector registers (then it has no file f), else 0: the registers, the byte that
+   * saturating operations set, and the word of its rules and modes of floating point (DioFpMode).
+   * While fp_block is 0 that rounds to nearest and flushes nothing. */
+  int32_t v, saturated, fp_mode;
   /* At pc, by the code TLB. */
   const uint8_t *(*lookup) (void *vcpu);
   /* Runs the one instruction at pc by the interpreter, then as lookup. */
@@ -76,7 +80,8 @@ typedef struct {
   const uint8_t *(*fp_enter) (void *vcpu);
   /* Takes the exception that an access below has left, at pc, then as lookup. */
   const uint8_t *(*fault) (void *vcpu);
-  /* Any memory operation of the IR, in full; false: an exception, to be taken by fault(). */
+  /* Any memory operation of the IR, in full; false: an exception, to be taken by fault(). Vectors
+   * come in DioJitVcpu.scratch, in the order of the arguments, and go back in its first half. */
   bool (*access[DIO_IR_N_OPS]) (void *vcpu, uint64_t va, uint64_t value, uint64_t *result);
 } DioJitGuest;
 
@@ -84,7 +89,7 @@ typedef struct {
 typedef struct {
   uint8_t var;
   uint8_t kind;  /* DIO_JIT_PLACE_* */
-  uint16_t slot; /* SAVED: of the registers and spill slots on the stack */
+  uint16_t slot; /* SAVED: of the registers and spill slots on the stack; a vector has two */
   int64_t value; /* CONSTANT: the value, PC: offset from the page's start */
 } DioJitPlace;
 
@@ -154,5 +159,5 @@ void dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code);
 void dio_jit_outside (DioJit *jit, unsigned vcpu);
 
 /* From the thunks: brings the CPU structure up to date at the access that returns to @at. @saved:
- * the host's general registers, then its vector registers, low halves, by number. */
+ * the host's general registers, then its vector registers, two words each, by number. */
 void dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *saved);

@@ -32,7 +32,8 @@ dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty)
     if (var < DIO_JIT_F)
       dio_x64_mov_mr (&g->a, 8, dio_x64_var_mem (g, var), (DioX64Reg) g->region->host[var]);
     else
-      dio_x64_movs_mx (&g->a, 8, dio_x64_var_mem (g, var), (DioX64Xmm) g->region->host[var]);
+      dio_x64_store_xmm (g, g->guest->v, dio_x64_var_mem (g, var),
+                         (DioX64Xmm) g->region->host[var]);
   }
 }
 
@@ -274,6 +275,7 @@ dio_x64_gen_colds (DioX64Gen *g)
       break;
     }
   }
+  dio_x64_simd_colds (g);
 }
 
 /* ---- Into the region ---- */
@@ -296,7 +298,7 @@ load_needed (DioX64Gen *g, uint64_t needed)
     if (var < DIO_JIT_F)
       dio_x64_mov_rm (&g->a, 8, (DioX64Reg) g->region->host[var], dio_x64_var_mem (g, var));
     else
-      dio_x64_movs_xm (&g->a, 8, (DioX64Xmm) g->region->host[var], dio_x64_var_mem (g, var));
+      dio_x64_load_xmm (g, g->guest->v, (DioX64Xmm) g->region->host[var], dio_x64_var_mem (g, var));
   }
 }
 

@@ -22,6 +22,8 @@ static int
 rounding_of (const DioX64Gen *g, const DioIrOp *op)
 {
   const DioIrOp *from = &g->ops[op->arguments[0]];
+  if (g->guest->v)
+    return dio_x64_mode_rounding (g, op->arguments[0]);
   if (from->opcode == DIO_IR_FP_ROUNDING)
     return ROUND_NEAREST;
   return from->opcode == DIO_IR_CONST ? (int) from->immediate : -1;
@@ -41,9 +43,8 @@ add_argument (DioX64Gen *g, DioX64Cold *cold, uint32_t value)
   cold->arg_single |= (uint8_t) ((xmm && v->where == X64_XMM && v->single) << i);
 }
 
-/* A cold path that does @op by its function, with the operands from @first on. */
-static DioX64Cold
-function_cold (DioX64Gen *g, const DioIrOp *op, unsigned first)
+DioX64Cold
+dio_x64_fp_cold (DioX64Gen *g, const DioIrOp *op, unsigned first)
 {
   DioX64Cold cold = { .kind = X64_COLD_FP,
                       .opcode = (uint16_t) op->immediate,
@@ -52,8 +53,8 @@ function_cold (DioX64Gen *g, const DioIrOp *op, unsigned first)
                       .back = DIO_X64_LABEL_INIT };
   if (first) {
     int rounding = rounding_of (g, op);
-    cold.rounding = (int8_t) rounding;
-    if (rounding < 0)
+    cold.mode.set = (uint64_t) rounding;
+    if (g->guest->v ? !dio_x64_mode_of (g, op->arguments[0], &cold.mode) : rounding < 0)
       g->failed = true;
   }
   for (unsigned i = first; i < dio_ir_op_info[op->opcode].n_arguments; i++)
@@ -85,7 +86,15 @@ dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold)
       dio_x64_movs_mx (a, 8, mem, (DioX64Xmm) cold->args[i]);
     }
   }
-  dio_x64_mov_mi (a, 8, dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 24), cold->rounding);
+  DioX64Mem mode = dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 24);
+  if (cold->mode.keep) {
+    dio_x64_mov_rm (a, 4, DIO_X64_RCX, dio_x64_state (g, g->guest->fp_mode));
+    dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, (int32_t) cold->mode.keep);
+    dio_x64_alu_ri (a, DIO_X64_OR, 4, DIO_X64_RCX, (int32_t) cold->mode.set);
+    dio_x64_mov_mr (a, 8, mode, DIO_X64_RCX);
+  } else {
+    dio_x64_mov_mi (a, 8, mode, (int32_t) cold->mode.set);
+  }
   dio_x64_call_abs (a, g->jit->stubs.fp[cold->opcode]);
   if (cold->result >= 0 && cold->result_xmm)
     dio_x64_movq_xr (a, 8, (DioX64Xmm) cold->result, DIO_X64_RCX);
@@ -122,7 +131,7 @@ gives_single (int64_t name)
 static void
 by_function (DioX64Gen *g, const DioIrOp *op, unsigned first)
 {
-  DioX64Cold cold = function_cold (g, op, first);
+  DioX64Cold cold = dio_x64_fp_cold (g, op, first);
   bool xmm = gives_float (op->immediate);
   bool wanted = g->values[g->at].last != 0;
   if (xmm)
@@ -198,7 +207,7 @@ fused (DioX64Gen *g, const DioIrOp *op, unsigned w)
   DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
   DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
   DioX64Xmm z = dio_x64_xmm_of (g, op->arguments[3]);
-  DioX64Cold cold = function_cold (g, op, 1);
+  DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Xmm dst = dio_x64_result_xmm (g);
   result_to_xmm (&cold, dst, w == 4);
   dio_x64_movaps_xx (&g->a, DIO_X64_XMM0, x);
@@ -218,7 +227,7 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
 {
   DioX64Reg x = dio_x64_gpr_of (g, op->arguments[1]);
   if (!is_signed && w_int == 8) {
-    DioX64Cold cold = function_cold (g, op, 1);
+    DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
     DioX64Xmm dst = dio_x64_result_xmm (g);
     result_to_xmm (&cold, dst, w_fp == 4);
     dio_x64_test_rr (&g->a, 8, x, x);
@@ -247,7 +256,7 @@ static void
 to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
 {
   DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  DioX64Cold cold = function_cold (g, op, 1);
+  DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
   if (rounding_of (g, op) == ROUND_TO_ZERO)
@@ -282,6 +291,9 @@ call1 (DioX64Gen *g, const DioIrOp *op)
   int rounding = rounding_of (g, op);
   bool is_nearest = rounding == ROUND_NEAREST;
   bool is_integer_mode = is_nearest || rounding == ROUND_TO_ZERO;
+  /* With fraction bits, or other NaNs: the rest is x64-simd-scalar.c's. */
+  if (g->guest->v && (rounding < 0 || op->immediate == DIO_IR_FP_f32_to_f64))
+    return false;
   switch (op->immediate) {
   case DIO_IR_FP_i32_to_f64: /* always exact */
     from_integer (g, op, 8, 4, true);

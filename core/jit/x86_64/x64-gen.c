@@ -40,18 +40,20 @@ generate_op (DioX64Gen *g, const DioIrOp *op)
     return;
   case DIO_IR_GET_X:
   case DIO_IR_GET_F:
+  case DIO_IR_GET_V:
     if (g->values[g->at].last)
       dio_x64_name_var (g, (unsigned) dio_jit_var (op));
     return;
   case DIO_IR_SET_X:
   case DIO_IR_SET_F:
+  case DIO_IR_SET_V:
     dio_x64_set_var (g, (unsigned) dio_jit_var (op), op->arguments[0]);
     break;
   default:
     if (g->values[g->at].where == X64_LAZY || !is_needed (g, op))
       return;
-    if (!dio_x64_gen_integer (g, op) && !dio_x64_gen_memory (g, op) && !dio_x64_gen_float (g, op)
-        && !dio_x64_gen_exit (g, op))
+    if (!(g->guest->v && dio_x64_gen_simd (g, op)) && !dio_x64_gen_integer (g, op)
+        && !dio_x64_gen_memory (g, op) && !dio_x64_gen_float (g, op) && !dio_x64_gen_exit (g, op))
       g->failed = true;
     break;
   }
@@ -99,6 +101,8 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   bool done = !g.failed && !g.a.overflow;
   code->failed = g.failed;
   g_array_unref (g.colds);
+  g_clear_pointer (&g.simd_colds, g_array_unref);
+  g_clear_pointer (&g.pool, g_array_unref);
   g_free (g.values);
   return done;
 }

@@ -25,9 +25,14 @@
 #define X64_STATE DIO_X64_RBP
 #define X64_TLB DIO_X64_R14
 #define X64_BUDGET DIO_X64_R15
-#define X64_SPILLS 40
+#define X64_SPILLS 56
+/* Behind the spill slots: operands of functions, and the registers that calls change. */
+#define X64_OPERANDS (X64_SPILLS * 8)
+#define X64_KEPT_GPRS (X64_OPERANDS + 4 * 16)
+#define X64_KEPT_XMMS (X64_KEPT_GPRS + 7 * 8)
 /* With the six registers pushed and the return address: a multiple of 16. */
-#define X64_FRAME (X64_SPILLS * 8 + 8)
+#define X64_FRAME (X64_KEPT_XMMS + 14 * 16)
+_Static_assert(X64_FRAME % 16 == 8, "the stack is aligned at calls");
 
 typedef enum {
   X64_NOWHERE, /* not made yet, or dead */
@@ -35,7 +40,7 @@ typedef enum {
   X64_VAR,  /* what a guest register holds */
   X64_GPR,
   X64_XMM,
-  X64_SPILL, /* 64 bits on the stack */
+  X64_SPILL, /* on the stack; a vector has two slots */
 } DioX64Where;
 
 typedef struct {
@@ -73,6 +78,12 @@ typedef struct {
 
 #define X64_GROUPS 2
 
+/* What is known of a value that is a mode (DioFpMode): bits that are those of the mode in force,
+ * and bits that are set. */
+typedef struct {
+  uint64_t keep, set;
+} DioX64Mode;
+
 typedef struct {
   uint8_t kind;
   DioX64Label label, back;
@@ -95,7 +106,7 @@ typedef struct {
   int8_t args[3];  /* FP: registers; see arg_xmm */
   uint8_t arg_xmm; /* bit i: args[i] is an XMM register */
   uint8_t arg_single;
-  int8_t rounding;
+  DioX64Mode mode; /* FP */
 } DioX64Cold;
 
 typedef struct {
@@ -128,6 +139,8 @@ typedef struct {
   uint16_t offset, retired;
   bool counted; /* the block's instructions are off the budget */
   bool failed;
+
+  GArray *simd_colds, *pool; /* x64-simd.c */
 
   DioX64Label blocks[DIO_JIT_MAX_BLOCKS];
 } DioX64Gen;
@@ -175,6 +188,29 @@ void dio_x64_flush (DioX64Gen *g);
 /* Makes places and n_places what is bound now. */
 void dio_x64_snapshot (DioX64Gen *g);
 void dio_x64_store_places (DioX64Gen *g, uint32_t first, uint32_t count);
+/* A vector? */
+static inline bool
+dio_x64_is_wide (const DioX64Gen *g, uint32_t value)
+{
+  return dio_ir_op_info[g->ops[value].opcode].result == DIO_IR_V128;
+}
+/* All of a vector, or the low word. */
+static inline void
+dio_x64_load_xmm (DioX64Gen *g, bool wide, DioX64Xmm dst, DioX64Mem mem)
+{
+  if (wide)
+    dio_x64_movups_xm (&g->a, dst, mem);
+  else
+    dio_x64_movs_xm (&g->a, 8, dst, mem);
+}
+static inline void
+dio_x64_store_xmm (DioX64Gen *g, bool wide, DioX64Mem mem, DioX64Xmm src)
+{
+  if (wide)
+    dio_x64_movups_mx (&g->a, mem, src);
+  else
+    dio_x64_movs_mx (&g->a, 8, mem, src);
+}
 /* Where the CPU structure has @var. */
 DioX64Mem dio_x64_var_mem (const DioX64Gen *g, unsigned var);
 static inline DioX64Mem
@@ -196,6 +232,14 @@ bool dio_x64_gen_integer (DioX64Gen *g, const DioIrOp *op);
 bool dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op);
 bool dio_x64_gen_float (DioX64Gen *g, const DioIrOp *op);
 bool dio_x64_gen_exit (DioX64Gen *g, const DioIrOp *op);
+/* What guests with vector registers use: x64-simd.c. */
+bool dio_x64_gen_simd (DioX64Gen *g, const DioIrOp *op);
+/* Of a block that begins: which values are made where they are used (see there). @uses: of each. */
+void dio_x64_simd_mark_lazy (DioX64Gen *g, const uint8_t *uses);
+/* Then: which are best made in an XMM register. */
+void dio_x64_simd_want (DioX64Gen *g);
+/* Behind the rest: what is seldom run, and constants. */
+void dio_x64_simd_colds (DioX64Gen *g);
 
 /* The comparison @value as flags: emits it, returns the condition for true. */
 DioX64Cc dio_x64_gen_flags (DioX64Gen *g, uint32_t value);
@@ -210,6 +254,15 @@ bool dio_x64_drop_group (DioX64Gen *g);
 int dio_x64_free_gpr (const DioX64Gen *g);
 void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
+/* False: nothing is known. x64-simd-fp.c */
+bool dio_x64_mode_of (const DioX64Gen *g, uint32_t value, DioX64Mode *mode);
+/* The direction, if that is all that is special about it, or -1. */
+int dio_x64_mode_rounding (const DioX64Gen *g, uint32_t value);
+/* A cold path, not listed yet, that does @op by its function with the operands from @first on. */
+DioX64Cold dio_x64_fp_cold (DioX64Gen *g, const DioIrOp *op, unsigned first);
+/* The operations of core/fp, by name: arguments[3] is the mode. x64-stubs.c */
+typedef uint64_t DioX64FpFunction (const uint64_t *arguments, uint8_t *flags);
+extern DioX64FpFunction *const dio_x64_fp_functions[DIO_IR_N_FP];
 /* Stores all of @dirty into the CPU structure. */
 void dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty);
 void dio_x64_gen_entries (DioX64Gen *g);

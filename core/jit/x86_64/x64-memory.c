@@ -33,6 +33,8 @@ load_kind (unsigned opcode)
     return (Kind){ 4, true };
   case DIO_IR_LOAD_U32:
     return (Kind){ 4, false };
+  case DIO_IR_LOAD_V128:
+    return (Kind){ 16, false };
   default:
     return (Kind){ 8, false };
   }
@@ -55,7 +57,11 @@ dio_x64_site (DioX64Gen *g, const DioX64Cold *cold)
 static void
 call_access (DioX64Gen *g, DioX64Cold *cold)
 {
-  if (cold->value >= 0 && cold->value_xmm)
+  DioX64Mem scratch = X64_VCPU (g, scratch);
+  bool gives_vector = dio_ir_op_info[cold->opcode].result == DIO_IR_V128;
+  if (cold->opcode == DIO_IR_STORE_V128)
+    dio_x64_movups_mx (&g->a, scratch, (DioX64Xmm) cold->value);
+  else if (cold->value >= 0 && cold->value_xmm)
     dio_x64_movq_rx (&g->a, 8, DIO_X64_RDX, (DioX64Xmm) cold->value);
   else if (cold->value >= 0)
     dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, (DioX64Reg) cold->value);
@@ -69,7 +75,9 @@ call_access (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_site (g, cold);
   if (cold->result < 0)
     return;
-  if (cold->result_xmm)
+  if (gives_vector)
+    dio_x64_movups_xm (&g->a, (DioX64Xmm) cold->result, scratch);
+  else if (cold->result_xmm)
     dio_x64_movq_xr (&g->a, 8, (DioX64Xmm) cold->result, DIO_X64_RCX);
   else
     dio_x64_mov_rr (&g->a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
@@ -127,12 +135,14 @@ probe (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, size_t tag, bool
 static bool
 is_store (unsigned opcode)
 {
-  return opcode >= DIO_IR_STORE_8 && opcode <= DIO_IR_STORE_64;
+  return (opcode >= DIO_IR_STORE_8 && opcode <= DIO_IR_STORE_64) || opcode == DIO_IR_STORE_V128;
 }
 
 static unsigned
 access_size (unsigned opcode)
 {
+  if (opcode == DIO_IR_STORE_V128)
+    return 16;
   return is_store (opcode) ? 1u << (opcode - DIO_IR_STORE_8) : load_kind (opcode).size;
 }
 
@@ -148,8 +158,14 @@ do_access (DioX64Gen *g, const DioX64Cold *cold, DioX64Reg addend)
 {
   unsigned size = access_size (cold->opcode);
   DioX64Mem mem = dio_x64_mem_index (cold->base, addend, 0, cold->disp);
+  if (cold->opcode == DIO_IR_LOAD_V128) {
+    dio_x64_movups_xm (&g->a, (DioX64Xmm) cold->result, mem);
+    return;
+  }
   if (is_store (cold->opcode)) {
-    if (cold->value < 0)
+    if (size == 16)
+      dio_x64_movups_mx (&g->a, mem, (DioX64Xmm) cold->value);
+    else if (cold->value < 0)
       dio_x64_mov_mi (&g->a, size, mem, (int32_t) cold->constant);
     else if (cold->value_xmm)
       dio_x64_movs_mx (&g->a, size, mem, (DioX64Xmm) cold->value);
@@ -203,7 +219,8 @@ dio_x64_drop_group (DioX64Gen *g)
 static bool
 is_plain_access (unsigned opcode)
 {
-  return opcode >= DIO_IR_LOAD_S8 && opcode <= DIO_IR_STORE_64;
+  return (opcode >= DIO_IR_LOAD_S8 && opcode <= DIO_IR_STORE_64) || opcode == DIO_IR_LOAD_V128
+         || opcode == DIO_IR_STORE_V128;
 }
 
 /* Nothing that may change the TLB, or leave and come back. */
@@ -213,7 +230,8 @@ keeps_group (const DioIrOp *op)
   unsigned effects = dio_ir_op_info[op->opcode].effects;
   return !(effects & (DIO_IR_EFFECT | DIO_IR_END)) || dio_jit_is_set (op)
          || is_plain_access (op->opcode)
-         || (op->opcode >= DIO_IR_FP_CALL1 && op->opcode <= DIO_IR_FP_TEST2);
+         || (op->opcode >= DIO_IR_FP_CALL1 && op->opcode <= DIO_IR_FP_TEST2)
+         || (op->opcode >= DIO_IR_VEC_SAT1 && op->opcode <= DIO_IR_VEC_FP_TEST2);
 }
 
 /* The value that the address of @op is relative to, sums of constants looked through, and by how
@@ -356,10 +374,12 @@ load (DioX64Gen *g, const DioIrOp *op)
   bool leads, wanted = g->values[g->at].last != 0;
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Group *group = group_of (g, op, &leads);
-  bool xmm = g->values[g->at].want_xmm && kind.size >= 4 && !kind.is_signed;
-  uint8_t dst = xmm      ? (uint8_t) dio_x64_result_xmm (g)
-                : wanted ? (uint8_t) dio_x64_result_gpr (g, op->arguments[0])
-                         : DIO_X64_RDX;
+  bool vector = op->opcode == DIO_IR_LOAD_V128;
+  bool xmm = vector || (g->values[g->at].want_xmm && kind.size >= 4 && !kind.is_signed);
+  uint8_t dst = vector && !wanted ? DIO_X64_XMM0
+                : xmm             ? (uint8_t) dio_x64_result_xmm (g)
+                : wanted          ? (uint8_t) dio_x64_result_gpr (g, op->arguments[0])
+                                  : DIO_X64_RDX;
   if (group && !group->active)
     group = NULL; /* given up for the register of the result */
   DioX64Cold *cold = access_cold (g, op, base);
@@ -382,7 +402,10 @@ store (DioX64Gen *g, const DioIrOp *op)
   int32_t constant = 0;
   int reg = -1;
   bool xmm = false, leads;
-  if (dio_x64_constant32 (g, value, &constant)) {
+  if (size == 16) {
+    reg = (int) dio_x64_xmm_of (g, value);
+    xmm = true;
+  } else if (dio_x64_constant32 (g, value, &constant)) {
     /* in line */
   } else if (size >= 4
              && ((v->where == X64_XMM && !(v->single && size == 8))
@@ -607,9 +630,11 @@ fence (DioX64Gen *g, const DioIrOp *op)
 bool
 dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op)
 {
-  if (op->opcode >= DIO_IR_LOAD_S8 && op->opcode <= DIO_IR_LOAD_U64)
+  if ((op->opcode >= DIO_IR_LOAD_S8 && op->opcode <= DIO_IR_LOAD_U64)
+      || op->opcode == DIO_IR_LOAD_V128)
     load (g, op);
-  else if (op->opcode >= DIO_IR_STORE_8 && op->opcode <= DIO_IR_STORE_64)
+  else if ((op->opcode >= DIO_IR_STORE_8 && op->opcode <= DIO_IR_STORE_64)
+           || op->opcode == DIO_IR_STORE_V128)
     store (g, op);
   else if (op->opcode == DIO_IR_LOAD_RESERVED_32 || op->opcode == DIO_IR_LOAD_RESERVED_64)
     load_reserved (g, op);

@@ -14,11 +14,11 @@ typedef struct {
   DioX64Label leave, resume;
 } Stubs;
 
-/* Registers saved around calls, by number: 16 general ones, 16 low halves of vector ones, and the
- * result; behind the return address that makes 16-byte alignment. */
-#define SAVE_XMM (16 * 8)
-#define SAVE_RESULT (32 * 8)
-#define SAVE_SIZE (33 * 8)
+/* Registers saved around calls, by number: 16 general ones, 16 vector ones (the low halves, where
+ * guests have no vectors), and the result; behind the return address that makes 16-byte
+ * alignment. */
+#define SAVE_RESULT (48 * 8)
+#define SAVE_SIZE (49 * 8)
 _Static_assert(SAVE_SIZE % 16 == 8, "the stack is aligned at calls");
 
 static const uint8_t saved_gprs[] = {
@@ -182,6 +182,18 @@ saved (unsigned slot)
 }
 
 static void
+save_low (DioX64Asm *a, DioX64Mem mem, DioX64Xmm reg)
+{
+  dio_x64_movs_mx (a, 8, mem, reg);
+}
+
+static void
+restore_low (DioX64Asm *a, DioX64Xmm reg, DioX64Mem mem)
+{
+  dio_x64_movs_xm (a, 8, reg, mem);
+}
+
+static void
 save (Stubs *s, bool fp)
 {
   DioX64Asm *a = &s->a;
@@ -189,7 +201,7 @@ save (Stubs *s, bool fp)
   for (unsigned i = 0; i < G_N_ELEMENTS (saved_gprs); i++)
     dio_x64_mov_mr (a, 8, saved (saved_gprs[i]), saved_gprs[i]);
   for (unsigned i = 2; fp && i < 16; i++)
-    dio_x64_movs_mx (a, 8, saved (16 + i), (DioX64Xmm) i);
+    (s->guest->v ? dio_x64_movups_mx : save_low) (a, saved (16 + 2 * i), (DioX64Xmm) i);
 }
 
 static void
@@ -199,7 +211,7 @@ restore (Stubs *s, bool fp)
   for (unsigned i = 0; i < G_N_ELEMENTS (volatile_gprs); i++)
     dio_x64_mov_rm (a, 8, volatile_gprs[i], saved (volatile_gprs[i]));
   for (unsigned i = 2; fp && i < 16; i++)
-    dio_x64_movs_xm (a, 8, (DioX64Xmm) i, saved (16 + i));
+    (s->guest->v ? dio_x64_movups_xm : restore_low) (a, (DioX64Xmm) i, saved (16 + 2 * i));
   dio_x64_mov_rm (a, 8, DIO_X64_RCX, dio_x64_mem (DIO_X64_RSP, SAVE_RESULT));
   dio_x64_alu_ri (a, DIO_X64_ADD, 8, DIO_X64_RSP, SAVE_SIZE);
   dio_x64_ret (a);
@@ -242,8 +254,6 @@ make_access (Stubs *s, unsigned opcode, bool fp)
 }
 
 /* ---- Floating point by function ---- */
-
-typedef uint64_t (*Function) (const uint64_t *arguments, uint8_t *flags);
 
 /* One adapter for each operation: arguments[3] is the rounding. */
 #define MODE ((DioFpMode) arguments[3])
@@ -302,7 +312,7 @@ CALL1 (rsqrt32) CALL1 (rsqrt64) CALL1 (recipx32) CALL1 (recipx64)
 CALL1 (f64_to_i32_js) CALL1 (f16_to_f32) CALL1 (f16_to_f64) CALL1 (f32_to_f16)
 CALL1 (f64_to_f16) CALL1 (f64_to_f32_odd)
 
-static const Function functions[DIO_IR_N_FP] = {
+DioX64FpFunction *const dio_x64_fp_functions[DIO_IR_N_FP] = {
 #define X(name) [DIO_IR_FP_##name] = name,
 #include "core/ir/ir-fp.inc"
 #undef X
@@ -321,7 +331,7 @@ make_fp (Stubs *s, unsigned name)
   dio_x64_ldmxcsr (a, dio_x64_mem_abs (s->jit->stubs.mxcsr));
   dio_x64_lea (a, 8, DIO_X64_RDI, VCPU (s, scratch));
   dio_x64_lea (a, 8, DIO_X64_RSI, state (s, s->guest->fflags));
-  CALL (s, functions[name]);
+  CALL (s, dio_x64_fp_functions[name]);
   dio_x64_mov_mr (a, 8, dio_x64_mem (DIO_X64_RSP, SAVE_RESULT), DIO_X64_RAX);
   dio_x64_ldmxcsr (a, VCPU (s, mxcsr));
   restore (s, true);

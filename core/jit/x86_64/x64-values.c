@@ -15,6 +15,8 @@ dio_x64_var_mem (const DioX64Gen *g, unsigned var)
 {
   if (var < DIO_JIT_F)
     return dio_x64_state (g, g->guest->x + 8 * (int32_t) var);
+  if (g->guest->v)
+    return dio_x64_state (g, g->guest->v + 16 * (int32_t) (var - DIO_JIT_F));
   return dio_x64_state (g, g->guest->f + 8 * (int32_t) (var - DIO_JIT_F));
 }
 
@@ -59,16 +61,19 @@ lock_xmm (DioX64Gen *g, unsigned reg)
   g->xmm_locked |= 1u << reg;
 }
 
+/* Of one word, or the first of two. */
 static unsigned
-take_slot (DioX64Gen *g)
+take_slot (DioX64Gen *g, bool wide)
 {
-  uint64_t unused = ~g->spills;
-  unsigned slot = (unsigned) __builtin_ctzll (unused);
-  if (!unused || slot >= X64_SPILLS) {
+  uint64_t unused = ~g->spills & ((UINT64_C (1) << X64_SPILLS) - 1);
+  if (wide)
+    unused &= unused >> 1;
+  if (!unused) {
     g->failed = true;
     return 0;
   }
-  g->spills |= UINT64_C (1) << slot;
+  unsigned slot = (unsigned) __builtin_ctzll (unused);
+  g->spills |= (wide ? UINT64_C (3) : UINT64_C (1)) << slot;
   return slot;
 }
 
@@ -90,7 +95,7 @@ spill_gpr (DioX64Gen *g, unsigned reg)
   DioX64Value *value = &g->values[g->gpr_owner[reg]];
   if (value->bound && flush_value (g, (uint32_t) g->gpr_owner[reg]))
     return;
-  unsigned slot = take_slot (g);
+  unsigned slot = take_slot (g, false);
   dio_x64_mov_mr (&g->a, 8, spill_mem (slot), reg);
   value->where = X64_SPILL;
   value->reg = (uint8_t) slot;
@@ -106,8 +111,9 @@ spill_xmm (DioX64Gen *g, unsigned reg)
   DioX64Value *value = &g->values[g->xmm_owner[reg]];
   if (value->bound && flush_value (g, (uint32_t) g->xmm_owner[reg]))
     return;
-  unsigned slot = take_slot (g);
-  dio_x64_movs_mx (&g->a, 8, spill_mem (slot), reg);
+  bool wide = dio_x64_is_wide (g, (uint32_t) g->xmm_owner[reg]);
+  unsigned slot = take_slot (g, wide);
+  dio_x64_store_xmm (g, wide, spill_mem (slot), reg);
   value->where = X64_SPILL;
   value->reg = (uint8_t) slot;
   g->moved |= value->bound != 0;
@@ -249,7 +255,7 @@ leave (DioX64Gen *g, uint32_t value)
       g->xmm_owner[v->reg] = X64_FREE;
     break;
   case X64_SPILL:
-    g->spills &= ~(UINT64_C (1) << v->reg);
+    g->spills &= ~((dio_x64_is_wide (g, value) ? UINT64_C (3) : UINT64_C (1)) << v->reg);
     break;
   default:
     break;
@@ -387,9 +393,9 @@ move_to_xmm (DioX64Gen *g, DioX64Xmm reg, uint32_t value)
     if (g->region->host[v->reg] != (int8_t) reg)
       dio_x64_movaps_xx (&g->a, reg, (DioX64Xmm) g->region->host[v->reg]);
   } else if (v->where == X64_SPILL) {
-    dio_x64_movs_xm (&g->a, 8, reg, spill_mem (v->reg));
+    dio_x64_load_xmm (g, dio_x64_is_wide (g, value), reg, spill_mem (v->reg));
   } else if (dio_x64_in_memory (g, value, &mem)) {
-    dio_x64_movs_xm (&g->a, 8, reg, mem);
+    dio_x64_load_xmm (g, dio_x64_is_wide (g, value), reg, mem);
   } else if (v->where == X64_GPR) {
     dio_x64_movq_xr (&g->a, 8, reg, v->reg);
   } else if (v->where == X64_VAR) {
@@ -535,7 +541,7 @@ save_aliases (DioX64Gen *g, unsigned var, uint32_t but)
 
 /* ---- Bindings ---- */
 
-#define SAVED_SPILLS 34 /* behind what the stubs save and the return address */
+#define SAVED_SPILLS 50 /* behind what the stubs save and the return address */
 
 static void
 unbind (DioX64Gen *g, unsigned var)
@@ -561,13 +567,14 @@ place_of (DioX64Gen *g, unsigned var)
     place.slot = v->reg;
     break;
   case X64_XMM:
-    place.slot = (uint16_t) (16 + v->reg);
+    place.slot = (uint16_t) (16 + 2 * v->reg);
     break;
   case X64_SPILL:
     place.slot = (uint16_t) (SAVED_SPILLS + v->reg);
     break;
   case X64_VAR: /* with a host register: see bind() */
-    place.slot = (uint16_t) (g->region->host[v->reg] + (v->reg < DIO_JIT_F ? 0 : 16));
+    place.slot = (uint16_t) (v->reg < DIO_JIT_F ? g->region->host[v->reg]
+                                                : 16 + 2 * g->region->host[v->reg]);
     break;
   default:
     place.kind = op->opcode == DIO_IR_PC ? DIO_JIT_PLACE_PC : DIO_JIT_PLACE_CONSTANT;
@@ -593,10 +600,15 @@ store_place (DioX64Gen *g, const DioJitPlace *place)
   } else if (place->kind == DIO_JIT_PLACE_PC) {
     dio_x64_mov_rm (&g->a, 8, reg, X64_VCPU (g, page));
     dio_x64_lea (&g->a, 8, reg, dio_x64_mem (reg, (int32_t) place->value));
+  } else if (place->slot >= SAVED_SPILLS && place->var >= DIO_JIT_F && g->guest->v) {
+    dio_x64_movups_xm (&g->a, DIO_X64_XMM0, spill_mem (place->slot - SAVED_SPILLS));
+    dio_x64_movups_mx (&g->a, mem, DIO_X64_XMM0);
+    return;
   } else if (place->slot >= SAVED_SPILLS) {
     dio_x64_mov_rm (&g->a, 8, reg, spill_mem (place->slot - SAVED_SPILLS));
   } else if (place->slot >= 16) {
-    dio_x64_movs_mx (&g->a, 8, mem, (DioX64Xmm) (place->slot - 16));
+    dio_x64_store_xmm (g, place->var >= DIO_JIT_F && g->guest->v, mem,
+                       (DioX64Xmm) ((place->slot - 16) / 2));
     return;
   } else {
     reg = (DioX64Reg) place->slot;
@@ -839,6 +851,8 @@ dio_x64_start_block (DioX64Gen *g)
   for (uint32_t i = 0; i < g->n_ops; i++)
     if (is_word_pair (g, i, uses))
       g->values[g->ops[i].arguments[0]].where = X64_LAZY;
+  if (g->guest->v)
+    dio_x64_simd_mark_lazy (g, uses);
   for (uint32_t i = 0; i < g->n_ops; i++) {
     const DioIrOp *op = &g->ops[i];
     if (g->values[i].where == X64_LAZY)
@@ -848,6 +862,8 @@ dio_x64_start_block (DioX64Gen *g)
       g->values[op->arguments[a]].want_xmm |= fp_argument (op, a);
     }
   }
+  if (g->guest->v)
+    dio_x64_simd_want (g);
 }
 
 void

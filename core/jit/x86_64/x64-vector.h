@@ -137,6 +137,7 @@ dio_x64_vex_op_xxmi (DioX64Asm *a, uint32_t prefix, uint32_t map, uint8_t opcode
   DIO_X64_SSE_IMM (name, enc) DIO_X64_VEX3_IMM (name, enc, xxxi, xxmi)
 #define DIO_X64_BINARY_IMM(name, enc)                                                             \
   DIO_X64_BINARY_IMM_128 (name, enc) DIO_X64_VEX3_IMM (name, (enc) | DIO_X64_L, yyyi, yymi)
+#define DIO_X64_BINARY_IMM_SSE(name, enc) DIO_X64_SSE_IMM (name, enc)
 #define DIO_X64_UNARY_VEX_128(name, enc) DIO_X64_VEX2 (name, enc, xx, xm)
 #define DIO_X64_UNARY_128(name, enc) DIO_X64_SSE (name, enc) DIO_X64_VEX2 (name, enc, xx, xm)
 #define DIO_X64_UNARY(name, enc)                                                                  \

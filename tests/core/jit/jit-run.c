@@ -13,6 +13,9 @@
 
 typedef struct JitRunCpu {
   uint64_t x[33], f[32], pc;
+  DioVec v[32];
+  DioFpMode fp_mode;
+  uint8_t saturated;
   uint64_t reservation, reservation_value;
   DioJitVcpu jit;
   DioTlbEntry *tlb;
@@ -20,6 +23,9 @@ typedef struct JitRunCpu {
   uint32_t requests;
   uint8_t fflags;
   uint8_t *memory;
+  unsigned left; /* accesses until one faults */
+  bool faulted;
+  uint64_t fault_address;
   DioTlbEntry no_pages[DIO_TLB_ENTRIES];
   DioTlbJump no_jumps[DIO_TLB_JUMPS];
 } JitRunCpu;
@@ -28,6 +34,21 @@ static const uint8_t *
 leave (void *vcpu)
 {
   return NULL;
+}
+
+static const uint8_t *
+leave_by_fault (void *vcpu)
+{
+  ((JitRunCpu *) vcpu)->faulted = true;
+  return NULL;
+}
+
+/* False when this access is to fault. */
+static bool
+may_access (JitRunCpu *cpu, uint64_t va)
+{
+  cpu->fault_address = va;
+  return cpu->left-- > 0;
 }
 
 static uint64_t
@@ -49,6 +70,8 @@ put (JitRunCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 #define LOAD_FUNCTION(NAME, kind)                                                                  \
   static bool load_##NAME (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)              \
   {                                                                                                \
+    if (!may_access (vcpu, va))                                                                    \
+      return false;                                                                                \
     *result = INTERP_WIDEN_##kind (get (vcpu, va, INTERP_SIZE_##kind));                            \
     return true;                                                                                   \
   }
@@ -63,6 +86,8 @@ LOAD_FUNCTION (U64, u64)
 #define STORE_FUNCTION(bits)                                                                       \
   static bool store_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)             \
   {                                                                                                \
+    if (!may_access (vcpu, va))                                                                    \
+      return false;                                                                                \
     put (vcpu, va, (bits) / 8, value);                                                             \
     return true;                                                                                   \
   }
@@ -70,6 +95,28 @@ STORE_FUNCTION (8)
 STORE_FUNCTION (16)
 STORE_FUNCTION (32)
 STORE_FUNCTION (64)
+
+static bool
+load_V128 (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)
+{
+  JitRunCpu *cpu = vcpu;
+  if (!may_access (cpu, va))
+    return false;
+  cpu->jit.scratch[0] = get (cpu, va, 8);
+  cpu->jit.scratch[1] = get (cpu, va + 8, 8);
+  return true;
+}
+
+static bool
+store_V128 (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)
+{
+  JitRunCpu *cpu = vcpu;
+  if (!may_access (cpu, va))
+    return false;
+  put (cpu, va, 8, cpu->jit.scratch[0]);
+  put (cpu, va + 8, 8, cpu->jit.scratch[1]);
+  return true;
+}
 
 /* clang-format off */
 #define AMOS(X, bits)                                                                              \
@@ -79,6 +126,8 @@ STORE_FUNCTION (64)
 #define AMO_FUNCTION(op, bits)                                                                     \
   static bool amo_##op##_##bits (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)        \
   {                                                                                                \
+    if (!may_access (vcpu, va))                                                                    \
+      return false;                                                                                \
     uint##bits##_t cell = (uint##bits##_t) get (vcpu, va, (bits) / 8);                             \
     *result = interp_amo_##op##_##bits (&cell, value);                                             \
     put (vcpu, va, (bits) / 8, cell);                                                              \
@@ -88,39 +137,37 @@ AMOS (AMO_FUNCTION, 32)
 AMOS (AMO_FUNCTION, 64)
 #define AMO_ENTRY(op, bits) [DIO_IR_AMO_##op##_##bits] = amo_##op##_##bits,
 
+/* What both kinds of guests have alike. */
+#define COMMON                                                                                     \
+  .base = offsetof (JitRunCpu, x) + 16 * sizeof (uint64_t), .x = offsetof (JitRunCpu, x),          \
+  .pc = offsetof (JitRunCpu, pc), .jit = offsetof (JitRunCpu, jit),                                \
+  .tlb_data = offsetof (JitRunCpu, tlb), .tlb_jumps = offsetof (JitRunCpu, jumps),                 \
+  .requests = offsetof (JitRunCpu, requests), .reservation = offsetof (JitRunCpu, reservation),    \
+  .reservation_value = offsetof (JitRunCpu, reservation_value),                                    \
+  .fflags = offsetof (JitRunCpu, fflags), .lookup = leave, .interpret = leave, .fp_enter = leave,  \
+  .poll = leave, .fault = leave_by_fault,                                                          \
+  .access = { [DIO_IR_LOAD_S8] = load_S8,       [DIO_IR_LOAD_U8] = load_U8,                        \
+              [DIO_IR_LOAD_S16] = load_S16,     [DIO_IR_LOAD_U16] = load_U16,                      \
+              [DIO_IR_LOAD_S32] = load_S32,     [DIO_IR_LOAD_U32] = load_U32,                      \
+              [DIO_IR_LOAD_U64] = load_U64,     [DIO_IR_STORE_8] = store_8,                        \
+              [DIO_IR_STORE_16] = store_16,     [DIO_IR_STORE_32] = store_32,                      \
+              [DIO_IR_STORE_64] = store_64,     [DIO_IR_LOAD_V128] = load_V128,                    \
+              [DIO_IR_STORE_V128] = store_V128, AMOS (AMO_ENTRY, 32) AMOS (AMO_ENTRY, 64) }
+
 static const DioJitGuest guest = {
-  .base = offsetof (JitRunCpu, x) + 16 * sizeof (uint64_t),
-  .x = offsetof (JitRunCpu, x),
   .f = offsetof (JitRunCpu, f),
-  .pc = offsetof (JitRunCpu, pc),
-  .jit = offsetof (JitRunCpu, jit),
-  .tlb_data = offsetof (JitRunCpu, tlb),
-  .tlb_jumps = offsetof (JitRunCpu, jumps),
-  .requests = offsetof (JitRunCpu, requests),
-  .reservation = offsetof (JitRunCpu, reservation),
-  .reservation_value = offsetof (JitRunCpu, reservation_value),
-  .fflags = offsetof (JitRunCpu, fflags),
-  .lookup = leave,
-  .interpret = leave,
-  .fp_enter = leave,
-  .poll = leave,
-  .fault = leave,
-  .access = { [DIO_IR_LOAD_S8] = load_S8,
-              [DIO_IR_LOAD_U8] = load_U8,
-              [DIO_IR_LOAD_S16] = load_S16,
-              [DIO_IR_LOAD_U16] = load_U16,
-              [DIO_IR_LOAD_S32] = load_S32,
-              [DIO_IR_LOAD_U32] = load_U32,
-              [DIO_IR_LOAD_U64] = load_U64,
-              [DIO_IR_STORE_8] = store_8,
-              [DIO_IR_STORE_16] = store_16,
-              [DIO_IR_STORE_32] = store_32,
-              [DIO_IR_STORE_64] = store_64,
-              AMOS (AMO_ENTRY, 32) AMOS (AMO_ENTRY, 64) },
+  COMMON,
 };
 
-JitRun *
-jit_run_new (const char *text, unsigned vcpus)
+static const DioJitGuest vector_guest = {
+  .v = offsetof (JitRunCpu, v),
+  .saturated = offsetof (JitRunCpu, saturated),
+  .fp_mode = offsetof (JitRunCpu, fp_mode),
+  COMMON,
+};
+
+static JitRun *
+new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
 {
   g_autoptr (GError) error = NULL;
   DioJitOptions options;
@@ -131,7 +178,7 @@ jit_run_new (const char *text, unsigned vcpus)
   JitRun *run = g_new0 (JitRun, 1);
   run->ram = dio_ram_new (JIT_RUN_RAM, "jit-run", &error);
   g_assert_no_error (error);
-  run->jit = dio_jit_new (&guest, run->ram, vcpus, &options, &error);
+  run->jit = dio_jit_new (kind, run->ram, vcpus, &options, &error);
   g_assert_no_error (error);
   JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
   for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
@@ -141,6 +188,25 @@ jit_run_new (const char *text, unsigned vcpus)
   cpu->tlb = cpu->no_pages;
   cpu->jumps = cpu->no_jumps;
   return run;
+}
+
+JitRun *
+jit_run_new (const char *options, unsigned vcpus)
+{
+  return new_run (options, vcpus, &guest);
+}
+
+JitRun *
+jit_run_new_with_vectors (const char *options)
+{
+  return new_run (options, 1, &vector_guest);
+}
+
+void
+jit_run_map (JitRun *run, uint64_t page, uint8_t *host)
+{
+  run->cpu->no_pages[page >> DIO_PAGE_SHIFT & (DIO_TLB_ENTRIES - 1)] =
+      (DioTlbEntry){ page, page, DIO_TLB_INVALID, (uintptr_t) host - page };
 }
 
 void
@@ -205,6 +271,11 @@ jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
   JitRunCpu *cpu = run->cpu;
   memcpy (cpu->x, state->x, sizeof state->x);
   memcpy (cpu->f, state->f, sizeof state->f);
+  memcpy (cpu->v, state->v, sizeof state->v);
+  cpu->fp_mode = state->fp_mode;
+  cpu->saturated = state->saturated;
+  cpu->left = state->fault_rate ? state->accesses : UINT_MAX;
+  cpu->faulted = false;
   cpu->pc = state->pc;
   cpu->fflags = state->fflags;
   cpu->memory = state->memory;
@@ -217,6 +288,12 @@ jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
   dio_jit_outside (run->jit, 0);
   memcpy (state->x, cpu->x, sizeof state->x);
   memcpy (state->f, cpu->f, sizeof state->f);
+  memcpy (state->v, cpu->v, sizeof state->v);
+  state->saturated = cpu->saturated;
   state->fflags = cpu->fflags | exceptions (cpu->jit.mxcsr);
+  if (cpu->faulted)
+    return (IrEvalExit){ .end = IR_EVAL_FAULT,
+                         .target = cpu->fault_address,
+                         .instruction = (int64_t) (cpu->pc - state->pc) };
   return (IrEvalExit){ .end = IR_EVAL_LEAVE, .target = cpu->pc };
 }

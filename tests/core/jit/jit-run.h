@@ -17,6 +17,8 @@ typedef struct {
 
 /* @options: of core/jit/jit-options.h. */
 JitRun *jit_run_new (const char *options, unsigned vcpus);
+/* The same, of a guest that has vector registers and none of floating point. */
+JitRun *jit_run_new_with_vectors (const char *options);
 void jit_run_free (JitRun *run);
 
 /* A region of one block, at an address of its own, from @ir, which it takes; NULL when it is
@@ -25,6 +27,9 @@ DioJitEntry *jit_run_compile (JitRun *run, DioIrBlock *ir);
 /* The same at @address. */
 DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
 
-/* Runs @entry from and to @state, whose pc must be that of the entry in its page. Accesses never
- * fault. */
+/* Lets accesses to @page find @host in the TLB, from now on. */
+void jit_run_map (JitRun *run, uint64_t page, uint8_t *host);
+
+/* Runs @entry from and to @state, whose pc must be that of the entry in its page. Accesses do not
+ * fault; or if its fault_rate is not 0, that one does which follows state->accesses others. */
 IrEvalExit jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state);

@@ -25,6 +25,7 @@ typedef struct {
 #define X_BINARY_VEX(name) V (name, xxx) V (name, xxm) V (name, yyy) V (name, yym)
 #define X_BINARY_IMM_128(name) SSE_IMM (name) V (name, xxxi) V (name, xxmi)
 #define X_BINARY_IMM(name) X_BINARY_IMM_128 (name) V (name, yyyi) V (name, yymi)
+#define X_BINARY_IMM_SSE(name) SSE_IMM (name)
 #define X_UNARY_VEX_128(name) V (name, xx) V (name, xm)
 #define X_UNARY_128(name) SSE (name) V (name, xx) V (name, xm)
 #define X_UNARY(name) X_UNARY_128 (name) V (name, yy) V (name, ym)

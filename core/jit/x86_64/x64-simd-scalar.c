@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Single numbers of floating point, for guests whose rules are a matter of their mode: as lanes are
+ * done (x64-simd-fp.c), in words. What is not here is done as for other guests (x64-float.c). */
+#include "core/fp/fp-types.h"
+#include "core/jit/x86_64/x64-simd-private.h"
+
+typedef struct {
+  DioX64Cold cold;
+  unsigned w;
+  DioX64Xmm dst;
+} Work;
+
+static unsigned
+width_of (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  return g_str_has_suffix (text, "32") ? 4 : 8;
+}
+
+/* The result is made in xmm0; @dst is taken before any jump. */
+static void
+begin (DioX64Gen *g, Work *work)
+{
+  work->dst = dio_x64_result_xmm (g);
+  work->cold.result = (int8_t) work->dst;
+  work->cold.result_xmm = true;
+  work->cold.single = work->w == 4;
+}
+
+static void
+finish (DioX64Gen *g, Work *work)
+{
+  dio_x64_simd_move (g, work->dst, SIMD_0);
+  dio_x64_bind (&g->a, &work->cold.back);
+  dio_x64_define_xmm (g, work->dst, work->w == 4);
+  g_array_append_val (g->colds, work->cold);
+}
+
+/* A NaN is unordered, which looks like equal: with @tiny one comparison finds the smallest normal
+ * number too. */
+static void
+check (DioX64Gen *g, Work *work, bool tiny)
+{
+  if (!tiny) {
+    dio_x64_ucomis (&g->a, work->w, SIMD_0, SIMD_0);
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work->cold.label);
+    return;
+  }
+  bool wide = work->w == 8;
+  unsigned size = wide ? 3 : 2;
+  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, SIMD_0,
+                   dio_x64_simd_lanes (g, size, wide ? (uint64_t) INT64_MAX : 0x7fffffff));
+  dio_x64_ucomis_xm (
+      &g->a, work->w, SIMD_1,
+      dio_x64_simd_lanes (g, size, wide ? UINT64_C (0x0010000000000000) : UINT64_C (0x00800000)));
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &work->cold.label);
+}
+
+static void
+scalar (DioX64Gen *g, DioX64Fp kind, unsigned w, DioX64Xmm dst, DioX64Xmm x, DioX64Xmm y)
+{
+  if (g->cpu.avx) {
+    dio_x64_vfp_xxx (&g->a, kind, w, dst, x, y);
+    return;
+  }
+  dio_x64_simd_move (g, dst, x);
+  dio_x64_fp_xx (&g->a, kind, w, dst, y);
+}
+
+static bool
+arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, bool tiny)
+{
+  Work work = { .w = width_of (op->immediate) };
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm y = kind == DIO_X64_FP_SQRT ? x : dio_x64_xmm_of (g, op->arguments[2]);
+  work.cold = dio_x64_fp_cold (g, op, 1);
+  begin (g, &work);
+  scalar (g, kind, work.w, SIMD_0, x, y);
+  check (g, &work, tiny);
+  finish (g, &work);
+  return true;
+}
+
+static bool
+fused (DioX64Gen *g, const DioIrOp *op)
+{
+  Work work = { .w = width_of (op->immediate) };
+  if (!g->cpu.fma)
+    return false;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
+  DioX64Xmm z = dio_x64_xmm_of (g, op->arguments[3]);
+  work.cold = dio_x64_fp_cold (g, op, 1);
+  begin (g, &work);
+  dio_x64_simd_move (g, SIMD_0, x);
+  dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, SIMD_0, y, z);
+  check (g, &work, true);
+  finish (g, &work);
+  return true;
+}
+
+static bool
+between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
+{
+  Work work = { .w = to_single ? 4 : 8 };
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  work.cold = dio_x64_fp_cold (g, op, 1);
+  begin (g, &work);
+  dio_x64_simd_move (g, SIMD_0, x);
+  (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, SIMD_0, SIMD_0);
+  check (g, &work, to_single);
+  finish (g, &work);
+  return true;
+}
+
+/* See extreme() of x64-simd-fp.c. */
+static bool
+extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
+{
+  Work work = { .w = width_of (op->immediate) };
+  DioX64Fp kind = larger ? DIO_X64_FP_MAX : DIO_X64_FP_MIN;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
+  work.cold = dio_x64_fp_cold (g, op, 1);
+  begin (g, &work);
+  dio_x64_ucomis (&g->a, work.w, x, y);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work.cold.label);
+  scalar (g, kind, work.w, SIMD_0, x, y);
+  scalar (g, kind, work.w, SIMD_1, y, x);
+  dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), SIMD_0, SIMD_0, SIMD_1);
+  finish (g, &work);
+  return true;
+}
+
+static bool
+round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
+{
+  Work work = { .w = width_of (op->immediate) };
+  int control = dio_x64_round_control (rounding);
+  if (control < 0 || !g->cpu.sse41)
+    return false;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  work.cold = dio_x64_fp_cold (g, op, 1);
+  begin (g, &work);
+  dio_x64_rounds (&g->a, work.w, SIMD_0, x, (uint8_t) (control | (exact ? 0 : 8)));
+  check (g, &work, false);
+  finish (g, &work);
+  return true;
+}
+
+/* Nothing is flushed. */
+static bool
+flush (DioX64Gen *g, const DioIrOp *op)
+{
+  uint32_t value = op->arguments[1];
+  if (g->values[value].where != X64_XMM) {
+    DioX64Reg from = dio_x64_gpr_of (g, value);
+    DioX64Reg dst = dio_x64_result_gpr (g, value);
+    dio_x64_mov_rr (&g->a, op->immediate == DIO_IR_FP_flush32 ? 4 : 8, dst, from);
+    dio_x64_define_gpr (g, dst);
+    return true;
+  }
+  DioX64Xmm from = dio_x64_xmm_of (g, value);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  dio_x64_simd_move (g, dst, from);
+  dio_x64_define_xmm (g, dst, op->immediate == DIO_IR_FP_flush32);
+  return true;
+}
+
+static bool
+call (DioX64Gen *g, const DioIrOp *op)
+{
+  int rounding = dio_x64_mode_rounding (g, op->arguments[0]);
+  if (rounding < 0)
+    return false;
+  switch (op->immediate) {
+  case DIO_IR_FP_round32:
+  case DIO_IR_FP_round64:
+    return round_to_integral (g, op, rounding, false);
+  case DIO_IR_FP_roundx32:
+  case DIO_IR_FP_roundx64:
+    return round_to_integral (g, op, rounding, true);
+  case DIO_IR_FP_min32:
+  case DIO_IR_FP_min64:
+  case DIO_IR_FP_minm32:
+  case DIO_IR_FP_minm64:
+    return extreme (g, op, false);
+  case DIO_IR_FP_max32:
+  case DIO_IR_FP_max64:
+  case DIO_IR_FP_maxm32:
+  case DIO_IR_FP_maxm64:
+    return extreme (g, op, true);
+  case DIO_IR_FP_flush32:
+  case DIO_IR_FP_flush64:
+    return flush (g, op);
+  default:
+    break;
+  }
+  if (rounding != DIO_FP_RNE)
+    return false;
+  switch (op->immediate) {
+  case DIO_IR_FP_add32:
+  case DIO_IR_FP_add64:
+    return arithmetic (g, op, DIO_X64_FP_ADD, false);
+  case DIO_IR_FP_sub32:
+  case DIO_IR_FP_sub64:
+    return arithmetic (g, op, DIO_X64_FP_SUB, false);
+  case DIO_IR_FP_mul32:
+  case DIO_IR_FP_mul64:
+    return arithmetic (g, op, DIO_X64_FP_MUL, true);
+  case DIO_IR_FP_div32:
+  case DIO_IR_FP_div64:
+    return arithmetic (g, op, DIO_X64_FP_DIV, true);
+  case DIO_IR_FP_sqrt32:
+  case DIO_IR_FP_sqrt64:
+    return arithmetic (g, op, DIO_X64_FP_SQRT, false);
+  case DIO_IR_FP_fma32:
+  case DIO_IR_FP_fma64:
+    return fused (g, op);
+  case DIO_IR_FP_f32_to_f64:
+    return between_formats (g, op, false);
+  case DIO_IR_FP_f64_to_f32:
+    return between_formats (g, op, true);
+  default:
+    return false;
+  }
+}
+
+/* Negative, zero, carry, overflow as arm has them after a comparison. Moves leave the flags. */
+static bool
+compare (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Asm *a = &g->a;
+  bool quiet = op->immediate == DIO_IR_FP_compare32 || op->immediate == DIO_IR_FP_compare64;
+  if (!quiet && op->immediate != DIO_IR_FP_comparee32 && op->immediate != DIO_IR_FP_comparee64)
+    return false;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  (quiet ? dio_x64_ucomis : dio_x64_comis) (a, width_of (op->immediate), x, y);
+  static const struct {
+    uint8_t cc;
+    uint32_t flags;
+  } rest[] = { { DIO_X64_CC_B, UINT32_C (8) << 28 },
+               { DIO_X64_CC_E, UINT32_C (6) << 28 },
+               { DIO_X64_CC_P, UINT32_C (3) << 28 } };
+  dio_x64_put_o (a, 0xb8, DIO_X64_RCX, UINT32_C (2) << 28, 4);
+  for (unsigned i = 0; i < G_N_ELEMENTS (rest); i++) {
+    dio_x64_put_o (a, 0xb8, DIO_X64_RDX, rest[i].flags, 4);
+    dio_x64_cmov (a, (DioX64Cc) rest[i].cc, 4, DIO_X64_RCX, DIO_X64_RDX);
+  }
+  dio_x64_mov_rr (a, 4, dst, DIO_X64_RCX);
+  dio_x64_define_gpr (g, dst);
+  return true;
+}
+
+bool
+dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_FP_CALL1:
+  case DIO_IR_FP_CALL2:
+  case DIO_IR_FP_CALL3:
+    return call (g, op);
+  case DIO_IR_FP_TEST2:
+    return compare (g, op);
+  case DIO_IR_FP_MODE: /* lazy */
+    return true;
+  default:
+    return false;
+  }
+}
