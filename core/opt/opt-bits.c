@@ -221,6 +221,10 @@ dio_opt_bits (const DioIrOp *ops, uint32_t index, const DioOptBits *bits)
   case DIO_IR_FP_TEST2:
   case DIO_IR_FP_PURE1:
     return bits_of_fp (op);
+  case DIO_IR_VEC_LANE:
+    return below (8u << (op->immediate & 3));
+  case DIO_IR_CRC32:
+    return below (32);
   default:
     return unknown;
   }

@@ -16,7 +16,8 @@ static inline bool
 is_candidate (const DioIrOp *op)
 {
   const DioIrOpInfo *info = dio_opt_info (op);
-  return info->result == DIO_IR_I64 && info->effects == DIO_IR_PURE;
+  return (info->result == DIO_IR_I64 || info->result == DIO_IR_V128)
+         && info->effects == DIO_IR_PURE;
 }
 
 static inline uint32_t

@@ -28,6 +28,7 @@ typedef enum {
 /* The rules, by what they are about. */
 DioOptFolded dio_opt_fold_arithmetic (DioOptFold *fold, uint32_t i);
 DioOptFolded dio_opt_fold_bits (DioOptFold *fold, uint32_t i);
+DioOptFolded dio_opt_fold_vectors (DioOptFold *fold, uint32_t i);
 DioOptFolded dio_opt_fold_truth (DioOptFold *fold, uint32_t i);
 
 /* The operation at @i becomes a constant, or the earlier value @value, or nothing. */

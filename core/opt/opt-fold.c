@@ -169,6 +169,8 @@ fold_once (DioOptFold *fold, uint32_t i)
     folded = dio_opt_fold_bits (fold, i);
   if (folded == DIO_FOLDED_NOT)
     folded = dio_opt_fold_truth (fold, i);
+  if (folded == DIO_FOLDED_NOT)
+    folded = dio_opt_fold_vectors (fold, i);
   return folded;
 }
 

@@ -13,14 +13,27 @@
 #include "core/opt/opt-private.h"
 
 #define NONE UINT32_MAX
-/* Integer registers, then those of floating point. */
-#define N_REGISTERS 64
+/* Integer registers, then those of floating point, then vectors. */
+#define N_REGISTERS 96
+
+static inline bool
+is_get (const DioIrOp *op)
+{
+  return op->opcode == DIO_IR_GET_X || op->opcode == DIO_IR_GET_F || op->opcode == DIO_IR_GET_V;
+}
+
+static inline bool
+is_set (const DioIrOp *op)
+{
+  return op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F || op->opcode == DIO_IR_SET_V;
+}
 
 static inline unsigned
 register_of (const DioIrOp *op)
 {
   bool fp = op->opcode == DIO_IR_GET_F || op->opcode == DIO_IR_SET_F;
-  return (unsigned) op->immediate + (fp ? 32 : 0);
+  bool vector = op->opcode == DIO_IR_GET_V || op->opcode == DIO_IR_SET_V;
+  return (unsigned) op->immediate + (fp ? 32 : vector ? 64 : 0);
 }
 
 static unsigned
@@ -33,7 +46,7 @@ forward (DioIrOp *ops, uint32_t n, uint32_t *replacement)
     DioIrOp *op = &ops[i];
     replacement[i] = i;
     dio_opt_rename (op, replacement);
-    if (op->opcode == DIO_IR_GET_X || op->opcode == DIO_IR_GET_F) {
+    if (is_get (op)) {
       uint32_t *known = &value[register_of (op)];
       if (*known == NONE) {
         *known = i;
@@ -42,7 +55,7 @@ forward (DioIrOp *ops, uint32_t n, uint32_t *replacement)
       replacement[i] = *known;
       op->opcode = DIO_IR_NOP;
       removed++;
-    } else if (op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F) {
+    } else if (is_set (op)) {
       uint32_t *known = &value[register_of (op)];
       if (*known == op->arguments[0]) {
         op->opcode = DIO_IR_NOP;
@@ -59,20 +72,21 @@ forward (DioIrOp *ops, uint32_t n, uint32_t *replacement)
 static unsigned
 backward (DioIrOp *ops, uint32_t n)
 {
-  uint64_t overwritten = 0; /* before anybody looks */
+  uint64_t overwritten[2] = { 0 }; /* before anybody looks */
   unsigned removed = 0;
   for (uint32_t i = n; i-- > 0;) {
     DioIrOp *op = &ops[i];
-    if (op->opcode == DIO_IR_SET_X || op->opcode == DIO_IR_SET_F) {
-      uint64_t bit = UINT64_C (1) << register_of (op);
-      if (overwritten & bit) {
+    if (is_set (op)) {
+      uint64_t bit = UINT64_C (1) << register_of (op) % 64;
+      uint64_t *words = &overwritten[register_of (op) / 64];
+      if (*words & bit) {
         op->opcode = DIO_IR_NOP;
         removed++;
       }
-      overwritten |= bit;
+      *words |= bit;
     } else if ((dio_opt_info (op)->effects & (DIO_IR_FAULT | DIO_IR_END))
                || op->opcode == DIO_IR_FENCE) {
-      overwritten = 0;
+      overwritten[0] = overwritten[1] = 0;
     }
   }
   return removed;

@@ -29,6 +29,31 @@ test_shared (void)
 }
 
 static void
+test_vectors (void)
+{
+  /* Names and lanes count. */
+  opt_assert (DIO_OPT_CSE,
+              "%1 = get v1\n"
+              "%2 = vec.low %1\n"
+              "%3 = vec.low %1\n"
+              "%4 = vec.high %1\n"
+              "%5 = vec.make %2, %3\n"
+              "%6 = vec.make %3, %2\n"
+              "%7 = vec.make %2, %4\n"
+              "set v1, %5\n"
+              "set v2, %6\n"
+              "set v3, %7\n",
+              "%1 = get v1\n"
+              "%2 = vec.low %1\n"
+              "%4 = vec.high %1\n"
+              "%5 = vec.make %2, %2\n"
+              "%7 = vec.make %2, %4\n"
+              "set v1, %5\n"
+              "set v2, %5\n"
+              "set v3, %7\n");
+}
+
+static void
 test_commuted (void)
 {
   opt_assert (DIO_OPT_CSE,
@@ -109,5 +134,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/opt/cse/commuted", test_commuted);
   g_test_add_func ("/core/opt/cse/different", test_different);
   g_test_add_func ("/core/opt/cse/many", test_many);
+  g_test_add_func ("/core/opt/cse/vectors", test_vectors);
   return g_test_run ();
 }

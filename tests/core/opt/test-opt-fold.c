@@ -581,6 +581,19 @@ test_long (void)
   g_assert_cmpstr (text, ==, "insn +0\n  %1 = get x1\n  set x2, %1\n  exit +4\n");
 }
 
+static void
+test_vectors (void)
+{
+  assert_folds ("%1 = get x1\n%2 = get x2\n%3 = vec.make %1, %2\n%4 = vec.low %3\n"
+                "%5 = vec.high %3\nset x3, %4\nset x4, %5\n",
+                "%1 = get x1\n%2 = get x2\nset x3, %1\nset x4, %2\n");
+  assert_folds ("%1 = get v1\n%2 = vec.low %1\n%3 = vec.high %1\n%4 = vec.make %2, %3\n"
+                "set v2, %4\n",
+                "%1 = get v1\nset v2, %1\n");
+  assert_kept ("%1 = get v1\n%2 = vec.low %1\n%3 = vec.high %1\n%4 = vec.make %3, %2\n"
+               "set v2, %4\n");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -602,5 +615,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/opt/fold/known", test_known);
   g_test_add_func ("/core/opt/fold/select", test_select);
   g_test_add_func ("/core/opt/fold/long", test_long);
+  g_test_add_func ("/core/opt/fold/vectors", test_vectors);
   return g_test_run ();
 }

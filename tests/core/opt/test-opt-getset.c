@@ -69,6 +69,36 @@ test_set (void)
               "set x1, %1\n");
 }
 
+static void
+test_vectors (void)
+{
+  /* v1 is neither x1 nor f1. */
+  opt_assert (DIO_OPT_GETSET,
+              "%1 = get x1\n"
+              "%2 = get v1\n"
+              "%3 = vec.low %2\n"
+              "set x1, %3\n"
+              "set f1, %3\n"
+              "insn +4\n"
+              "%7 = get v1\n"
+              "%8 = vec.make %3, %3\n"
+              "set v1, %7\n"
+              "set v2, %7\n"
+              "insn +8\n"
+              "set v2, %8\n"
+              "set v1, %8\n",
+              "%1 = get x1\n"
+              "%2 = get v1\n"
+              "%3 = vec.low %2\n"
+              "set x1, %3\n"
+              "set f1, %3\n"
+              "insn +4\n"
+              "%8 = vec.make %3, %3\n"
+              "insn +8\n"
+              "set v2, %8\n"
+              "set v1, %8\n");
+}
+
 /* A write that is overwritten behind @operation. */
 static void
 assert_between (const char *operation, bool alive)
@@ -170,5 +200,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/opt/getset/observers", test_observers);
   g_test_add_func ("/core/opt/getset/system", test_system);
   g_test_add_func ("/core/opt/getset/loop", test_loop);
+  g_test_add_func ("/core/opt/getset/vectors", test_vectors);
   return g_test_run ();
 }
