@@ -444,6 +444,20 @@ do_state (Run *run, const DioIrOp *op, const uint64_t *v, uint64_t *value)
   }
 }
 
+static DioVec
+load_vector (Run *run, uint64_t address)
+{
+  uint64_t low = load (run, address, 8);
+  return dio_vec_make (low, load (run, address + 8, 8));
+}
+
+static void
+store_vector (Run *run, uint64_t address, DioVec vector)
+{
+  store (run, address, 8, vector[0]);
+  store (run, address + 8, 8, vector[1]);
+}
+
 /* As two words. */
 static bool
 do_vector_memory (Run *run, const DioIrOp *op, const uint64_t *w, const DioVec *q, DioVec *vector)
@@ -451,21 +465,28 @@ do_vector_memory (Run *run, const DioIrOp *op, const uint64_t *w, const DioVec *
   uint64_t address = ADD (w[0], CONST (op->immediate));
   if (!access_memory (run, address))
     return false;
-  if (op->opcode == DIO_IR_LOAD_V128) {
-    uint64_t low = load (run, address, 8);
-    *vector = dio_vec_make (low, load (run, address + 8, 8));
-  } else {
-    store (run, address, 8, q[1][0]);
-    store (run, address + 8, 8, q[1][1]);
+  if (op->opcode == DIO_IR_STORE_V128) {
+    store_vector (run, address, q[1]);
+    return true;
   }
+  *vector = load_vector (run, address);
+  if (op->opcode == DIO_IR_COMPARE_SWAP_V128 && (*vector)[0] == q[1][0] && (*vector)[1] == q[1][1])
+    store_vector (run, address, q[2]);
   return true;
+}
+
+static bool
+is_vector_memory (unsigned opcode)
+{
+  return opcode == DIO_IR_LOAD_V128 || opcode == DIO_IR_STORE_V128
+         || opcode == DIO_IR_LOAD_RESERVED_V128 || opcode == DIO_IR_COMPARE_SWAP_V128;
 }
 
 static bool
 do_op (Run *run, const DioIrOp *op, const uint64_t *v, const DioVec *q, uint64_t *value,
        DioVec *vector)
 {
-  if (op->opcode == DIO_IR_LOAD_V128 || op->opcode == DIO_IR_STORE_V128)
+  if (is_vector_memory (op->opcode))
     return do_vector_memory (run, op, v, q, vector);
   return ir_eval_vector (op, run->state, v, q, value, vector)
          || do_pure (run, op, v[0], v[1], v[2], value) || do_state (run, op, v, value);

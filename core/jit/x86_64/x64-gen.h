@@ -103,7 +103,7 @@ typedef struct {
   bool result_xmm;
   bool single;
   int8_t n_args;
-  int8_t args[3];  /* FP: registers; see arg_xmm */
+  int8_t args[3];  /* FP: registers; see arg_xmm. ACCESS: vectors */
   uint8_t arg_xmm; /* bit i: args[i] is an XMM register */
   uint8_t arg_single;
   DioX64Mode mode; /* FP */
@@ -247,6 +247,8 @@ bool dio_x64_is_compare (unsigned opcode);
 
 DioX64Cold *dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind);
 void dio_x64_gen_colds (DioX64Gen *g);
+/* The access @op through @base by its function alone: what it stores and its result are to come. */
+DioX64Cold *dio_x64_access_cold (DioX64Gen *g, const DioIrOp *op, DioX64Reg base);
 void dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold);
 /* Gives up a group of accesses for its register; false if there is none. */

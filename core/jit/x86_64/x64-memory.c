@@ -54,19 +54,27 @@ dio_x64_site (DioX64Gen *g, const DioX64Cold *cold)
   g_array_append_val (g->code->sites, site);
 }
 
+/* What is stored: vectors in scratch, a word in rdx. */
 static void
-call_access (DioX64Gen *g, DioX64Cold *cold)
+put_operands (DioX64Gen *g, const DioX64Cold *cold)
 {
-  DioX64Mem scratch = X64_VCPU (g, scratch);
-  bool gives_vector = dio_ir_op_info[cold->opcode].result == DIO_IR_V128;
-  if (cold->opcode == DIO_IR_STORE_V128)
-    dio_x64_movups_mx (&g->a, scratch, (DioX64Xmm) cold->value);
-  else if (cold->value >= 0 && cold->value_xmm)
+  for (int i = 0; i < cold->n_args; i++)
+    dio_x64_movups_mx (&g->a, dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 16 * (size_t) i),
+                       (DioX64Xmm) cold->args[i]);
+  if (cold->n_args)
+    return;
+  if (cold->value >= 0 && cold->value_xmm)
     dio_x64_movq_rx (&g->a, 8, DIO_X64_RDX, (DioX64Xmm) cold->value);
   else if (cold->value >= 0)
     dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, (DioX64Reg) cold->value);
   else
     dio_x64_mov_ri (&g->a, DIO_X64_RDX, (uint64_t) cold->constant);
+}
+
+static void
+call_access (DioX64Gen *g, DioX64Cold *cold)
+{
+  put_operands (g, cold);
   if (cold->base >= 0)
     dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem (cold->base, cold->disp));
   else
@@ -75,8 +83,8 @@ call_access (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_site (g, cold);
   if (cold->result < 0)
     return;
-  if (gives_vector)
-    dio_x64_movups_xm (&g->a, (DioX64Xmm) cold->result, scratch);
+  if (dio_ir_op_info[cold->opcode].result == DIO_IR_V128)
+    dio_x64_movups_xm (&g->a, (DioX64Xmm) cold->result, X64_VCPU (g, scratch));
   else if (cold->result_xmm)
     dio_x64_movq_xr (&g->a, 8, (DioX64Xmm) cold->result, DIO_X64_RCX);
   else
@@ -181,8 +189,8 @@ do_access (DioX64Gen *g, const DioX64Cold *cold, DioX64Reg addend)
     dio_x64_movzx_rm (&g->a, size, (DioX64Reg) cold->result, mem);
 }
 
-static DioX64Cold *
-access_cold (DioX64Gen *g, const DioIrOp *op, DioX64Reg base)
+DioX64Cold *
+dio_x64_access_cold (DioX64Gen *g, const DioIrOp *op, DioX64Reg base)
 {
   DioX64Cold *cold = dio_x64_cold (g, X64_COLD_ACCESS);
   cold->opcode = op->opcode;
@@ -382,7 +390,7 @@ load (DioX64Gen *g, const DioIrOp *op)
                                   : DIO_X64_RDX;
   if (group && !group->active)
     group = NULL; /* given up for the register of the result */
-  DioX64Cold *cold = access_cold (g, op, base);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->result = (int8_t) dst;
   cold->result_xmm = xmm;
   emit (g, op, cold, group, leads);
@@ -416,10 +424,12 @@ store (DioX64Gen *g, const DioIrOp *op)
     reg = (int) dio_x64_gpr_of (g, value);
   }
   DioX64Group *group = group_of (g, op, &leads);
-  DioX64Cold *cold = access_cold (g, op, base);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->value = (int8_t) reg;
   cold->value_xmm = xmm;
   cold->constant = constant;
+  if (size == 16)
+    cold->args[cold->n_args++] = (int8_t) reg;
   emit (g, op, cold, group, leads);
 }
 
@@ -453,7 +463,7 @@ load_reserved (DioX64Gen *g, const DioIrOp *op)
   unsigned size = atomic_size (op->opcode);
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Reg dst = dio_x64_result_gpr (g, op->arguments[0]);
-  DioX64Cold *cold = access_cold (g, op, base);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->result = (int8_t) dst;
   probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, read), true, DIO_X64_RCX, &cold->label);
   dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0));
@@ -476,7 +486,7 @@ store_conditional (DioX64Gen *g, const DioIrOp *op)
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Reg value = dio_x64_gpr_of (g, op->arguments[1]);
   DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
-  DioX64Cold *cold = access_cold (g, op, base);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->value = (int8_t) value;
   cold->result = (int8_t) dst;
   DioX64Mem reservation = dio_x64_state (g, g->guest->reservation);
@@ -513,7 +523,7 @@ amo (DioX64Gen *g, const DioIrOp *op)
   DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Reg value = dio_x64_gpr_of (g, op->arguments[1]);
   DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
-  DioX64Cold *cold = access_cold (g, op, base);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->value = (int8_t) value;
   cold->result = wanted ? (int8_t) dst : -1;
   if (!amo_in_line (g, op, kind)) {
@@ -599,7 +609,7 @@ control_register (DioX64Gen *g, const DioIrOp *op)
   bool wanted = g->values[g->at].last != 0;
   int value = is_constant ? -1 : (int) dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
-  DioX64Cold *cold = access_cold (g, op, DIO_X64_RAX);
+  DioX64Cold *cold = dio_x64_access_cold (g, op, DIO_X64_RAX);
   cold->base = -1;
   cold->disp = (int32_t) op->immediate;
   cold->value = (int8_t) value;

@@ -71,6 +71,8 @@ dio_x64_simd_operand (DioX64Gen *g, const DioIrOp *op, unsigned i)
 extern const uint32_t dio_x64_simd_add[4], dio_x64_simd_sub[4], dio_x64_simd_equal[4],
     dio_x64_simd_greater[4], dio_x64_simd_shl[4], dio_x64_simd_shr[4], dio_x64_simd_sar[4];
 
+/* Atomic operations on vectors: x64-simd-memory.c. */
+bool dio_x64_simd_memory (DioX64Gen *g, const DioIrOp *op);
 /* Operations between vectors and words: x64-simd-words.c. */
 bool dio_x64_simd_words (DioX64Gen *g, const DioIrOp *op);
 

@@ -371,5 +371,5 @@ vector_operation (DioX64Gen *g, const DioIrOp *op)
 bool
 dio_x64_gen_simd (DioX64Gen *g, const DioIrOp *op)
 {
-  return dio_x64_simd_words (g, op) || vector_operation (g, op);
+  return dio_x64_simd_words (g, op) || dio_x64_simd_memory (g, op) || vector_operation (g, op);
 }

@@ -108,6 +108,21 @@ load_V128 (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)
 }
 
 static bool
+compare_swap_V128 (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)
+{
+  JitRunCpu *cpu = vcpu;
+  uint64_t *scratch = cpu->jit.scratch;
+  uint64_t expected[] = { scratch[0], scratch[1] };
+  if (!load_V128 (vcpu, va, value, result))
+    return false;
+  if (scratch[0] == expected[0] && scratch[1] == expected[1]) {
+    put (cpu, va, 8, scratch[2]);
+    put (cpu, va + 8, 8, scratch[3]);
+  }
+  return true;
+}
+
+static bool
 store_V128 (void *vcpu, uint64_t va, uint64_t value, uint64_t *result)
 {
   JitRunCpu *cpu = vcpu;
@@ -146,13 +161,22 @@ AMOS (AMO_FUNCTION, 64)
   .reservation_value = offsetof (JitRunCpu, reservation_value),                                    \
   .fflags = offsetof (JitRunCpu, fflags), .lookup = leave, .interpret = leave, .fp_enter = leave,  \
   .poll = leave, .fault = leave_by_fault,                                                          \
-  .access = { [DIO_IR_LOAD_S8] = load_S8,       [DIO_IR_LOAD_U8] = load_U8,                        \
-              [DIO_IR_LOAD_S16] = load_S16,     [DIO_IR_LOAD_U16] = load_U16,                      \
-              [DIO_IR_LOAD_S32] = load_S32,     [DIO_IR_LOAD_U32] = load_U32,                      \
-              [DIO_IR_LOAD_U64] = load_U64,     [DIO_IR_STORE_8] = store_8,                        \
-              [DIO_IR_STORE_16] = store_16,     [DIO_IR_STORE_32] = store_32,                      \
-              [DIO_IR_STORE_64] = store_64,     [DIO_IR_LOAD_V128] = load_V128,                    \
-              [DIO_IR_STORE_V128] = store_V128, AMOS (AMO_ENTRY, 32) AMOS (AMO_ENTRY, 64) }
+  .access = { [DIO_IR_LOAD_S8] = load_S8,                                                          \
+              [DIO_IR_LOAD_U8] = load_U8,                                                          \
+              [DIO_IR_LOAD_S16] = load_S16,                                                        \
+              [DIO_IR_LOAD_U16] = load_U16,                                                        \
+              [DIO_IR_LOAD_S32] = load_S32,                                                        \
+              [DIO_IR_LOAD_U32] = load_U32,                                                        \
+              [DIO_IR_LOAD_U64] = load_U64,                                                        \
+              [DIO_IR_STORE_8] = store_8,                                                          \
+              [DIO_IR_STORE_16] = store_16,                                                        \
+              [DIO_IR_STORE_32] = store_32,                                                        \
+              [DIO_IR_STORE_64] = store_64,                                                        \
+              [DIO_IR_LOAD_V128] = load_V128,                                                      \
+              [DIO_IR_STORE_V128] = store_V128,                                                    \
+              [DIO_IR_LOAD_RESERVED_V128] = load_V128,                                             \
+              [DIO_IR_COMPARE_SWAP_V128] = compare_swap_V128,                                      \
+              AMOS (AMO_ENTRY, 32) AMOS (AMO_ENTRY, 64) }
 
 static const DioJitGuest guest = {
   .f = offsetof (JitRunCpu, f),

@@ -731,7 +731,8 @@ random_access (Random *r)
 {
   uint32_t address = some (r, r->words, r->n_words);
   int displacement = g_rand_int_range (r->b.rng, -200, 200);
-  switch (g_rand_int_range (r->b.rng, 0, 4)) {
+  uint32_t value = 0;
+  switch (g_rand_int_range (r->b.rng, 0, 6)) {
   case 0:
     op2 (&r->b, DIO_IR_STORE_V128, displacement, address, some (r, r->vectors, r->n_vectors));
     break;
@@ -740,6 +741,15 @@ random_access (Random *r)
     break;
   case 2:
     op2 (&r->b, DIO_IR_STORE_64, displacement, address, some (r, r->words, r->n_words));
+    break;
+  case 3: /* twice, so that something is swapped */
+    value = op1 (&r->b, DIO_IR_LOAD_RESERVED_V128, 0, address);
+    op0 (&r->b, DIO_IR_INSN, (int) r->b.block->ops->len * 4);
+    value =
+        dio_ir_block_append (r->b.block, DIO_IR_COMPARE_SWAP_V128, 0, address,
+                             g_rand_boolean (r->b.rng) ? value : some (r, r->vectors, r->n_vectors),
+                             some (r, r->vectors, r->n_vectors), 0);
+    keep (r, r->vectors, &r->n_vectors, value);
     break;
   default:
     keep (r, r->vectors, &r->n_vectors, op1 (&r->b, DIO_IR_LOAD_V128, displacement, address));
