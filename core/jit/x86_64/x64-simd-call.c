@@ -231,6 +231,31 @@ do_crc32 (DioVec *v, uint64_t n, uint8_t *byte)
   v[0][0] = dio_vec_crc32 ((DioVecCrc) (n >> 8 & 1), n & 15, crc, v[0][1]);
 }
 
+/* Barrett's way, in 64 bits with the highest power lowest: the quotient of the data, moved up by 32
+ * powers, is the upper half of its product with x^96 divided by the polynomial; the remainder is
+ * the lower 32 powers of the product of quotient and polynomial. To rcx. */
+static void
+divide_polynomial (DioX64Gen *g, unsigned bytes, DioX64Reg crc, DioX64Reg data)
+{
+  DioX64Asm *a = &g->a;
+  const uint64_t inverse = UINT64_C (0xb4e5b025f7011641), polynomial = UINT64_C (0x1db710640);
+  dio_x64_mov_rr (a, 4, DIO_X64_RCX, crc);
+  dio_x64_alu_rr (a, DIO_X64_XOR, 8, DIO_X64_RCX, data);
+  if (bytes < 8)
+    dio_x64_shift_ri (a, DIO_X64_SHL, 8, DIO_X64_RCX, 64 - 8 * bytes);
+  dio_x64_movq_xr (a, 8, SIMD_0, DIO_X64_RCX);
+  dio_x64_movaps_xm (a, SIMD_1, dio_x64_simd_constant (g, inverse, polynomial));
+  dio_x64_simd_3i (g, P (BINARY_IMM_128, pclmulqdq), SIMD_0, SIMD_0, SIMD_1, 0x00);
+  dio_x64_simd_3i (g, P (BINARY_IMM_128, pclmulqdq), SIMD_0, SIMD_0, SIMD_1, 0x10);
+  dio_x64_simd_shift (g, P (SHIFT, psrldq), SIMD_0, SIMD_0, 8);
+  dio_x64_movq_rx (a, 4, DIO_X64_RCX, SIMD_0);
+  if (bytes >= 4)
+    return;
+  dio_x64_mov_rr (a, 4, DIO_X64_RDX, crc);
+  dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RDX, 8 * bytes);
+  dio_x64_alu_rr (a, DIO_X64_XOR, 4, DIO_X64_RCX, DIO_X64_RDX);
+}
+
 bool
 dio_x64_simd_crc32 (DioX64Gen *g, const DioIrOp *op)
 {
@@ -239,9 +264,13 @@ dio_x64_simd_crc32 (DioX64Gen *g, const DioIrOp *op)
   DioX64Reg crc = dio_x64_gpr_of (g, op->arguments[0]);
   DioX64Reg data = dio_x64_gpr_of (g, op->arguments[1]);
   DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
-  if ((op->immediate >> 8 & 1) == DIO_VEC_CRC32C && g->cpu.sse42) {
+  bool castagnoli = (op->immediate >> 8 & 1) == DIO_VEC_CRC32C;
+  if (castagnoli && g->cpu.sse42) {
     dio_x64_mov_rr (a, 4, DIO_X64_RCX, crc);
     dio_x64_crc32 (a, bytes, DIO_X64_RCX, data);
+    dio_x64_mov_rr (a, 4, dst, DIO_X64_RCX);
+  } else if (!castagnoli && g->cpu.pclmul) {
+    divide_polynomial (g, bytes, crc, data);
     dio_x64_mov_rr (a, 4, dst, DIO_X64_RCX);
   } else {
     DioX64SimdCall call = { .function = do_crc32,

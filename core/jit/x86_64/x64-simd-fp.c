@@ -125,21 +125,36 @@ lanes_of (DioX64Gen *g, const Work *work, uint64_t f32, uint64_t f64)
   return dio_x64_simd_lanes (g, is_double (work) ? 3 : 2, in_lane (work, f32, f64));
 }
 
-/* Goes to the function where lanes of xmm1 are all ones, which may not take registers any more
- * then; the result is made in xmm0, and is that of the operation at hand when this ends. */
-static void
-finish_unless (DioX64Gen *g, Work *work)
+/* Goes to the function where lanes of xmm1 are all ones; takes the register of the result, and no
+ * others may be taken until that is made in xmm0 and finish_in() has it. */
+static DioX64SimdCold *
+leave_if (DioX64Gen *g, Work *work, DioX64Xmm *dst)
 {
-  DioX64Xmm dst = dio_x64_result_xmm (g);
-  dio_x64_simd_call_to (g, &work->call, dst);
+  *dst = dio_x64_result_xmm (g);
+  dio_x64_simd_call_to (g, &work->call, *dst);
   DioX64SimdCold *cold = dio_x64_simd_cold (g, &work->call);
   (is_double (work) ? dio_x64_movmskpd : dio_x64_movmskps) (&g->a, DIO_X64_RCX, SIMD_1);
   dio_x64_test_rr (&g->a, 4, DIO_X64_RCX, DIO_X64_RCX);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+  return cold;
+}
+
+static void
+finish_in (DioX64Gen *g, const Work *work, DioX64SimdCold *cold, DioX64Xmm dst)
+{
   trim (g, work, SIMD_0);
   dio_x64_simd_move (g, dst, SIMD_0);
   dio_x64_bind (&g->a, &cold->back);
   dio_x64_define_xmm (g, dst, false);
+}
+
+/* Both, when the result is in xmm0 already. */
+static void
+finish_unless (DioX64Gen *g, Work *work)
+{
+  DioX64Xmm dst;
+  DioX64SimdCold *cold = leave_if (g, work, &dst);
+  finish_in (g, work, cold, dst);
 }
 
 static void
@@ -215,22 +230,15 @@ static bool
 extreme (DioX64Gen *g, Work *work, bool larger)
 {
   uint32_t enc = packed (work, larger ? P (BINARY, maxps) : P (BINARY, minps));
+  DioX64Xmm dst;
   repeat_operands (g, work);
   DioX64Xmm t = dio_x64_take_xmm (g);
   mark_nans (g, work, work->in[0], work->in[1]);
-  DioX64Xmm dst = dio_x64_result_xmm (g);
-  dio_x64_simd_call_to (g, &work->call, dst);
-  DioX64SimdCold *cold = dio_x64_simd_cold (g, &work->call);
-  (is_double (work) ? dio_x64_movmskpd : dio_x64_movmskps) (&g->a, DIO_X64_RCX, SIMD_1);
-  dio_x64_test_rr (&g->a, 4, DIO_X64_RCX, DIO_X64_RCX);
-  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+  DioX64SimdCold *cold = leave_if (g, work, &dst);
   dio_x64_simd_3 (g, enc, SIMD_0, work->in[0], work->in[1]);
   dio_x64_simd_3 (g, enc, t, work->in[1], work->in[0]);
   dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), SIMD_0, SIMD_0, t);
-  trim (g, work, SIMD_0);
-  dio_x64_simd_move (g, dst, SIMD_0);
-  dio_x64_bind (&g->a, &cold->back);
-  dio_x64_define_xmm (g, dst, false);
+  finish_in (g, work, cold, dst);
   return true;
 }
 
@@ -307,6 +315,85 @@ from_integer (DioX64Gen *g, Work *work)
     return false;
   repeat_operands (g, work);
   dio_x64_simd_2 (g, P (UNARY, cvtdq2ps), SIMD_0, work->in[0]);
+  trim (g, work, SIMD_0);
+  dio_x64_simd_finish (g, SIMD_0);
+  return true;
+}
+
+/* Halves of 16 bits are exact, so that only their sum is rounded. */
+static bool
+from_unsigned (DioX64Gen *g, Work *work)
+{
+  if (work->rounding != DIO_FP_RNE)
+    return false;
+  repeat_operands (g, work);
+  dio_x64_simd_shift (g, P (SHIFT, psrld), SIMD_1, work->in[0], 16);
+  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_0, work->in[0], dio_x64_simd_lanes (g, 2, 0xffff));
+  dio_x64_simd_2 (g, P (UNARY, cvtdq2ps), SIMD_1, SIMD_1);
+  dio_x64_simd_2 (g, P (UNARY, cvtdq2ps), SIMD_0, SIMD_0);
+  dio_x64_simd_3m (g, P (BINARY, mulps), SIMD_1, SIMD_1,
+                   dio_x64_simd_lanes (g, 2, 0x47800000)); /* 65536 */
+  dio_x64_simd_3 (g, P (BINARY, addps), SIMD_0, SIMD_0, SIMD_1);
+  trim (g, work, SIMD_0);
+  dio_x64_simd_finish (g, SIMD_0);
+  return true;
+}
+
+/* Negative numbers and those from 2^31 on go to the function. */
+static bool
+to_unsigned (DioX64Gen *g, Work *work)
+{
+  int control = dio_x64_round_control (work->rounding);
+  if (control < 0 || !g->cpu.sse41)
+    return false;
+  DioX64Xmm dst;
+  repeat_operands (g, work);
+  dio_x64_simd_3m (g, P (BINARY, pcmpgtd), SIMD_1, work->in[0],
+                   dio_x64_simd_lanes (g, 2, 0x4effffff));
+  dio_x64_simd_3 (g, P (BINARY, por), SIMD_1, SIMD_1, work->in[0]);
+  DioX64SimdCold *cold = leave_if (g, work, &dst);
+  dio_x64_simd_2i (g, P (UNARY_IMM, roundps), SIMD_0, work->in[0], (unsigned) control);
+  dio_x64_simd_2 (g, P (UNARY, cvttps2dq), SIMD_0, SIMD_0);
+  finish_in (g, work, cold, dst);
+  return true;
+}
+
+/* One lane after the other. */
+static bool
+to_quad (DioX64Gen *g, Work *work)
+{
+  DioX64Asm *a = &g->a;
+  int control = dio_x64_round_control (work->rounding);
+  if (control < 0 || !g->cpu.sse41)
+    return false;
+  repeat_operands (g, work);
+  dio_x64_simd_2i (g, P (UNARY_IMM, roundpd), SIMD_0, work->in[0], (unsigned) control);
+  dio_x64_cvtts2si (a, 8, 8, DIO_X64_RCX, SIMD_0);
+  dio_x64_simd_3 (g, P (BINARY, punpckhqdq), SIMD_0, SIMD_0, SIMD_0);
+  dio_x64_cvtts2si (a, 8, 8, DIO_X64_RDX, SIMD_0);
+  dio_x64_movq_xr (a, 8, SIMD_0, DIO_X64_RCX);
+  dio_x64_movq_xr (a, 8, SIMD_1, DIO_X64_RDX);
+  dio_x64_simd_3 (g, P (BINARY, punpcklqdq), SIMD_0, SIMD_0, SIMD_1);
+  dio_x64_simd_3m (g, P (BINARY, pcmpeqq), SIMD_1, SIMD_0,
+                   dio_x64_simd_lanes (g, 3, UINT64_C (1) << 63));
+  finish_unless (g, work);
+  return true;
+}
+
+static bool
+from_quad (DioX64Gen *g, Work *work)
+{
+  DioX64Asm *a = &g->a;
+  if (work->rounding != DIO_FP_RNE || !g->cpu.sse41)
+    return false;
+  repeat_operands (g, work);
+  dio_x64_movq_rx (a, 8, DIO_X64_RCX, work->in[0]);
+  dio_x64_pextr (a, 8, DIO_X64_RDX, work->in[0], 1);
+  dio_x64_simd_zero (g, SIMD_0);
+  dio_x64_simd_zero (g, SIMD_1);
+  dio_x64_cvtsi2s (a, 8, 8, SIMD_0, DIO_X64_RCX);
+  dio_x64_cvtsi2s (a, 8, 8, SIMD_1, DIO_X64_RDX);
+  dio_x64_simd_3 (g, P (BINARY, punpcklqdq), SIMD_0, SIMD_0, SIMD_1);
   trim (g, work, SIMD_0);
   dio_x64_simd_finish (g, SIMD_0);
   return true;
@@ -389,6 +476,14 @@ by_name (DioX64Gen *g, Work *work)
     return to_integer (g, work);
   case DIO_IR_FP_i32_to_f32:
     return from_integer (g, work);
+  case DIO_IR_FP_f32_to_u32:
+    return to_unsigned (g, work);
+  case DIO_IR_FP_u32_to_f32:
+    return from_unsigned (g, work);
+  case DIO_IR_FP_f64_to_i64:
+    return to_quad (g, work);
+  case DIO_IR_FP_i64_to_f64:
+    return from_quad (g, work);
   case DIO_IR_FP_f32_to_f64:
     return between_formats (g, work, false);
   case DIO_IR_FP_f64_to_f32:

@@ -148,6 +148,60 @@ round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
   return true;
 }
 
+/* Where the host has no such conversion: what may not fit, and what is negative of unsigned ones,
+ * by the function before the host could note that it was inexact. */
+static bool
+to_integer (DioX64Gen *g, const DioIrOp *op, int rounding)
+{
+  static const struct {
+    uint16_t name;
+    uint8_t w_fp, w_int;
+    bool is_signed;
+    uint64_t limit;
+  } table[] = {
+    { DIO_IR_FP_f32_to_i32, 4, 4, true, 0x4f000000 },
+    { DIO_IR_FP_f32_to_i64, 4, 8, true, 0x5f000000 },
+    { DIO_IR_FP_f32_to_u32, 4, 4, false, 0x4f800000 },
+    { DIO_IR_FP_f32_to_u64, 4, 8, false, 0x5f000000 },
+    { DIO_IR_FP_f64_to_i32, 8, 4, true, UINT64_C (0x41dfffffffc00000) },
+    { DIO_IR_FP_f64_to_i64, 8, 8, true, UINT64_C (0x43e0000000000000) },
+    { DIO_IR_FP_f64_to_u32, 8, 4, false, UINT64_C (0x41efffffffe00000) },
+    { DIO_IR_FP_f64_to_u64, 8, 8, false, UINT64_C (0x43e0000000000000) },
+  };
+  unsigned i = 0;
+  while (i < G_N_ELEMENTS (table) && table[i].name != op->immediate)
+    i++;
+  bool rounds = rounding == DIO_FP_RDN || rounding == DIO_FP_RUP;
+  if (i == G_N_ELEMENTS (table) || rounding == DIO_FP_RMM || (rounds && !g->cpu.sse41)
+      || (table[i].is_signed && !rounds))
+    return false;
+  DioX64Asm *a = &g->a;
+  unsigned w = table[i].w_fp, w_int = table[i].w_int;
+  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
+  DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
+  cold.result = (int8_t) dst;
+  dio_x64_movq_rx (a, w, DIO_X64_RCX, x);
+  if (table[i].is_signed)
+    dio_x64_alu_rr (a, DIO_X64_ADD, w, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_mov_ri (a, DIO_X64_RDX, table[i].limit << table[i].is_signed);
+  dio_x64_alu_rr (a, DIO_X64_CMP, w, DIO_X64_RCX, DIO_X64_RDX);
+  dio_x64_jcc_label (a, DIO_X64_CC_AE, &cold.label);
+  if (rounds) {
+    dio_x64_rounds (a, w, SIMD_0, x, (uint8_t) dio_x64_round_control (rounding));
+    x = SIMD_0;
+  }
+  (rounding == DIO_FP_RNE ? dio_x64_cvts2si
+                          : dio_x64_cvtts2si) (a, w, table[i].is_signed ? w_int : 8, dst, x);
+  if (table[i].is_signed && w_int == 4)
+    dio_x64_movsx_rr (a, 4, dst, dst);
+  dio_x64_bind (a, &cold.back);
+  if (g->values[g->at].last)
+    dio_x64_define_gpr (g, dst);
+  g_array_append_val (g->colds, cold);
+  return true;
+}
+
 /* Nothing is flushed. */
 static bool
 flush (DioX64Gen *g, const DioIrOp *op)
@@ -196,6 +250,8 @@ call (DioX64Gen *g, const DioIrOp *op)
   default:
     break;
   }
+  if (to_integer (g, op, rounding))
+    return true;
   if (rounding != DIO_FP_RNE)
     return false;
   switch (op->immediate) {
