@@ -103,6 +103,7 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   g_array_unref (g.colds);
   g_clear_pointer (&g.simd_colds, g_array_unref);
   g_clear_pointer (&g.pool, g_array_unref);
+  g_free (g.last);
   g_free (g.values);
   return done;
 }

@@ -141,6 +141,7 @@ typedef struct {
   bool failed;
 
   GArray *simd_colds, *pool; /* x64-simd.c */
+  struct DioX64SimdLast *last;
 
   DioX64Label blocks[DIO_JIT_MAX_BLOCKS];
 } DioX64Gen;

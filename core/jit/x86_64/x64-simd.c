@@ -42,6 +42,19 @@ dio_x64_simd_has (const DioX64Gen *g, uint32_t enc)
   }
 }
 
+/* The newest instruction of AVX that has made xmm0. */
+typedef enum { THREE, THREE_MEMORY, TWO, SHIFTS } Shape;
+
+typedef struct DioX64SimdLast {
+  Shape shape;
+  uint32_t enc;
+  int32_t imm;
+  DioX64Xmm a, b;
+  DioX64Mem mem;
+  int32_t fixups; /* of the label of mem, before */
+  uint8_t *start, *end;
+} Last;
+
 void
 dio_x64_simd_move (DioX64Gen *g, DioX64Xmm dst, DioX64Xmm a)
 {
@@ -49,11 +62,61 @@ dio_x64_simd_move (DioX64Gen *g, DioX64Xmm dst, DioX64Xmm a)
     dio_x64_movaps_xx (&g->a, dst, a);
 }
 
+static void
+emit (DioX64Gen *g, const Last *last, DioX64Xmm dst)
+{
+  DioX64Asm *a = &g->a;
+  switch (last->shape) {
+  case THREE:
+    dio_x64_put_vex_rr (a, last->enc, dst, last->a, last->b, last->imm);
+    break;
+  case THREE_MEMORY:
+    dio_x64_put_vex_rm (a, last->enc, dst, last->a, last->mem, last->imm);
+    break;
+  case TWO:
+    dio_x64_put_vex_rr (a, last->enc, dst, 0, last->a, last->imm);
+    break;
+  default:
+    dio_x64_put_vex_rr (a, DIO_X64_SHIFT_ENC (last->enc), last->enc >> DIO_X64_DIGIT_SHIFT, dst,
+                        last->a, last->imm);
+    break;
+  }
+}
+
+static void
+emit_noted (DioX64Gen *g, Last last, DioX64Xmm dst)
+{
+  DioX64Label *label = last.shape == THREE_MEMORY ? last.mem.target : NULL;
+  last.fixups = label ? label->fixups : 0;
+  last.start = g->a.at;
+  emit (g, &last, dst);
+  last.end = dst == SIMD_0 && !g->a.overflow ? g->a.at : NULL;
+  if (!g->last)
+    g->last = g_new (Last, 1);
+  *g->last = last;
+}
+
+/* Makes what has just been made in xmm0 in @dst instead; false if that is not the newest
+ * instruction. */
+static bool
+redirect (DioX64Gen *g, DioX64Xmm dst)
+{
+  Last *last = g->last;
+  if (!last || !last->end || last->end != g->a.at)
+    return false;
+  if (last->shape == THREE_MEMORY && last->mem.target)
+    ((DioX64Label *) last->mem.target)->fixups = last->fixups;
+  g->a.at = last->start;
+  emit (g, last, dst);
+  last->end = NULL;
+  return true;
+}
+
 void
 dio_x64_simd_3 (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, DioX64Xmm b)
 {
   if (g->cpu.avx) {
-    dio_x64_put_vex_rr (&g->a, enc, dst, a, b, 0);
+    emit_noted (g, (Last){ .shape = THREE, .enc = enc, .a = a, .b = b }, dst);
     return;
   }
   g_assert (dst != b || dst == a);
@@ -65,7 +128,7 @@ void
 dio_x64_simd_3m (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, DioX64Mem b)
 {
   if (g->cpu.avx) {
-    dio_x64_put_vex_rm (&g->a, enc, dst, a, b, 0);
+    emit_noted (g, (Last){ .shape = THREE_MEMORY, .enc = enc, .a = a, .mem = b }, dst);
     return;
   }
   dio_x64_simd_move (g, dst, a);
@@ -76,7 +139,10 @@ void
 dio_x64_simd_3i (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, DioX64Xmm b, unsigned imm)
 {
   if (g->cpu.avx) {
-    dio_x64_put_vex_rr (&g->a, enc | DIO_X64_IMM8, dst, a, b, (int32_t) imm);
+    emit_noted (
+        g,
+        (Last){ .shape = THREE, .enc = enc | DIO_X64_IMM8, .a = a, .b = b, .imm = (int32_t) imm },
+        dst);
     return;
   }
   g_assert (dst != b || dst == a);
@@ -88,7 +154,7 @@ void
 dio_x64_simd_2 (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a)
 {
   if (g->cpu.avx)
-    dio_x64_put_vex_rr (&g->a, enc, dst, 0, a, 0);
+    emit_noted (g, (Last){ .shape = TWO, .enc = enc, .a = a }, dst);
   else
     dio_x64_put_rr (&g->a, enc, dst, a, 0);
 }
@@ -97,7 +163,8 @@ void
 dio_x64_simd_2i (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, unsigned imm)
 {
   if (g->cpu.avx)
-    dio_x64_put_vex_rr (&g->a, enc | DIO_X64_IMM8, dst, 0, a, (int32_t) imm);
+    emit_noted (g, (Last){ .shape = TWO, .enc = enc | DIO_X64_IMM8, .a = a, .imm = (int32_t) imm },
+                dst);
   else
     dio_x64_put_rr (&g->a, enc | DIO_X64_IMM8, dst, a, (int32_t) imm);
 }
@@ -105,14 +172,12 @@ dio_x64_simd_2i (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, unsigne
 void
 dio_x64_simd_shift (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, unsigned count)
 {
-  uint32_t op = DIO_X64_SHIFT_ENC (enc);
-  unsigned digit = enc >> DIO_X64_DIGIT_SHIFT;
   if (g->cpu.avx) {
-    dio_x64_put_vex_rr (&g->a, op, digit, dst, a, (int32_t) count);
+    emit_noted (g, (Last){ .shape = SHIFTS, .enc = enc, .a = a, .imm = (int32_t) count }, dst);
     return;
   }
   dio_x64_simd_move (g, dst, a);
-  dio_x64_put_rr (&g->a, op, digit, dst, (int32_t) count);
+  dio_x64_put_rr (&g->a, DIO_X64_SHIFT_ENC (enc), enc >> DIO_X64_DIGIT_SHIFT, dst, (int32_t) count);
 }
 
 /* movq */
@@ -231,7 +296,8 @@ void
 dio_x64_simd_finish (DioX64Gen *g, DioX64Xmm from)
 {
   DioX64Xmm dst = dio_x64_result_xmm (g);
-  dio_x64_simd_move (g, dst, from);
+  if (from != SIMD_0 || !redirect (g, dst))
+    dio_x64_simd_move (g, dst, from);
   dio_x64_define_xmm (g, dst, false);
 }
 

@@ -592,6 +592,24 @@ test_vectors (void)
                 "%1 = get v1\nset v2, %1\n");
   assert_kept ("%1 = get v1\n%2 = vec.low %1\n%3 = vec.high %1\n%4 = vec.make %3, %2\n"
                "set v2, %4\n");
+  /* What has no upper half; 32 bits of every lane of 64 are one. */
+  static const char *const halves[] = { "vec.shrn 1024, %1", "vec.uaddlv 256, %1",
+                                        "vec.sat.sqshrn 0, %1", "vec.fp.sqrt64 16385, %8, %1",
+                                        "vec.fp.sqrt32 8194, %8, %1" };
+  static const char *const wholes[] = { "vec.ushr 1024, %1", "vec.fp.sqrt64 16386, %8, %1",
+                                        "vec.fp.sqrt32 8196, %8, %1" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (halves) + G_N_ELEMENTS (wholes); i++) {
+    bool half = i < G_N_ELEMENTS (halves);
+    const char *made = half ? halves[i] : wholes[i - G_N_ELEMENTS (halves)];
+    g_autofree char *start =
+        g_strdup_printf ("%%8 = fp.mode\n%%9 = %s\n%%10 = vec.low %%9\n", made);
+    g_autofree char *before =
+        g_strconcat ("%1 = get v1\n%2 = const 0\n", start,
+                     "%11 = vec.make %10, %2\nset v2, %11\nset x1, %10\n", NULL);
+    g_autofree char *after =
+        g_strconcat ("%1 = get v1\n", start, "set v2, %9\nset x1, %10\n", NULL);
+    opt_assert (DIO_OPT_FOLD, before, half ? after : before);
+  }
 }
 
 int
