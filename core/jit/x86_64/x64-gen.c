@@ -102,7 +102,7 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   code->failed = g.failed;
   g_array_unref (g.colds);
   g_clear_pointer (&g.simd_colds, g_array_unref);
-  g_clear_pointer (&g.pool, g_array_unref);
+  g_clear_pointer (&g.pool, g_ptr_array_unref);
   g_free (g.last);
   g_free (g.values);
   return done;

@@ -140,7 +140,8 @@ typedef struct {
   bool counted; /* the block's instructions are off the budget */
   bool failed;
 
-  GArray *simd_colds, *pool; /* x64-simd.c */
+  GArray *simd_colds; /* x64-simd.c */
+  GPtrArray *pool;
   struct DioX64SimdLast *last;
 
   DioX64Label blocks[DIO_JIT_MAX_BLOCKS];

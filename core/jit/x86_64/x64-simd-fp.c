@@ -172,13 +172,15 @@ mark_results (DioX64Gen *g, const Work *work, bool tiny)
     return;
   }
   uint32_t compare = packed (work, P (BINARY_IMM, cmpps));
-  DioX64Xmm t = dio_x64_take_xmm (g);
-  dio_x64_movaps_xm (&g->a, t, lanes_of (g, work, 0x00800000, UINT64_C (0x0010000000000000)));
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, SIMD_0, lanes_of (g, work, 0x7fffffff, INT64_MAX));
+  DioX64Mem sign = lanes_of (g, work, 0x7fffffff, INT64_MAX);
+  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, SIMD_0, sign);
+  DioX64Mem smallest = lanes_of (g, work, 0x00800000, UINT64_C (0x0010000000000000));
   if (g->cpu.avx) {
-    dio_x64_simd_3i (g, compare, SIMD_1, SIMD_1, t, CMP_EQ_OR_UNORD);
+    dio_x64_put_vex_rm (&g->a, compare | DIO_X64_IMM8, SIMD_1, SIMD_1, smallest, CMP_EQ_OR_UNORD);
     return;
   }
+  DioX64Xmm t = dio_x64_take_xmm (g);
+  dio_x64_movaps_xm (&g->a, t, smallest);
   dio_x64_simd_3i (g, compare, t, t, SIMD_1, CMP_EQ);
   dio_x64_simd_3i (g, compare, SIMD_1, SIMD_1, SIMD_1, CMP_UNORD);
   dio_x64_simd_3 (g, P (BINARY, por), SIMD_1, SIMD_1, t);

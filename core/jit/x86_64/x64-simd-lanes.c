@@ -462,110 +462,6 @@ lower_sri (DioX64Gen *g, const DioIrOp *op, unsigned n)
   return shift_into (g, op, n, false);
 }
 
-/* ---- Shifts by lanes ---- */
-
-/* Both ways, with counts of a byte: the one that is not meant is 129 or more, and gives zeros. */
-static bool
-lower_ushl (DioX64Gen *g, const DioIrOp *op, unsigned n)
-{
-  unsigned size = SIMD_SIZE (n);
-  if (size < 2 || !g->cpu.avx2)
-    return false;
-  DioX64Xmm a = dio_x64_simd_operand (g, op, 0), b = dio_x64_simd_operand (g, op, 1);
-  DioX64Mem byte = dio_x64_simd_lanes (g, size, 0xff);
-  dio_x64_simd_zero (g, SIMD_0);
-  dio_x64_simd_3 (g, dio_x64_simd_sub[size], SIMD_0, SIMD_0, b);
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_0, SIMD_0, byte);
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, b, byte);
-  dio_x64_simd_3 (g, size == 2 ? P (BINARY_VEX, psrlvd) : P (BINARY_VEX, psrlvq), SIMD_0, a,
-                  SIMD_0);
-  dio_x64_simd_3 (g, size == 2 ? P (BINARY_VEX, psllvd) : P (BINARY_VEX, psllvq), SIMD_1, a,
-                  SIMD_1);
-  dio_x64_simd_3 (g, P (BINARY, por), SIMD_0, SIMD_0, SIMD_1);
-  dio_x64_simd_finish (g, SIMD_0);
-  return true;
-}
-
-/* To the right, signs come in instead of zeros: chosen by the sign of the count. */
-static bool
-lower_sshl (DioX64Gen *g, const DioIrOp *op, unsigned n)
-{
-  if (SIMD_SIZE (n) != 2 || !g->cpu.avx2)
-    return false;
-  DioX64Xmm a = dio_x64_simd_operand (g, op, 0), b = dio_x64_simd_operand (g, op, 1);
-  DioX64Xmm t = dio_x64_take_xmm (g);
-  DioX64Mem byte = dio_x64_simd_lanes (g, 2, 0xff);
-  dio_x64_simd_zero (g, SIMD_0);
-  dio_x64_simd_3 (g, P (BINARY, psubd), SIMD_0, SIMD_0, b);
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_0, SIMD_0, byte);
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, b, byte);
-  dio_x64_simd_3 (g, P (BINARY_VEX, psravd), t, a, SIMD_0);
-  dio_x64_simd_3 (g, P (BINARY_VEX, psllvd), SIMD_1, a, SIMD_1);
-  dio_x64_simd_shift (g, P (SHIFT, pslld), SIMD_0, b, 24);
-  dio_x64_vblendv (&g->a, 4, SIMD_0, SIMD_1, t, SIMD_0);
-  dio_x64_simd_finish (g, SIMD_0);
-  return true;
-}
-
-/* ---- Bits ---- */
-
-/* Each nibble looked up: @low for the lower one, @high for the upper; xmm0 and xmm1. */
-static void
-by_nibbles (DioX64Gen *g, DioX64Xmm a, const uint8_t low[16], const uint8_t high[16])
-{
-  DioX64Xmm t = dio_x64_take_xmm (g);
-  DioX64Mem mask = dio_x64_simd_lanes (g, 0, 0x0f);
-  dio_x64_simd_shift (g, P (SHIFT, psrlw), SIMD_1, a, 4);
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, SIMD_1, mask);
-  dio_x64_simd_3m (g, P (BINARY, pand), t, a, mask);
-  dio_x64_movaps_xm (&g->a, SIMD_0, dio_x64_simd_bytes (g, low));
-  dio_x64_simd_3 (g, P (BINARY, pshufb), SIMD_0, SIMD_0, t);
-  dio_x64_movaps_xm (&g->a, t, dio_x64_simd_bytes (g, high));
-  dio_x64_simd_3 (g, P (BINARY, pshufb), t, t, SIMD_1);
-  dio_x64_simd_move (g, SIMD_1, t);
-}
-
-static bool
-lower_cnt (DioX64Gen *g, const DioIrOp *op, unsigned n)
-{
-  static const uint8_t counts[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
-  if (!g->cpu.ssse3 || SIMD_SIZE (n) != 0)
-    return false;
-  by_nibbles (g, dio_x64_simd_operand (g, op, 0), counts, counts);
-  dio_x64_simd_3 (g, P (BINARY, paddb), SIMD_0, SIMD_0, SIMD_1);
-  dio_x64_simd_finish (g, SIMD_0);
-  return true;
-}
-
-static bool
-lower_rbit (DioX64Gen *g, const DioIrOp *op, unsigned n)
-{
-  static const uint8_t to_high[16] = { 0x00, 0x80, 0x40, 0xc0, 0x20, 0xa0, 0x60, 0xe0,
-                                       0x10, 0x90, 0x50, 0xd0, 0x30, 0xb0, 0x70, 0xf0 };
-  static const uint8_t to_low[16] = { 0x0, 0x8, 0x4, 0xc, 0x2, 0xa, 0x6, 0xe,
-                                      0x1, 0x9, 0x5, 0xd, 0x3, 0xb, 0x7, 0xf };
-  if (!g->cpu.ssse3 || SIMD_SIZE (n) != 0)
-    return false;
-  by_nibbles (g, dio_x64_simd_operand (g, op, 0), to_high, to_low);
-  dio_x64_simd_3 (g, P (BINARY, por), SIMD_0, SIMD_0, SIMD_1);
-  dio_x64_simd_finish (g, SIMD_0);
-  return true;
-}
-
-/* Of bytes: by nibbles, the lower one's counts only when the upper is zero. */
-static bool
-lower_clz (DioX64Gen *g, const DioIrOp *op, unsigned n)
-{
-  static const uint8_t low[16] = { 8, 7, 6, 6, 5, 5, 5, 5, 4, 4, 4, 4, 4, 4, 4, 4 };
-  static const uint8_t high[16] = { 8, 3, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0 };
-  if (!g->cpu.ssse3 || SIMD_SIZE (n) != 0)
-    return false;
-  by_nibbles (g, dio_x64_simd_operand (g, op, 0), low, high);
-  dio_x64_simd_3 (g, P (BINARY, pminub), SIMD_0, SIMD_0, SIMD_1);
-  dio_x64_simd_finish (g, SIMD_0);
-  return true;
-}
-
 DioX64SimdLower *const dio_x64_simd_by_lane[DIO_IR_N_VEC] = {
   [DIO_IR_VEC_and] = lower_and,       [DIO_IR_VEC_or] = lower_or,
   [DIO_IR_VEC_xor] = lower_xor,       [DIO_IR_VEC_bic] = lower_bic,
@@ -584,7 +480,5 @@ DioX64SimdLower *const dio_x64_simd_by_lane[DIO_IR_N_VEC] = {
   [DIO_IR_VEC_sshr] = lower_sshr,     [DIO_IR_VEC_ushr] = lower_ushr,
   [DIO_IR_VEC_srshr] = lower_srshr,   [DIO_IR_VEC_urshr] = lower_urshr,
   [DIO_IR_VEC_shl] = lower_shl,       [DIO_IR_VEC_sli] = lower_sli,
-  [DIO_IR_VEC_sri] = lower_sri,       [DIO_IR_VEC_ushl] = lower_ushl,
-  [DIO_IR_VEC_sshl] = lower_sshl,     [DIO_IR_VEC_cnt] = lower_cnt,
-  [DIO_IR_VEC_rbit] = lower_rbit,     [DIO_IR_VEC_clz] = lower_clz,
+  [DIO_IR_VEC_sri] = lower_sri,
 };

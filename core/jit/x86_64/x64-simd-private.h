@@ -79,6 +79,7 @@ bool dio_x64_simd_words (DioX64Gen *g, const DioIrOp *op);
 /* ---- Lowerings of VEC operations, by name: NULL where there are none ---- */
 
 extern DioX64SimdLower *const dio_x64_simd_by_lane[];   /* x64-simd-lanes.c */
+extern DioX64SimdLower *const dio_x64_simd_by_bit[];    /* x64-simd-bits.c */
 extern DioX64SimdLower *const dio_x64_simd_by_place[];  /* x64-simd-places.c */
 extern DioX64SimdLower *const dio_x64_simd_by_sat[];    /* x64-simd-sat.c */
 extern DioX64SimdLower *const dio_x64_simd_by_crypto[]; /* x64-simd-crypto.c */

@@ -206,22 +206,21 @@ typedef struct {
   DioX64Label label;
 } Constant;
 
+/* Constants do not move, as operands point to their labels. */
 DioX64Mem
 dio_x64_simd_constant (DioX64Gen *g, uint64_t low, uint64_t high)
 {
   if (!g->pool)
-    g->pool = g_array_new (FALSE, FALSE, sizeof (Constant));
-  unsigned i = 0;
-  for (; i < g->pool->len; i++) {
-    const Constant *known = &g_array_index (g->pool, Constant, i);
+    g->pool = g_ptr_array_new_with_free_func (g_free);
+  for (unsigned i = 0; i < g->pool->len; i++) {
+    Constant *known = g->pool->pdata[i];
     if (known->words[0] == low && known->words[1] == high)
-      break;
+      return dio_x64_mem_label (&known->label, 0);
   }
-  if (i == g->pool->len) {
-    Constant constant = { { low, high }, DIO_X64_LABEL_INIT };
-    g_array_append_val (g->pool, constant);
-  }
-  return dio_x64_mem_label (&g_array_index (g->pool, Constant, i).label, 0);
+  Constant *constant = g_new (Constant, 1);
+  *constant = (Constant){ { low, high }, DIO_X64_LABEL_INIT };
+  g_ptr_array_add (g->pool, constant);
+  return dio_x64_mem_label (&constant->label, 0);
 }
 
 DioX64Mem
@@ -260,7 +259,7 @@ place_constants (DioX64Gen *g)
   while ((uintptr_t) (g->a.at + g->a.exec_delta) & 15 && !g->a.overflow)
     dio_x64_put_bytes (&g->a, 0xcc, 1);
   for (unsigned i = 0; i < g->pool->len && !g->a.overflow; i++) {
-    Constant *constant = &g_array_index (g->pool, Constant, i);
+    Constant *constant = g->pool->pdata[i];
     dio_x64_bind (&g->a, &constant->label);
     dio_x64_put_bytes (&g->a, constant->words[0], 8);
     dio_x64_put_bytes (&g->a, constant->words[1], 8);
@@ -401,8 +400,9 @@ static bool
 lower (DioX64Gen *g, const DioIrOp *op)
 {
   unsigned name = DIO_IR_IMMEDIATE_NAME (op->immediate), n = DIO_IR_IMMEDIATE_N (op->immediate);
-  DioX64SimdLower *const *const tables[] = { dio_x64_simd_by_lane, dio_x64_simd_by_place,
-                                             dio_x64_simd_by_sat, dio_x64_simd_by_crypto };
+  DioX64SimdLower *const *const tables[] = { dio_x64_simd_by_lane, dio_x64_simd_by_bit,
+                                             dio_x64_simd_by_place, dio_x64_simd_by_sat,
+                                             dio_x64_simd_by_crypto };
   for (unsigned i = 0; i < G_N_ELEMENTS (tables); i++)
     if (tables[i][name])
       return tables[i][name](g, op, n);
