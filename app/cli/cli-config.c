@@ -5,6 +5,7 @@
 
 #include "app/cli/cli-private.h"
 #include "app/library/library-size.h"
+#include "core/boot/boot-image.h"
 #include "core/vm/vm-board.h"
 
 #define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -68,17 +69,27 @@ parse_display (const char *text, DioMachineConfig *config)
   return TRUE;
 }
 
-/* The only architecture there is a board for, or NONE. */
-static DioArch
-default_arch (const DioMachineHost *host)
+static gboolean
+has_board (const DioMachineHost *host, DioArch arch)
 {
-  DioArch arch = DIO_ARCH_NONE;
-  for (const DioBoardType *const *board = host->boards; board && *board; board++) {
-    if (arch != DIO_ARCH_NONE && arch != (*board)->arch)
-      return DIO_ARCH_NONE;
-    arch = (*board)->arch;
+  for (const DioBoardType *const *board = host->boards; board && *board; board++)
+    if ((*board)->arch == arch)
+      return TRUE;
+  return FALSE;
+}
+
+/* What the kernel or else the firmware is for, if that can be told and there is a board for it. */
+static DioArch
+arch_of_files (const DioMachineHost *host, const DioMachineConfig *config)
+{
+  const char *const files[] = { config->kernel, config->firmware };
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++) {
+    DioBootIdentity identity;
+    if (files[i] && dio_boot_identify_file (files[i], &identity, NULL)
+        && has_board (host, identity.arch))
+      return identity.arch;
   }
-  return arch;
+  return has_board (host, DIO_ARCH_RISCV64) ? DIO_ARCH_RISCV64 : DIO_ARCH_NONE;
 }
 
 /* "" takes what is there away. */
@@ -131,11 +142,12 @@ cli_config (Cli *cli, const CliConfigOptions *options, const char *name)
   g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
   g_free (config->name);
   config->name = g_strdup (name);
-  config->arch = default_arch (cli->host);
   config->memory = DEFAULT_MEMORY;
   config->cpus = 1;
   if (!cli_config_apply (cli, options, config))
     return NULL;
+  if (config->arch == DIO_ARCH_NONE)
+    config->arch = arch_of_files (cli->host, config);
   if (config->arch == DIO_ARCH_NONE) {
     cli_usage (cli, "%s", _ ("--arch is missing"));
     return NULL;

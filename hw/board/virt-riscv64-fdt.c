@@ -2,10 +2,9 @@
  * The device tree of the riscv64 board. */
 #include <inttypes.h>
 #include <libfdt.h>
-#include <sys/random.h>
 
-#include "core/boot/boot-fdt.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
+#include "hw/board/board-system.h"
 #include "hw/board/virt-riscv64-private.h"
 #include "hw/misc/syscon.h"
 #include "hw/pci/pci-bus.h"
@@ -21,41 +20,6 @@ enum {
   PHANDLE_CPU = 0x100,
   PHANDLE_INTC = 0x200,
 };
-
-/* PCI address spaces in "ranges". */
-enum {
-  SPACE_IO = 0x01000000,
-  SPACE_MEMORY32 = 0x02000000,
-  SPACE_MEMORY64 = 0x03000000,
-};
-
-static void
-add_chosen (DioFdt *fdt, DioMachine *machine, DioGpa initrd, uint64_t initrd_size)
-{
-  g_autofree char *serial = g_strdup_printf ("/soc/serial@%" PRIx64, DIO_VIRT_RISCV64_UART);
-  uint8_t seed[32];
-
-  dio_fdt_begin (fdt, "chosen");
-  dio_fdt_string (fdt, "stdout-path", serial);
-  if (machine->config->append)
-    dio_fdt_string (fdt, "bootargs", machine->config->append);
-  if (initrd_size) {
-    dio_fdt_u64 (fdt, "linux,initrd-start", initrd);
-    dio_fdt_u64 (fdt, "linux,initrd-end", initrd + initrd_size);
-  }
-  if (getrandom (seed, sizeof seed, 0) == sizeof seed)
-    dio_fdt_bytes (fdt, "rng-seed", seed, sizeof seed);
-  dio_fdt_end (fdt);
-}
-
-static void
-add_memory (DioFdt *fdt, DioMachine *machine)
-{
-  dio_fdt_begin (fdt, "memory@%" PRIx64, DIO_VIRT_RISCV64_RAM);
-  dio_fdt_string (fdt, "device_type", "memory");
-  dio_fdt_reg (fdt, "reg", 1, DIO_VIRT_RISCV64_RAM, machine->config->memory & ~DIO_PAGE_MASK);
-  dio_fdt_end (fdt);
-}
 
 static void
 add_cpu (DioFdt *fdt, unsigned index)
@@ -106,21 +70,6 @@ add_cpus (DioFdt *fdt, DioMachine *machine)
   dio_fdt_end (fdt);
 }
 
-static void
-append_cells (GArray *array, const uint32_t *cells, unsigned count)
-{
-  for (unsigned i = 0; i < count; i++) {
-    fdt32_t cell = cpu_to_fdt32 (cells[i]);
-    g_array_append_val (array, cell);
-  }
-}
-
-static void
-write_cells (void *fdt, const char *name, GArray *cells)
-{
-  fdt_property (fdt, name, cells->data, cells->len * sizeof (fdt32_t));
-}
-
 /* Two lines into each hart, by their numbers at the hart's own controller. */
 static void
 describe_hart_lines (DioSystemDevice *sys, void *fdt, unsigned first, unsigned second)
@@ -128,8 +77,9 @@ describe_hart_lines (DioSystemDevice *sys, void *fdt, unsigned first, unsigned s
   g_autoptr (GArray) cells = g_array_new (FALSE, FALSE, sizeof (fdt32_t));
 
   for (unsigned i = 0; i < sys->dev.machine->n_cpus; i++)
-    append_cells (cells, (uint32_t[]){ PHANDLE_INTC + i, first, PHANDLE_INTC + i, second }, 4);
-  write_cells (fdt, "interrupts-extended", cells);
+    dio_board_append_cells (cells,
+                            (uint32_t[]){ PHANDLE_INTC + i, first, PHANDLE_INTC + i, second }, 4);
+  dio_board_write_cells (fdt, "interrupts-extended", cells);
 }
 
 static void
@@ -145,42 +95,20 @@ describe_aclint (DioSystemDevice *sys, void *fdt)
 }
 
 static void
-append_range (GArray *cells, uint32_t space, DioGpa pci, DioGpa cpu, uint64_t size)
-{
-  append_cells (cells, (uint32_t[]){ space, pci >> 32, pci, cpu >> 32, cpu, size >> 32, size }, 7);
-}
-
-static void
 describe_pci (DioSystemDevice *sys, void *fdt)
 {
-  DioVirtRiscv64 *virt = sys->dev.machine->board_data;
-  g_autoptr (GArray) ranges = g_array_new (FALSE, FALSE, sizeof (fdt32_t));
-  g_autoptr (GArray) map = g_array_new (FALSE, FALSE, sizeof (fdt32_t));
-  g_autoptr (GArray) mask = g_array_new (FALSE, FALSE, sizeof (fdt32_t));
-
-  append_range (ranges, SPACE_IO, 0, DIO_VIRT_RISCV64_PCI_PIO, DIO_PCI_HOST_PIO_SIZE);
-  append_range (ranges, SPACE_MEMORY32, DIO_VIRT_RISCV64_PCI_MMIO, DIO_VIRT_RISCV64_PCI_MMIO,
-                DIO_VIRT_RISCV64_PCI_MMIO_SIZE);
-  append_range (ranges, SPACE_MEMORY64, virt->mmio64, virt->mmio64,
-                DIO_VIRT_RISCV64_PCI_MMIO64_SIZE);
-  write_cells (fdt, "ranges", ranges);
-
-  /* The swizzle repeats every four slots: two bits of the slot number decide. */
-  for (unsigned slot = 0; slot < DIO_PCI_PINS; slot++)
-    for (unsigned pin = 0; pin < DIO_PCI_PINS; pin++)
-      append_cells (map,
-                    (uint32_t[]){ slot << 11, 0, 0, pin + 1, PHANDLE_PLIC,
-                                  DIO_VIRT_RISCV64_IRQ_PCI + (slot + pin) % DIO_PCI_PINS },
-                    6);
-  write_cells (fdt, "interrupt-map", map);
-  append_cells (mask, (uint32_t[]){ 3 << 11, 0, 0, 7 }, 4);
-  write_cells (fdt, "interrupt-map-mask", mask);
-}
-
-static void
-add_device (DioFdt *fdt, DioSystemDevice *sys)
-{
-  sys->dev.type->describe_fdt (&sys->dev, dio_fdt_raw (fdt), 0);
+  const DioVirtRiscv64 *virt = sys->dev.machine->board_data;
+  const DioBoardPci pci = {
+    .pio = DIO_VIRT_RISCV64_PCI_PIO,
+    .mmio = DIO_VIRT_RISCV64_PCI_MMIO,
+    .mmio_size = DIO_VIRT_RISCV64_PCI_MMIO_SIZE,
+    .mmio64 = virt->mmio64,
+    .mmio64_size = DIO_VIRT_RISCV64_PCI_MMIO64_SIZE,
+    .cells = { PHANDLE_PLIC, DIO_VIRT_RISCV64_IRQ_PCI },
+    .n_cells = 2,
+    .number = 1,
+  };
+  dio_board_describe_pci (fdt, &pci);
 }
 
 static void
@@ -198,12 +126,12 @@ add_soc (DioFdt *fdt, DioVirtRiscv64 *virt)
   dio_fdt_u32 (fdt, "#size-cells", 2);
   dio_fdt_u32 (fdt, "interrupt-parent", PHANDLE_PLIC);
   dio_fdt_empty (fdt, "ranges");
-  add_device (fdt, virt->syscon);
-  add_device (fdt, virt->rtc);
-  add_device (fdt, virt->aclint);
-  add_device (fdt, virt->plic);
-  add_device (fdt, virt->uart);
-  add_device (fdt, virt->pci);
+  dio_board_describe_device (fdt, virt->syscon);
+  dio_board_describe_device (fdt, virt->rtc);
+  dio_board_describe_device (fdt, virt->aclint);
+  dio_board_describe_device (fdt, virt->plic);
+  dio_board_describe_device (fdt, virt->uart);
+  dio_board_describe_device (fdt, virt->pci);
   dio_fdt_end (fdt);
 }
 
@@ -222,14 +150,15 @@ GBytes *
 dio_virt_riscv64_build_fdt (DioMachine *machine, DioGpa initrd, uint64_t initrd_size,
                             GError **error)
 {
+  g_autofree char *serial = g_strdup_printf ("/soc/serial@%" PRIx64, DIO_VIRT_RISCV64_UART);
   DioFdt *fdt = dio_fdt_new ();
 
   dio_fdt_u32 (fdt, "#address-cells", 2);
   dio_fdt_u32 (fdt, "#size-cells", 2);
   dio_fdt_string (fdt, "compatible", "riscv-virtio");
   dio_fdt_string (fdt, "model", "riscv-virtio,diorama");
-  add_chosen (fdt, machine, initrd, initrd_size);
-  add_memory (fdt, machine);
+  dio_board_describe_chosen (fdt, machine, serial, initrd, initrd_size);
+  dio_board_describe_memory (fdt, machine, DIO_VIRT_RISCV64_RAM);
   add_cpus (fdt, machine);
   add_power (fdt, "poweroff", "syscon-poweroff", DIO_SYSCON_POWER_OFF);
   add_power (fdt, "reboot", "syscon-reboot", DIO_SYSCON_RESET);

@@ -7,6 +7,7 @@
 #include "core/boot/boot-kernel.h"
 #include "core/boot/boot-opensbi.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
+#include "hw/board/board-system.h"
 #include "hw/board/board-virtio.h"
 #include "hw/board/virt-riscv64-private.h"
 #include "hw/irq/plic.h"
@@ -21,24 +22,6 @@
 #define FIRMWARE_SIZE (2 * MIB)
 #define FIRMWARE_FDT_ROOM (64 * 1024) /* OpenSBI grows the tree where it lies */
 #define FDT_LIMIT (3 * GIB)           /* below this address, so that 32-bit code reaches it */
-
-/* Attaches a system device; its first region goes to @address. */
-static DioSystemDevice *
-attach_system (DioMachine *machine, DioDevice *dev, DioGpa address, GError **error)
-{
-  DioSystemDevice *sys = (DioSystemDevice *) dev;
-
-  if (!dio_device_attach (dev, machine, error) || !dio_system_device_map (sys, 0, address, error))
-    return NULL;
-  return sys;
-}
-
-static DioSystemDevice *
-add_system (DioMachine *machine, const char *id, const char *name, DioGpa address, GError **error)
-{
-  const DioDeviceType *type = dio_board_find_type (machine, id, error);
-  return type ? attach_system (machine, dio_device_new (type, name), address, error) : NULL;
-}
 
 /* One with a property "harts" and two lines into each of them. */
 static DioSystemDevice *
@@ -55,7 +38,7 @@ add_per_hart (DioMachine *machine, const char *id, DioGpa address, unsigned firs
     dio_device_free (dev);
     return NULL;
   }
-  DioSystemDevice *sys = attach_system (machine, dev, address, error);
+  DioSystemDevice *sys = dio_board_attach (machine, dev, address, error);
   for (unsigned i = 0; sys && i < machine->n_cpus; i++) {
     dio_system_device_connect (sys, 2 * i, dio_rv_irq (machine, i, first));
     dio_system_device_connect (sys, 2 * i + 1, dio_rv_irq (machine, i, second));
@@ -83,14 +66,14 @@ build_system (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
                                DIO_RV_IRQ_MTIP, error);
   if (!virt->aclint)
     return false;
-  virt->syscon = add_system (machine, "syscon", "syscon", DIO_VIRT_RISCV64_SYSCON, error);
+  virt->syscon = dio_board_add (machine, "syscon", "syscon", DIO_VIRT_RISCV64_SYSCON, error);
   if (!virt->syscon)
     return false;
-  virt->rtc = add_system (machine, "goldfish-rtc", "rtc", DIO_VIRT_RISCV64_RTC, error);
+  virt->rtc = dio_board_add (machine, "goldfish-rtc", "rtc", DIO_VIRT_RISCV64_RTC, error);
   if (!virt->rtc)
     return false;
   connect_plic (virt, virt->rtc, DIO_VIRT_RISCV64_IRQ_RTC);
-  virt->uart = add_system (machine, "ns16550", "serial0", DIO_VIRT_RISCV64_UART, error);
+  virt->uart = dio_board_add (machine, "ns16550", "serial0", DIO_VIRT_RISCV64_UART, error);
   if (!virt->uart)
     return false;
   connect_plic (virt, virt->uart, DIO_VIRT_RISCV64_IRQ_UART);
@@ -101,7 +84,7 @@ build_system (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
 static bool
 build_pci (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
 {
-  virt->pci = add_system (machine, "pci-host-ecam", "pci", DIO_VIRT_RISCV64_PCI_ECAM, error);
+  virt->pci = dio_board_add (machine, "pci-host-ecam", "pci", DIO_VIRT_RISCV64_PCI_ECAM, error);
   if (!virt->pci
       || !dio_system_device_map (virt->pci, DIO_PCI_HOST_PIO, DIO_VIRT_RISCV64_PCI_PIO, error))
     return false;

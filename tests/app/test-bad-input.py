@@ -156,7 +156,7 @@ class BadInputTest(unittest.TestCase):
                                  ("elf64", elf(62, 8192), "x86_64"), ("elfarm", elf(183, 8192), "arm64")):
             with self.subTest(name):
                 path = self.write(name, data)
-                self.bad((path, arch, "riscv64", "hoose"), "--kernel", path)
+                self.bad((path, arch, "riscv64", "hoose"), "--arch", "riscv64", "--kernel", path)
         for size in (60, 4096):
             with self.subTest(size):
                 path = self.write("cut", elf(243, 8192)[:size])
@@ -175,7 +175,10 @@ class BadInputTest(unittest.TestCase):
         path = self.write("firmware", b"\x6f", 100 * MIB)
         self.bad((path, "more memory"), "--firmware", path, "--memory", "64M")
         path = self.write("arm", elf(183, 8192))
-        self.bad((path, "arm64"), "--firmware", path)
+        self.bad((path, "arm64"), "--arch", "riscv64", "--firmware", path)
+        self.bad((path, "kernel only"), "--firmware", path)
+        self.bad((self.kernel, "riscv64", "arm64", "hoose"), "--arch", "arm64", "--kernel", self.kernel)
+        self.bad(("give the machine a kernel",), "--arch", "arm64")
 
     def test_no_opensbi(self):
         for value in ("/proc/nonexistent", self.folder):

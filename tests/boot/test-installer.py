@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boots the unmodified Debian 13 installer for riscv64 without a window, waits for the language screen
+"""Boots the unmodified Debian installer for an architecture without a window, waits for the language screen
 by what is on the framebuffer, presses keys and sees the selection move.
 
-Usage: test-installer.py DIORAMA [--cpus N] [--keep FILE.png]"""
+Usage: test-installer.py DIORAMA [--arch ARCH] [--cpus N] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -19,8 +19,10 @@ from screen import wait_for_dialog  # noqa: E402
 WARNINGS = ("rcu: INFO", "soft lockup", "BUG:", "Oops", "Call Trace", "WARNING: CPU", "Unable to handle")
 
 
-def installer():
-    return image_files("debian-13-riscv64-netboot", "linux", "initrd.gz")
+INSTALLERS = {  # the image, and what its kernel calls the serial port
+    "riscv64": ("debian-13-riscv64-netboot", "ttyS0"),
+    "arm64": ("debian-12-arm64-netboot", "ttyAMA0"),
+}
 
 
 def moved(guest, before, timeout=20):
@@ -44,13 +46,15 @@ def check(condition, message):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("--arch", choices=INSTALLERS, default="riscv64")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--keep")
     options = parser.parse_args()
-    kernel, initrd = installer()
+    image, port = INSTALLERS[options.arch]
+    kernel, initrd = image_files(image, "linux", "initrd.gz")
     log = f"/tmp/dio-boot-{os.getpid()}.log"
-    guest = DioramaGuest(options.program, kernel, initrd, "console=ttyS0 console=tty0",
-                         cpus=options.cpus, serial=log)
+    guest = DioramaGuest(options.program, kernel, initrd, f"console={port} console=tty0",
+                         cpus=options.cpus, serial=log, arch=options.arch)
     try:
         seconds, screen = wait_for_dialog(guest, timeout=400, interval=1)
         check(seconds is not None, f"the language screen came ({seconds} s)")

@@ -13,14 +13,15 @@ from screen import Screen
 class DioramaGuest:
     """Creates a machine in a library of its own, starts it headless, looks and types."""
 
-    def __init__(self, program, kernel, initrd, append, memory="1G", cpus=1, serial=None, extra=()):
+    def __init__(self, program, kernel, initrd, append, memory="1G", cpus=1, serial=None, extra=(),
+                 arch="riscv64"):
         self.program = program
         self.folder = tempfile.TemporaryDirectory(prefix="dio-guest-")
         self.environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(self.folder.name, "lib"))
         self.stats = os.path.join(self.folder.name, "stats.json")
         self.picture = os.path.join(self.folder.name, "screen.png")
         self.errors = os.path.join(self.folder.name, "errors")
-        self.cli("create", "guest", "--arch", "riscv64", "--kernel", kernel, "--initrd", initrd,
+        self.cli("create", "guest", "--arch", arch, "--kernel", kernel, "--initrd", initrd,
                  "--append", append, "--memory", memory, "--cpus", str(cpus), *extra)
         self.started = time.monotonic()
         with open(self.errors, "wb") as errors:

@@ -374,6 +374,8 @@ read_identification (DioArm64 *cpu, unsigned number, uint64_t *value)
     if (cpu->el == 0 && (!user || (ctr && !(cpu->sctlr & A64_SCTLR_UCT))))
       return false;
     *value = id_registers[i].value;
+    if (number == SYSREG (3, 0, 0, 4, 0) && cpu->interface)
+      *value |= A64_BIT (24); /* GIC: the CPU interface is there */
     return true;
   }
   return false;

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The arm64 board "virt": memory, CPUs, devices, and what they start with. */
+#include "hw/board/virt-arm64.h"
+
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/boot/boot-kernel.h"
+#include "core/guest/arm64/arm64-cpu.h"
+#include "hw/board/board-system.h"
+#include "hw/board/board-virtio.h"
+#include "hw/board/virt-arm64-private.h"
+#include "hw/irq/gicv3.h"
+#include "hw/pci/pci-host-ecam.h"
+#include "hw/serial/pl011.h"
+
+#define MIB (UINT64_C (1) << 20)
+#define GIB (UINT64_C (1) << 30)
+#define MAX_CPUS 64
+
+#define FDT_ALIGN (2 * MIB)
+#define FDT_LIMIT (4 * GIB)
+
+static bool
+build_gic (DioMachine *machine, DioVirtArm64 *virt, GError **error)
+{
+  const DioDeviceType *type = dio_board_find_type (machine, "gicv3", error);
+  g_autofree char *cpus = g_strdup_printf ("%u", machine->n_cpus);
+
+  if (!type)
+    return false;
+  DioDevice *dev = dio_device_new (type, "gic");
+  if (!dio_device_set (dev, "cpus", cpus, error)) {
+    dio_device_free (dev);
+    return false;
+  }
+  virt->gic = dio_board_attach (machine, dev, DIO_VIRT_ARM64_GIC, error);
+  return virt->gic
+         && dio_system_device_map (virt->gic, 1, DIO_VIRT_ARM64_GIC_REDISTRIBUTORS, error);
+}
+
+/* Lines of the controller into the CPUs, of their timers into the controller. */
+static void
+connect_cpu (DioMachine *machine, DioVirtArm64 *virt, unsigned index)
+{
+  DioDevice *gic = &virt->gic->dev;
+  DioArm64 *cpu = DIO_ARM64 (machine->cpus[index]);
+
+  dio_system_device_connect (virt->gic, 2 * index, dio_a64_irq (machine, index, 0));
+  dio_system_device_connect (virt->gic, 2 * index + 1, dio_a64_irq (machine, index, 1));
+  cpu->interface = &dio_gicv3_cpu_interface;
+  cpu->interface_opaque = gic;
+  cpu->timers[DIO_A64_TIMER_VIRTUAL].irq =
+      dio_gicv3_get_ppi (gic, index, DIO_VIRT_ARM64_PPI_VIRTUAL_TIMER);
+  cpu->timers[DIO_A64_TIMER_PHYSICAL].irq =
+      dio_gicv3_get_ppi (gic, index, DIO_VIRT_ARM64_PPI_PHYSICAL_TIMER);
+}
+
+/* The interrupt controller comes first: devices go in reverse order, so nobody drives a line into
+ * one that is gone. */
+static bool
+build_system (DioMachine *machine, DioVirtArm64 *virt, GError **error)
+{
+  if (!build_gic (machine, virt, error))
+    return false;
+  for (unsigned i = 0; i < machine->n_cpus; i++)
+    connect_cpu (machine, virt, i);
+  virt->rtc = dio_board_add (machine, "pl031", "rtc", DIO_VIRT_ARM64_RTC, error);
+  if (!virt->rtc)
+    return false;
+  dio_system_device_connect (virt->rtc, 0,
+                             dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_RTC));
+  virt->uart = dio_board_add (machine, "pl011", "serial0", DIO_VIRT_ARM64_UART, error);
+  if (!virt->uart)
+    return false;
+  dio_system_device_connect (virt->uart, 0,
+                             dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_UART));
+  dio_pl011_set_char (&virt->uart->dev, machine->host.serial);
+  return true;
+}
+
+static bool
+build_pci (DioMachine *machine, DioVirtArm64 *virt, GError **error)
+{
+  virt->pci = dio_board_add (machine, "pci-host-ecam", "pci", DIO_VIRT_ARM64_PCI_ECAM, error);
+  if (!virt->pci
+      || !dio_system_device_map (virt->pci, DIO_PCI_HOST_PIO, DIO_VIRT_ARM64_PCI_PIO, error))
+    return false;
+
+  /* No target for messages, and so devices show no MSI-X. */
+  DioPciBus *bus = dio_pci_host_get_bus (&virt->pci->dev);
+  dio_pci_bus_add_window (bus, DIO_VIRT_ARM64_PCI_MMIO, DIO_VIRT_ARM64_PCI_MMIO_SIZE);
+  dio_pci_bus_add_window (bus, DIO_VIRT_ARM64_PCI_MMIO64, DIO_VIRT_ARM64_PCI_MMIO64_SIZE);
+  for (unsigned pin = 0; pin < DIO_PCI_PINS; pin++)
+    dio_pci_bus_connect_pin (bus, pin,
+                             dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_PCI + pin));
+  return true;
+}
+
+static bool
+virt_build (DioMachine *machine, GError **error)
+{
+  DioVirtArm64 *virt = machine->board_data = g_new0 (DioVirtArm64, 1);
+  uint64_t memory = machine->config->memory & ~DIO_PAGE_MASK;
+
+  machine->ram = dio_ram_new (memory, machine->config->name, error);
+  if (!machine->ram)
+    return false;
+  dio_space_map_ram (machine->space, DIO_VIRT_ARM64_RAM, machine->ram, 0, memory, false);
+  if (!dio_machine_add_cpus (machine, &dio_cpu_arm64, machine->config->cpus, error)
+      || !build_system (machine, virt, error) || !build_pci (machine, virt, error))
+    return false;
+  /* The power button is the keyboard's power key: every systemd and every desktop knows it. */
+  return dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error);
+}
+
+/* Where the pieces go. The kernel lies at the start of RAM, the device tree high, the initrd below
+ * it. */
+static bool
+load_images (DioMachine *machine, DioBootLoaded *kernel, DioGpa *fdt_at, GError **error)
+{
+  const DioMachineConfig *config = machine->config;
+  DioGpa end = DIO_VIRT_ARM64_RAM + (config->memory & ~DIO_PAGE_MASK);
+  DioBootLoaded initrd = { 0 };
+
+  *fdt_at = (MIN (end, FDT_LIMIT) - FDT_ALIGN) & ~(FDT_ALIGN - 1);
+  if (!dio_boot_load_kernel (machine->space, DIO_ARCH_ARM64, config->kernel, DIO_VIRT_ARM64_RAM,
+                             DIO_VIRT_ARM64_RAM, *fdt_at, kernel, error))
+    return false;
+  if (config->initrd
+      && !dio_boot_load_initrd (machine->space, config->initrd, kernel->end, *fdt_at, &initrd,
+                                error))
+    return false;
+  g_autoptr (GBytes) fdt =
+      dio_virt_arm64_build_fdt (machine, initrd.start, initrd.end - initrd.start, error);
+  if (!fdt)
+    return false;
+  if (g_bytes_get_size (fdt) > FDT_ALIGN
+      || !dio_dma_write (machine->space, *fdt_at, g_bytes_get_data (fdt, NULL),
+                         g_bytes_get_size (fdt))) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("The machine has too little memory for its device tree"));
+    return false;
+  }
+  return true;
+}
+
+static bool
+virt_load (DioMachine *machine, GError **error)
+{
+  const DioMachineConfig *config = machine->config;
+  DioBootLoaded kernel;
+  DioGpa fdt_at;
+
+  if (config->firmware) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("The firmware “%s” cannot be used: this version of Diorama starts arm64 "
+                    "machines with a kernel only. Take the firmware away and choose a kernel"),
+                 config->firmware);
+    return false;
+  }
+  if (!config->kernel) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("There is nothing to start: give the machine a kernel"));
+    return false;
+  }
+  if (!load_images (machine, &kernel, &fdt_at, error))
+    return false;
+  /* The others wait for PSCI. */
+  dio_a64_set_entry (machine->cpus[0], kernel.entry, fdt_at);
+  return true;
+}
+
+static void
+virt_finalize (DioMachine *machine)
+{
+  g_clear_pointer (&machine->board_data, g_free);
+}
+
+const DioBoardType dio_virt_arm64_board = {
+  .id = "virt",
+  .title = N_ ("Standard Arm board (virt)"),
+  .arch = DIO_ARCH_ARM64,
+  .cpu = &dio_cpu_arm64,
+  .minimum_memory = 64 * MIB,
+  .maximum_memory = 255 * GIB,
+  .maximum_cpus = MAX_CPUS,
+  .build = virt_build,
+  .load = virt_load,
+  .finalize = virt_finalize,
+};
