@@ -14,12 +14,15 @@ typedef struct {
   uint32_t index;
 } Val;
 
+#include "core/ir/ir-flags.h"
+
 typedef struct {
   DioIrBlock *block;
   int64_t offset; /* of the instruction from the start of the block */
   unsigned length;
   bool
       plain; /* NEXT_CHANGED is NEXT: what the instruction changes is nothing that code relies on */
+  IrFlags flags;
 } DioIrContext;
 
 static inline Val
@@ -316,17 +319,176 @@ ir_nothing_index (DioIrContext *c, IrNothing v)
 #define COMPARE_SWAP_V128(address, expected, vec)                                                  \
   IR_OP3 (Vec, DIO_IR_COMPARE_SWAP_V128, 0, address, expected, vec)
 
-#define FLAGS_ADD(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_ADD, bits), 0, a, b))
-#define FLAGS_SUB(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_SUB, bits), 0, a, b))
-#define FLAGS_ADC(bits, a, b) ((void) IR_OP2 (Val, IR_BITS (FLAGS_ADC, bits), 0, a, b))
-#define FLAGS_LOGIC(bits, v) ((void) IR_OP1 (Val, IR_BITS (FLAGS_LOGIC, bits), 0, v))
-#define FLAGS_UNLESS(condition, nzcv)                                                              \
-  ((void) dio_ir_block_append (c->block, DIO_IR_FLAGS_UNLESS, (nzcv), ir_truth (c, condition), 0,  \
-                               0, 0))
-#define SET_NZCV(v) ((void) IR_OP1 (Val, DIO_IR_SET_NZCV, 0, v))
+/* ---- Flags ---- */
+
+static inline Val
+ir_compare (DioIrContext *c, bool invert, DioIrOpcode opcode, DioIrOpcode inverse, Val a, Val b)
+{
+  return ir_binary (c, invert ? inverse : opcode, a, b);
+}
+
+/* A truth that is known. */
+static inline Val
+ir_known (DioIrContext *c, bool truth)
+{
+  return ir_binary (c, truth ? DIO_IR_EQ : DIO_IR_NE, CONST (0), CONST (0));
+}
+
+/* @cond of flags that tell of the number @v, without carry and overflow. */
+static inline Val
+ir_condition_of_sign (DioIrContext *c, unsigned cond, Val v)
+{
+  bool invert = cond & 1;
+  Val zero = CONST (0);
+  switch (cond >> 1) {
+  case 0:
+    return ir_compare (c, invert, DIO_IR_EQ, DIO_IR_NE, v, zero);
+  case 2:
+    return ir_compare (c, invert, DIO_IR_LT, DIO_IR_GE, v, zero);
+  case 5:
+    return ir_compare (c, invert, DIO_IR_GE, DIO_IR_LT, v, zero);
+  case 6:
+    return ir_compare (c, invert, DIO_IR_LT, DIO_IR_GE, zero, v);
+  default: /* carry, overflow, carry and not zero */
+    return ir_known (c, invert);
+  }
+}
+
+/* @cond of the difference of @a and @b. False: it cannot be told by a comparison. */
+static inline bool
+ir_condition_of_sub (DioIrContext *c, unsigned cond, Val a, Val b, bool narrow, Val *truth)
+{
+  bool invert = cond & 1;
+  switch (cond >> 1) {
+  case 0:
+    *truth = ir_compare (c, invert, DIO_IR_EQ, DIO_IR_NE, a, b);
+    return true;
+  case 1:
+    *truth = ir_compare (c, invert, DIO_IR_GEU, DIO_IR_LTU, a, b);
+    return true;
+  case 2: {
+    Val difference = ir_binary (c, DIO_IR_SUB, a, b);
+    if (narrow)
+      difference = ir_unary (c, DIO_IR_SEXT32, difference);
+    *truth = ir_condition_of_sign (c, cond, difference);
+    return true;
+  }
+  case 4:
+    *truth = ir_compare (c, invert, DIO_IR_LTU, DIO_IR_GEU, b, a);
+    return true;
+  case 5:
+    *truth = ir_compare (c, invert, DIO_IR_GE, DIO_IR_LT, a, b);
+    return true;
+  case 6:
+    *truth = ir_compare (c, invert, DIO_IR_LT, DIO_IR_GE, b, a);
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* The same of the sum. */
+static inline bool
+ir_condition_of_add (DioIrContext *c, unsigned cond, Val a, Val b, bool narrow, Val *truth)
+{
+  if (cond >> 1 != 0 && cond >> 1 != 1 && cond >> 1 != 2)
+    return false;
+  Val sum = ir_binary (c, DIO_IR_ADD, a, b);
+  if (narrow)
+    sum = ir_unary (c, DIO_IR_SEXT32, sum);
+  if (cond >> 1 == 1)
+    *truth = ir_compare (c, cond & 1, DIO_IR_LTU, DIO_IR_GEU, sum, a);
+  else
+    *truth = ir_condition_of_sign (c, cond, sum);
+  return true;
+}
+
+/* Numbers of 32 bits are compared with their sign extended, which keeps the unsigned order too. */
+static inline bool
+ir_condition_of (DioIrContext *c, unsigned cond, Val *truth)
+{
+  const IrFlags *flags = &c->flags;
+  if (flags->kind == IR_FLAGS_UNKNOWN)
+    return false;
+  bool narrow = flags->bits == 32;
+  Val a = narrow ? ir_unary (c, DIO_IR_SEXT32, flags->a) : flags->a;
+  if (flags->kind == IR_FLAGS_LOGIC) {
+    *truth = ir_condition_of_sign (c, cond, a);
+    return true;
+  }
+  Val b = narrow ? ir_unary (c, DIO_IR_SEXT32, flags->b) : flags->b;
+  return flags->kind == IR_FLAGS_SUB ? ir_condition_of_sub (c, cond, a, b, narrow, truth)
+                                     : ir_condition_of_add (c, cond, a, b, narrow, truth);
+}
+
+static inline Val
+ir_condition (DioIrContext *c, unsigned cond)
+{
+  Val truth;
+  if (cond >> 1 == 7)
+    return ir_known (c, true);
+  if (!ir_condition_of (c, cond, &truth))
+    return ir_append (c, DIO_IR_CONDITION, cond);
+  if (!c->flags.unless)
+    return truth;
+  Val otherwise = CONST (ir_flags_hold (c->flags.nzcv, cond));
+  Val chosen = ir_select (c, c->flags.condition, truth, otherwise);
+  return ir_binary (c, DIO_IR_NE, chosen, CONST (0));
+}
+
+static inline Val
+ir_carry (DioIrContext *c)
+{
+  Val truth;
+  if (c->flags.unless || !ir_condition_of (c, 2, &truth))
+    return ir_append (c, DIO_IR_CARRY, 0);
+  return (Val){ ir_word (c, truth) };
+}
+
+static inline void
+ir_flags (DioIrContext *c, DioIrOpcode opcode, IrFlagsKind kind, unsigned bits, Val a, Val b)
+{
+  uint32_t x = ir_word (c, a), y = ir_word (c, b);
+  dio_ir_block_append (c->block, opcode, 0, x, y, 0, 0);
+  c->flags = (IrFlags){ .kind = kind, .bits = bits, .a = { x }, .b = { y } };
+}
+
+static inline void
+ir_flags_unless (DioIrContext *c, Val condition, unsigned nzcv)
+{
+  uint32_t truth = ir_truth (c, condition);
+  dio_ir_block_append (c->block, DIO_IR_FLAGS_UNLESS, nzcv, truth, 0, 0, 0);
+  if (c->flags.unless)
+    c->flags.kind = IR_FLAGS_UNKNOWN;
+  c->flags.unless = true;
+  c->flags.condition = (Val){ truth };
+  c->flags.nzcv = nzcv;
+}
+
+#define IR_FLAGS2(name, bits, a, b)                                                                \
+  do {                                                                                             \
+    Val ir_flags_a_ = (a);                                                                         \
+    Val ir_flags_b_ = (b);                                                                         \
+    ir_flags (c, IR_BITS (FLAGS_##name, bits), IR_FLAGS_##name, (bits), ir_flags_a_, ir_flags_b_); \
+  } while (0)
+#define IR_FLAGS_ADC IR_FLAGS_UNKNOWN
+#define FLAGS_ADD(bits, a, b) IR_FLAGS2 (ADD, bits, a, b)
+#define FLAGS_SUB(bits, a, b) IR_FLAGS2 (SUB, bits, a, b)
+#define FLAGS_ADC(bits, a, b) IR_FLAGS2 (ADC, bits, a, b)
+#define FLAGS_LOGIC(bits, v)                                                                       \
+  do {                                                                                             \
+    Val ir_flags_v_ = (v);                                                                         \
+    ir_flags (c, IR_BITS (FLAGS_LOGIC, bits), IR_FLAGS_LOGIC, (bits), ir_flags_v_, ir_flags_v_);   \
+  } while (0)
+#define FLAGS_UNLESS(condition, nzcv) ir_flags_unless (c, condition, (nzcv))
+#define SET_NZCV(v)                                                                                \
+  do {                                                                                             \
+    (void) IR_OP1 (Val, DIO_IR_SET_NZCV, 0, v);                                                    \
+    c->flags.kind = IR_FLAGS_UNKNOWN;                                                              \
+  } while (0)
 #define GET_NZCV() IR_OP0 (Val, DIO_IR_GET_NZCV, 0)
-#define CARRY() IR_OP0 (Val, DIO_IR_CARRY, 0)
-#define CONDITION(condition) IR_OP0 (Val, DIO_IR_CONDITION, (condition))
+#define CARRY() ir_carry (c)
+#define CONDITION(condition) ir_condition (c, (condition))
 #define GET_THREAD(n) IR_OP0 (Val, DIO_IR_GET_THREAD, (n))
 #define SET_THREAD(n, v) ((void) IR_OP1 (Val, DIO_IR_SET_THREAD, (n), v))
 

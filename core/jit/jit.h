@@ -64,11 +64,14 @@ typedef struct {
  * far way into an entry, or NULL to leave compiled code. */
 typedef struct {
   int32_t base; /* what the state register points at: the middle of the integer registers */
+  /* requests: 0 if they need not be looked for at fences. */
   int32_t x, f, pc, jit, tlb_data, tlb_jumps, requests, reservation, reservation_value, fflags;
   /* Of a guest with vector registers (then it has no file f), else 0: the registers, the byte that
    * saturating operations set, and the word of its rules and modes of floating point (DioFpMode).
    * While fp_block is 0 that rounds to nearest and flushes nothing. */
   int32_t v, saturated, fp_mode;
+  /* Condition flags as x64-flags.c has them, and words per thread, for guests that keep these. */
+  int32_t flags, thread;
   /* At pc, by the code TLB. */
   const uint8_t *(*lookup) (void *vcpu);
   /* Runs the one instruction at pc by the interpreter, then as lookup. */

@@ -3,7 +3,8 @@
  *
  * There are no constant truth values, so a comparison with a known outcome stays as it is, and
  * those who use it look through it. A comparison is copied rather than shared: right before its
- * user it costs nothing but the host's compare instruction. */
+ * user it costs nothing but the host's compare instruction. A condition of the flags is no
+ * comparison: it is known where it stands only. */
 #include "core/opt/opt-eval.h"
 #include "core/opt/opt-fold-private.h"
 
@@ -15,6 +16,8 @@ outcome (const DioOptFold *fold, uint32_t truth)
   uint32_t a = op->arguments[0], b = op->arguments[1];
   int64_t x, y;
   uint64_t result;
+  if (op->opcode == DIO_IR_CONDITION)
+    return -1;
   bool equal_holds = op->opcode == DIO_IR_EQ || op->opcode == DIO_IR_GE || op->opcode == DIO_IR_GEU;
   if (a == b)
     return equal_holds;
@@ -48,6 +51,8 @@ fold_equality (DioOptFold *fold, uint32_t i, int64_t c)
   int64_t c1;
   if (from->opcode == DIO_IR_WIDEN && (c == 0 || c == 1)) {
     const DioIrOp *truth = &fold->ops[from->arguments[0]];
+    if (truth->opcode == DIO_IR_CONDITION)
+      return DIO_FOLDED_NOT;
     bool same = (opcode == DIO_IR_EQ) == (c == 1);
     return dio_opt_fold_to_op (fold, i, same ? truth->opcode : dio_opt_inverse (truth->opcode),
                                truth->arguments[0], truth->arguments[1]);
@@ -101,7 +106,8 @@ fold_select (DioOptFold *fold, uint32_t i)
     return dio_opt_fold_to_value (fold, i, a);
   if (x == 1 && y == 0)
     return dio_opt_fold_to_op (fold, i, DIO_IR_WIDEN, truth, 0);
-  if (x == 0 && y == 1 && fold_is_single (fold, truth)) {
+  if (x == 0 && y == 1 && fold_is_single (fold, truth)
+      && fold->ops[truth].opcode != DIO_IR_CONDITION) {
     fold->ops[truth].opcode = (uint16_t) dio_opt_inverse (fold->ops[truth].opcode);
     return dio_opt_fold_to_op (fold, i, DIO_IR_WIDEN, truth, 0);
   }

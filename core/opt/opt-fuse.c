@@ -136,7 +136,8 @@ fuse_truth (Fuse *fuse, uint32_t user)
   uint32_t truth = fuse->ops[user].arguments[0], before = user - 1;
   while (fuse->ops[before].opcode == DIO_IR_NOP)
     before--;
-  if (fuse->uses[truth] != 1 || before == truth || before == user - 1)
+  if (fuse->ops[truth].opcode == DIO_IR_CONDITION || fuse->uses[truth] != 1 || before == truth
+      || before == user - 1)
     return;
   fuse->ops[before + 1] = fuse->ops[truth];
   fuse->uses[before + 1] = 1;

@@ -2,12 +2,12 @@
  * The passes in their order, and the memory that they share.
  *
  * The order: fp first, for each FP_REQUIRE that it removes is one fault less, in front of which
- * getset would have to keep every register. getset then turns registers into values, so that fold
- * sees through them. fold goes before cse, as it takes constants for its own that nobody else uses
- * and cse makes them shared. narrow needs equal values to be one, and takes extensions away that
- * fold has used as facts, so it comes behind both. fuse needs the final number of uses of every
- * address and shift. dce removes what all of them no longer use; fold does not need it, for it
- * counts uses itself. */
+ * getset would have to keep every register, and flags the flags. getset then turns registers into
+ * values, so that fold sees through them. fold goes before cse, as it takes constants for its own
+ * that nobody else uses and cse makes them shared. narrow needs equal values to be one, and takes
+ * extensions away that fold has used as facts, so it comes behind both. fuse needs the final number
+ * of uses of every address and shift. dce removes what all of them no longer use; fold does not
+ * need it, for it counts uses itself. */
 #include "config.h"
 #include "core/opt/opt-private.h"
 
@@ -19,6 +19,7 @@ static const struct {
   unsigned (*run) (DioOptContext *context, DioIrBlock *block);
 } passes[DIO_OPT_N_PASSES] = {
   [DIO_OPT_FP] = { "fp", dio_opt_fp },
+  [DIO_OPT_FLAGS] = { "flags", dio_opt_flags },
   [DIO_OPT_GETSET] = { "getset", dio_opt_getset },
   [DIO_OPT_FOLD] = { "fold", dio_opt_fold },
   [DIO_OPT_CSE] = { "cse", dio_opt_cse },

@@ -17,6 +17,7 @@ typedef struct DioOptContext DioOptContext;
 /* In the order in which dio_opt_block() runs them. */
 typedef enum {
   DIO_OPT_FP,
+  DIO_OPT_FLAGS,
   DIO_OPT_GETSET,
   DIO_OPT_FOLD,
   DIO_OPT_CSE,
@@ -51,6 +52,7 @@ void dio_opt_block (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_run (DioOptContext *context, DioIrBlock *block, DioOptPass pass);
 
 unsigned dio_opt_fp (DioOptContext *context, DioIrBlock *block);
+unsigned dio_opt_flags (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_getset (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_fold (DioOptContext *context, DioIrBlock *block);
 unsigned dio_opt_cse (DioOptContext *context, DioIrBlock *block);

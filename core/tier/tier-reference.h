@@ -41,10 +41,15 @@ struct DioTierReference {
 bool dio_tier_replay (DioTierReference *reference, unsigned opcode, uint64_t va, uint64_t value,
                       uint64_t *result);
 
+/* Where the context has it. */
+#ifndef TIER_REFERENCE
+#define TIER_REFERENCE (c->reference)
+#endif
+
 #define TIER_REPLAY(opcode, address, v)                                                            \
   ({                                                                                               \
     uint64_t result_ = 0;                                                                          \
-    if (!dio_tier_replay (c->reference, (opcode), (address), (v), &result_))                       \
+    if (!dio_tier_replay (TIER_REFERENCE, (opcode), (address), (v), &result_))                     \
       return DIO_SEM_TRAP;                                                                         \
     result_;                                                                                       \
   })

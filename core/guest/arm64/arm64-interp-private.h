@@ -37,6 +37,10 @@ typedef struct {
 #define A64_DECLARE_SLOW(leaf, sem, bytes, kind, pins) A64_HAS_SLOW_##kind (leaf)
 DIO_A64_LEAVES (A64_DECLARE_SLOW)
 A64_HAS_SLOW_end (illegal)
+    /* Register 31 is the zero register where the operand is of type x: read from one place, written
+     * to another. */
+    void a64_place_zero_registers (DioInsn *insn);
+
 /* ---- Words of this guest ---- */
 
 #define DIO_PIN_RD(number) (number)
@@ -77,7 +81,7 @@ A64_HAS_SLOW_end (illegal)
 #define VEC_SAT2(name, n, a, b) dio_vec_##name ((n), &c->cpu->saturated, (a), (b))
 #define VEC_SAT3(name, n, a, b, d) dio_vec_##name ((n), &c->cpu->saturated, (a), (b), (d))
 
-    typedef union {
+typedef union {
   DioVec vec;
   uint32_t u32[4];
   uint64_t u64[2];

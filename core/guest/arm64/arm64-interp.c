@@ -103,6 +103,8 @@
       if ((jump) == DIO_INTERP_JUMP_BACK                                                           \
           && DIO_UNLIKELY (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed)))         \
         DIO_INTERP_TAIL (dio_interp_op_poll);                                                      \
+      if ((jump) == DIO_INTERP_JUMP_BACK && DIO_UNLIKELY (--cpu->sample == 0))                     \
+        DIO_INTERP_TAIL (dio_interp_op_sample);                                                    \
       DIO_INTERP_DISPATCH ();                                                                      \
     }                                                                                              \
     if ((end) == DIO_SEM_TARGET) {                                                                 \
@@ -177,11 +179,10 @@ static const DioInterpHandler handlers[DIO_INTERP_N_JUMPS][DIO_A64_N_FORMS] = {
 
 /* ---- Slots ---- */
 
-/* Register 31 is the zero register where the operand is of type x: read from one place, written to
- * another. */
-static void
-place_zero_registers (DioInsn *insn, unsigned operands)
+void
+a64_place_zero_registers (DioInsn *insn)
 {
+  unsigned operands = dio_a64_leaf_info[insn->leaf].operands;
   if ((operands & DIO_OPERAND_RD_X) && insn->rd == 31)
     insn->rd = DIO_A64_SINK;
   if ((operands & DIO_OPERAND_RS1_X) && insn->rs1 == 31)
@@ -194,10 +195,10 @@ place_zero_registers (DioInsn *insn, unsigned operands)
     insn->rs3 = DIO_A64_SINK;
 }
 
-/* Puts the handler for @raw and its operands into the slot with number @index of a page; its kind.
- */
+/* Puts the handler for @raw and its operands into the slot with number @index of a page, or -1 for
+ * a loose one; its kind. */
 static unsigned
-prepare (DioInterpSlot *slot, uint32_t raw, unsigned index)
+prepare (DioInterpSlot *slot, uint32_t raw, int index)
 {
   DioInsn insn;
   dio_a64_decode (raw, &insn);
@@ -205,11 +206,12 @@ prepare (DioInterpSlot *slot, uint32_t raw, unsigned index)
   unsigned number = dio_a64_alias (&insn);
   DioInterpJumpKind jump = DIO_INTERP_JUMP_AHEAD;
 
+  a64_place_zero_registers (&insn);
   slot->insn = insn;
   slot->insn.run = 0;
   if (info->kind == DIO_LEAF_BRANCH || info->kind == DIO_LEAF_JUMP) {
     int64_t target = (int64_t) index * 4 + insn.wide;
-    if (target >= 0 && target < (int64_t) DIO_PAGE_SIZE) {
+    if (index >= 0 && target >= 0 && target < (int64_t) DIO_PAGE_SIZE) {
       /* From bytes of code to bytes of slots. */
       jump = insn.wide <= 0 ? DIO_INTERP_JUMP_BACK : DIO_INTERP_JUMP_AHEAD;
       slot->insn.wide = insn.wide * 4;
@@ -217,7 +219,6 @@ prepare (DioInterpSlot *slot, uint32_t raw, unsigned index)
       jump = DIO_INTERP_JUMP_FAR;
     }
   }
-  place_zero_registers (&slot->insn, info->operands);
   slot->handler = handlers[jump][number];
   return info->kind;
 }
@@ -230,11 +231,17 @@ a64_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first)
   unsigned at = first;
   bool ended = false;
   while (!ended && at < end && slots[at].handler == dio_interp_op_decode) {
-    unsigned kind = prepare (&slots[at], __atomic_load_n (&words[at], __ATOMIC_RELAXED), at);
+    unsigned kind = prepare (&slots[at], __atomic_load_n (&words[at], __ATOMIC_RELAXED), (int) at);
     ended = kind == DIO_LEAF_JUMP || kind == DIO_LEAF_JUMP_REGISTER || kind == DIO_LEAF_END;
     at++;
   }
   unsigned run = ended ? 0 : slots[at].insn.run;
   while (at-- > first)
     slots[at].insn.run = (uint16_t) ++run;
+}
+
+void
+a64_decode_loose (DioInterpSlot *slot, uint32_t raw)
+{
+  prepare (slot, raw, -1);
 }

@@ -270,3 +270,19 @@ a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **
   *ram_offset = page.info.ram_offset;
   return true;
 }
+
+bool
+a64_fetch_loose (DioInterpCpu *interp, uint32_t *raw)
+{
+  uint64_t pc = interp->pc;
+  const uint8_t *host = pc & 3 ? NULL : dio_tlb_hit_execute (&interp->tlb, pc);
+  if (!host) {
+    DioRam *ram;
+    uint64_t ram_offset;
+    if (!a64_fetch_page (interp, pc, &host, &ram, &ram_offset))
+      return false;
+    host += pc & DIO_PAGE_MASK;
+  }
+  *raw = __atomic_load_n ((const uint32_t *) (const void *) host, __ATOMIC_RELAXED);
+  return true;
+}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/guest/arm64/arm64-priv.h"
+#include "core/tier/tier.h"
 #include "core/vm/vm-machine.h"
 
 #define DESC_VALID A64_BIT (0)
@@ -374,8 +375,10 @@ a64_service_requests (DioArm64 *cpu)
     flush_writes (cpu, requests & A64_REQUEST_FLUSH_WRITE_ALL);
   if (requests & A64_REQUEST_FLUSH_TLB)
     dio_tlb_flush_all (&cpu->interp.tlb);
-  if (requests & A64_REQUEST_FORGET_CODE)
+  if (requests & A64_REQUEST_FORGET_CODE) {
     dio_interp_engine_forget (&cpu->interp);
+    dio_tier_barrier (&cpu->interp);
+  }
   if ((requests & A64_REQUEST_ON) && cpu->off) {
     pthread_mutex_lock (&cpu->mmu->lock);
     uint64_t entry = cpu->mmu->entry, context = cpu->mmu->context;

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "core/guest/arm64/arm64-priv.h"
+#include "core/tier/tier.h"
 #include "core/vm/vm-machine.h"
 
 #define NS_PER_TICK (1000000000 / DIO_A64_TIMER_HZ)
@@ -239,6 +240,7 @@ dio_a64_isb (DioArm64 *cpu)
   if (cpu->forget_code) {
     cpu->forget_code = false;
     dio_interp_engine_forget (&cpu->interp);
+    dio_tier_barrier (&cpu->interp);
   }
   return true;
 }

@@ -125,6 +125,7 @@ void a64_request_others (DioArm64 *cpu, uint32_t request);
 void a64_wait_for_others (DioArm64 *cpu);
 
 /* arm64-memory.c */
+bool a64_fetch_loose (DioInterpCpu *interp, uint32_t *raw);
 bool a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,
                      uint64_t *ram_offset);
 
@@ -141,3 +142,4 @@ void a64_fp_update (DioArm64 *cpu);
 
 /* arm64-interp.c */
 void a64_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first);
+void a64_decode_loose (DioInterpSlot *slot, uint32_t raw);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/guest/arm64/arm64-priv.h"
+#include "core/guest/arm64/arm64-tier.h"
 #include "core/vm/vm-machine.h"
 
 /* No vendor's part: an architecture-defined implementation of nobody, revision 0. */
@@ -14,6 +15,8 @@ static const DioInterpGuest guest = {
   .fetch_page = a64_fetch_page,
   .code_page_set = a64_mmu_code_page_set,
   .decode_run = a64_decode_run,
+  .fetch_loose = a64_fetch_loose,
+  .decode_loose = a64_decode_loose,
   .take_exception = a64_take_exception,
   .poll = a64_poll,
   .has_work = a64_has_work,
@@ -67,6 +70,7 @@ cpu_free (DioCpu *base)
   DioArm64 *cpu = DIO_ARM64 (base);
   for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++)
     g_clear_pointer (&cpu->timers[i].timer, dio_timer_free);
+  dio_tier_free (&cpu->interp);
   dio_interp_engine_free (&cpu->interp);
   a64_mmu_free (cpu);
   g_free (cpu);
@@ -85,7 +89,8 @@ cpu_create (DioMachine *machine, unsigned index, GError **error)
     cpu->timers[i].timer =
         dio_timer_new (machine->loop, machine->clock, a64_timer_fired, &cpu->timers[i]);
   }
-  if (!a64_mmu_init (cpu, error) || !dio_interp_engine_init (&cpu->interp, &guest, error)) {
+  if (!a64_mmu_init (cpu, error) || !dio_interp_engine_init (&cpu->interp, &guest, error)
+      || !dio_tier_init (&cpu->interp, &dio_a64_tier_guest, error)) {
     cpu_free (&cpu->interp.cpu);
     return NULL;
   }

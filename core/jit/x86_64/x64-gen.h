@@ -242,6 +242,8 @@ void dio_x64_simd_mark_lazy (DioX64Gen *g, const uint8_t *uses);
 void dio_x64_simd_want (DioX64Gen *g);
 /* Behind the rest: what is seldom run, and constants. */
 void dio_x64_simd_colds (DioX64Gen *g);
+/* Condition flags and what is kept per thread: x64-flags.c. */
+bool dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op);
 
 /* The comparison @value as flags: emits it, returns the condition for true. */
 DioX64Cc dio_x64_gen_flags (DioX64Gen *g, uint32_t value);

@@ -418,6 +418,11 @@ dio_x64_gen_flags (DioX64Gen *g, uint32_t value)
   static const uint8_t conditions[] = { DIO_X64_CC_E,  DIO_X64_CC_NE, DIO_X64_CC_L,
                                         DIO_X64_CC_GE, DIO_X64_CC_B,  DIO_X64_CC_AE };
   const DioIrOp *op = &g->ops[value];
+  if (op->opcode == DIO_IR_CONDITION) {
+    DioX64Reg truth = dio_x64_gpr_of (g, value);
+    dio_x64_test_rr (&g->a, 4, truth, truth);
+    return DIO_X64_CC_NE;
+  }
   if (!dio_x64_is_compare (op->opcode)) {
     g->failed = true;
     return DIO_X64_CC_E;

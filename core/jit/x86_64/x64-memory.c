@@ -239,7 +239,8 @@ keeps_group (const DioIrOp *op)
   return !(effects & (DIO_IR_EFFECT | DIO_IR_END)) || dio_jit_is_set (op)
          || is_plain_access (op->opcode)
          || (op->opcode >= DIO_IR_FP_CALL1 && op->opcode <= DIO_IR_FP_TEST2)
-         || (op->opcode >= DIO_IR_VEC_SAT1 && op->opcode <= DIO_IR_VEC_FP_TEST2);
+         || (op->opcode >= DIO_IR_VEC_SAT1 && op->opcode <= DIO_IR_VEC_FP_TEST2)
+         || (op->opcode >= DIO_IR_FLAGS_ADD_32 && op->opcode <= DIO_IR_SET_NZCV);
 }
 
 /* The value that the address of @op is relative to, sums of constants looked through, and by how
@@ -547,6 +548,34 @@ amo (DioX64Gen *g, const DioIrOp *op)
     dio_x64_define_gpr (g, dst);
 }
 
+/* An operation that is always done by its function. */
+static void
+by_function (DioX64Gen *g, const DioIrOp *op)
+{
+  const DioIrOpInfo *info = &dio_ir_op_info[op->opcode];
+  bool wanted = info->result != DIO_IR_VOID && g->values[g->at].last;
+  DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
+  int value = info->n_arguments > 1 ? (int) dio_x64_gpr_of (g, op->arguments[1]) : -1;
+  DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
+  cold->value = (int8_t) value;
+  cold->result = wanted ? (int8_t) dst : -1;
+  dio_x64_jmp_label (&g->a, &cold->label);
+  dio_x64_bind (&g->a, &cold->back);
+  if (wanted)
+    dio_x64_define_gpr (g, dst);
+}
+
+/* With the rights of programs, and atomic operations of bytes and half-words. */
+static bool
+is_by_function (unsigned opcode)
+{
+  return (opcode >= DIO_IR_LOAD_USER_S8 && opcode <= DIO_IR_STORE_USER_64)
+         || opcode == DIO_IR_LOAD_RESERVED_8 || opcode == DIO_IR_LOAD_RESERVED_16
+         || opcode == DIO_IR_STORE_CONDITIONAL_8 || opcode == DIO_IR_STORE_CONDITIONAL_16
+         || (opcode >= DIO_IR_AMO_swap_8 && opcode <= DIO_IR_AMO_maxu_16);
+}
+
 /* The guest's exception flags: what it has set itself, and what the host has collected since. */
 static void
 fp_flags (DioX64Gen *g, const DioIrOp *op, const DioX64Cold *cold, bool wanted)
@@ -630,9 +659,11 @@ control_register (DioX64Gen *g, const DioIrOp *op)
 static void
 fence (DioX64Gen *g, const DioIrOp *op)
 {
-  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
   if ((op->immediate & 0x50) && (op->immediate & 0x0a))
     dio_x64_lock_alu_mi (&g->a, DIO_X64_OR, 4, dio_x64_mem (DIO_X64_RSP, X64_FRAME - 8), 0);
+  if (!g->guest->requests)
+    return;
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
   dio_x64_alu_mi (&g->a, DIO_X64_CMP, 4, dio_x64_state (g, g->guest->requests), 0);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
 }
@@ -656,6 +687,8 @@ dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op)
     control_register (g, op);
   else if (op->opcode == DIO_IR_FENCE)
     fence (g, op);
+  else if (is_by_function (op->opcode))
+    by_function (g, op);
   else
     return false;
   return true;

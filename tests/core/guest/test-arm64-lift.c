@@ -55,8 +55,69 @@ test_compare_and_branch (void)
           "  %4 = sub %1, %2\n"
           "  %5 = zext32 %4\n"
           "insn +4 b_cond\n"
-          "  %7 = condition 11 : i1\n"
-          "  branch +12, %7\n"
+          "  %7 = sext32 %1\n"
+          "  %8 = sext32 %2\n"
+          "  %9 = lt %7, %8 : i1\n"
+          "  branch +12, %9\n"
+          "  exit +8\n");
+}
+
+static void
+test_conditions (void)
+{
+  /* b.lt .+8, by flags that were set before */
+  static const uint32_t other[] = { 0x5400004b };
+  expect (other, 1,
+          "insn +0 b_cond\n"
+          "  %1 = condition 11 : i1\n"
+          "  branch +8, %1\n"
+          "  exit +4\n");
+  /* cmp x1, x2; ccmp x3, x4, #0b0100, ne; b.eq .+8 */
+  static const uint32_t two[] = { 0xeb02003f, 0xfa441064, 0x54000040 };
+  expect (two, 3,
+          "insn +0 subs_reg_x\n"
+          "  %1 = get x1\n"
+          "  %2 = get x2\n"
+          "  flags.sub.64 %1, %2\n"
+          "  %4 = sub %1, %2\n"
+          "insn +4 ccmp_reg_x\n"
+          "  %6 = ne %1, %2 : i1\n"
+          "  %7 = get x3\n"
+          "  %8 = get x4\n"
+          "  flags.sub.64 %7, %8\n"
+          "  flags.unless 4, %6\n"
+          "insn +8 b_cond\n"
+          "  %12 = eq %7, %8 : i1\n"
+          "  %13 = const 1\n"
+          "  %14 = widen %12\n"
+          "  %15 = select %6, %14, %13\n"
+          "  %16 = const 0\n"
+          "  %17 = ne %15, %16 : i1\n"
+          "  branch +16, %17\n"
+          "  exit +12\n");
+  /* adds w1, w2, w3; cset w4, cs: the unsigned order is that of the extended numbers */
+  static const uint32_t carry[] = { 0x2b030041, 0x1a9f37e4 };
+  expect (carry, 2,
+          "insn +0 adds_reg_w\n"
+          "  %1 = get x2\n"
+          "  %2 = get x3\n"
+          "  flags.add.32 %1, %2\n"
+          "  %4 = add %1, %2\n"
+          "  %5 = zext32 %4\n"
+          "  set x1, %5\n"
+          "insn +4 csinc_w\n"
+          "  %8 = const 0\n"
+          "  %9 = const 1\n"
+          "  %10 = add %8, %9\n"
+          "  %11 = sext32 %1\n"
+          "  %12 = sext32 %2\n"
+          "  %13 = add %11, %12\n"
+          "  %14 = sext32 %13\n"
+          "  %15 = geu %14, %11 : i1\n"
+          "  %16 = const 0\n"
+          "  %17 = select %15, %16, %10\n"
+          "  %18 = zext32 %17\n"
+          "  set x4, %18\n"
           "  exit +8\n");
 }
 
@@ -129,6 +190,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/guest/arm64-lift/every-leaf", test_every_leaf);
   g_test_add_func ("/core/guest/arm64-lift/compare-and-branch", test_compare_and_branch);
+  g_test_add_func ("/core/guest/arm64-lift/conditions", test_conditions);
   g_test_add_func ("/core/guest/arm64-lift/zero-and-stack", test_zero_and_stack);
   g_test_add_func ("/core/guest/arm64-lift/vectors", test_vectors);
   g_test_add_func ("/core/guest/arm64-lift/pair", test_pair);

@@ -2,7 +2,11 @@
  * The differential test of arm64: random instructions and sequences on our engine and on an oracle.
  *
  *   diff-arm64 --oracle FILE [--cases N] [--seed S] [--case N] [--report FILE] [--break LEAF]
- *              [--leaf LEAF]
+ *              [--leaf LEAF] [--compiler OPTIONS]
+ *
+ * Every case is run by the interpreter and, on hosts that have one, by the compiler, which is made
+ * to compile everything at once. Batches take turns with the options of the compiler below, unless
+ * --compiler names others.
  *
  * The oracle is qemu-aarch64 of the distribution, running FILE (a64-oracle.c) on a file that both
  * processes map; the cases of a batch run in both at the same time. Every difference is printed
@@ -26,22 +30,46 @@
 #define MAX_PRINTED_LEAF 2
 #define ORACLE_TIMEOUT_MS 20000
 
+/* The ways to run a case. */
+enum { INTERPRETED, COMPILED, N_WAYS };
+
+static const char *const way_names[N_WAYS] = { "the interpreter", "the compiler" };
+
+#if defined(__x86_64__)
+static const char *const variants[] = {
+  "hot=0 whole",
+  "hot=0 whole features=-bmi2,-avx,-fma,-lzcnt,-popcnt,-bmi1",
+  "hot=0 whole features=-all",
+  "hot=0",
+};
+#define N_VARIANTS G_N_ELEMENTS (variants)
+#else
+static const char *const variants[] = { NULL };
+#define N_VARIANTS 1
+#endif
+
 typedef struct {
-  char *oracle, *qemu, *report, *broken, *leaf;
+  const A64Test *test;
+  unsigned way;
+} Smaller;
+
+typedef struct {
+  char *oracle, *qemu, *report, *broken, *leaf, *compiler;
   int64_t cases, only;
   uint64_t seed;
 
   A64Shared *shared;
   GPid pid;
   int to_oracle, from_oracle;
-  A64Engine *engine;
+  A64Engine *interpreter, *compilers[N_VARIANTS];
+  uint64_t batch;
   A64Test *tests;
-  A64Outcome *outcomes;
+  A64Outcome *outcomes[N_WAYS];
 
   uint64_t by_kind[A64_N_KINDS], exceptions;
   uint64_t hits[DIO_A64_N_LEAVES], wrong[DIO_A64_N_LEAVES];
   unsigned differences, printed;
-  GArray *smaller; /* of A64Test *: sequences of this batch to be printed */
+  GArray *smaller; /* of Smaller: sequences of this batch to be printed */
 } Diff;
 
 /* ---- The oracle's process ---- */
@@ -172,12 +200,12 @@ explain_words (const char *what, const uint64_t *before, const uint64_t *expecte
 }
 
 static void
-explain (const Diff *diff, const A64Test *test, const A64Outcome *expected,
+explain (const Diff *diff, const A64Test *test, unsigned way, const A64Outcome *expected,
          const A64Outcome *actual)
 {
   const A64State *before = &test->c.state, *e = &expected->state, *a = &actual->state;
-  g_print ("case %" PRIu64 " of seed %" PRIu64 " at %" PRIx64 ":", test->number, diff->seed,
-           test->slot);
+  g_print ("case %" PRIu64 " of seed %" PRIu64 " at %" PRIx64 " by %s:", test->number, diff->seed,
+           test->slot, way_names[way]);
   for (unsigned i = 0; i < test->units; i++) {
     DioInsn insn;
     dio_a64_decode (test->code[i], &insn);
@@ -238,21 +266,36 @@ is_wanted (const Diff *diff, const A64Test *test)
              && g_str_has_prefix (dio_a64_leaf_info[test->leaf].name, diff->leaf));
 }
 
+/* Made when it is wanted; NULL for the compiler of a host that has none. */
+static A64Engine *
+engine_of (Diff *diff, unsigned way)
+{
+  if (way == INTERPRETED)
+    return diff->interpreter;
+  unsigned variant = diff->compiler ? 0 : (unsigned) (diff->batch % N_VARIANTS);
+  const char *options = diff->compiler ? diff->compiler : variants[variant];
+  if (options && !diff->compilers[variant])
+    diff->compilers[variant] = a64_engine_new (options);
+  return diff->compilers[variant];
+}
+
 /* ---- Making a sequence smaller ---- */
 
 /* Runs @test alone, as it stands now; true when both sides still differ. */
 static bool
-differs_alone (Diff *diff, const A64Test *test, A64Outcome *expected, A64Outcome *actual)
+differs_alone (Diff *diff, const A64Test *test, unsigned way, A64Outcome *expected,
+               A64Outcome *actual)
 {
   A64Shared *shared = diff->shared;
+  A64Engine *engine = engine_of (diff, way);
   static uint64_t data[A64_DATA_SIZE / 8];
   a64_place (test, shared);
   fill_case (shared, 0, test);
   shared->count = 1;
   oracle_begin (diff);
-  a64_engine_start_batch (diff->engine, shared);
-  a64_engine_run (diff->engine, test, actual);
-  a64_engine_end_batch (diff->engine, shared, data);
+  a64_engine_start_batch (engine, shared);
+  a64_engine_run (engine, test, actual);
+  a64_engine_end_batch (engine, shared, data);
   oracle_finish (diff);
   outcome_of_result (test, &shared->results[0], (char *) shared->blob_out + test->c.blob, expected);
   return !same (test, expected, actual);
@@ -260,30 +303,33 @@ differs_alone (Diff *diff, const A64Test *test, A64Outcome *expected, A64Outcome
 
 /* Replaces what is not needed for a difference by NOPs. */
 static void
-print_smaller (Diff *diff, const A64Test *whole)
+print_smaller (Diff *diff, const Smaller *smaller)
 {
-  A64Test test = *whole;
+  A64Test test = *smaller->test;
+  unsigned way = smaller->way;
   A64Outcome expected, actual;
   for (unsigned i = test.units; i-- > 0;) {
     uint32_t raw = test.code[i];
     test.code[i] = 0xd503201f;
-    if (!differs_alone (diff, &test, &expected, &actual))
+    if (!differs_alone (diff, &test, way, &expected, &actual))
       test.code[i] = raw;
   }
-  differs_alone (diff, &test, &expected, &actual);
-  explain (diff, &test, &expected, &actual);
+  differs_alone (diff, &test, way, &expected, &actual);
+  explain (diff, &test, way, &expected, &actual);
 }
 
 static void
-judge (Diff *diff, const A64Test *test, A64Outcome *actual, const A64Result *result)
+judge (Diff *diff, const A64Test *test, unsigned way, A64Outcome *actual, const A64Result *result)
 {
   A64Outcome expected;
   outcome_of_result (test, result, (char *) diff->shared->blob_out + test->c.blob, &expected);
   if (diff->broken && test->kind == A64_SINGLE
       && strcmp (dio_a64_leaf_info[test->leaf].name, diff->broken) == 0)
     actual->state.x[0] ^= 1;
-  count_hits (diff, test);
-  diff->exceptions += expected.cause >= 0;
+  if (way == INTERPRETED) {
+    count_hits (diff, test);
+    diff->exceptions += expected.cause >= 0;
+  }
   if (same (test, &expected, actual))
     return;
   diff->differences++;
@@ -292,18 +338,46 @@ judge (Diff *diff, const A64Test *test, A64Outcome *actual, const A64Result *res
   if (diff->printed++ >= MAX_PRINTED)
     return;
   if (test->kind == A64_SINGLE)
-    explain (diff, test, &expected, actual);
+    explain (diff, test, way, &expected, actual);
   else
-    g_array_append_val (diff->smaller, test);
+    g_array_append_vals (diff->smaller, &(Smaller){ test, way }, 1);
+}
+
+/* Runs the first @count cases of @index in one way, in the same time as the oracle. */
+static void
+run_way (Diff *diff, unsigned way, const unsigned *index, unsigned count, void *data)
+{
+  A64Engine *engine = engine_of (diff, way);
+  a64_engine_start_batch (engine, diff->shared);
+  for (unsigned k = 0; k < count; k++)
+    a64_engine_run (engine, &diff->tests[index[k]], &diff->outcomes[way][index[k]]);
+  a64_engine_end_batch (engine, diff->shared, data);
+}
+
+static void
+judge_way (Diff *diff, unsigned way, const unsigned *index, unsigned count, const uint64_t *data)
+{
+  const A64Shared *shared = diff->shared;
+  for (unsigned i = 0; i < A64_DATA_SIZE / 8; i++)
+    if (data[i] != shared->data[i]) {
+      diff->differences++;
+      g_print ("outside the windows of the cases from %" PRIu64 " of seed %" PRIu64 " at %" PRIx64
+               " by %s: expected %" PRIx64 ", have %" PRIx64 "\n",
+               diff->batch * A64_BATCH, diff->seed, A64_DATA + i * 8, way_names[way],
+               shared->data[i], data[i]);
+    }
+  for (unsigned k = 0; k < count; k++)
+    judge (diff, &diff->tests[index[k]], way, &diff->outcomes[way][index[k]], &shared->results[k]);
 }
 
 static void
 run_batch (Diff *diff, uint64_t batch)
 {
   A64Shared *shared = diff->shared;
-  static uint64_t data[A64_DATA_SIZE / 8];
+  static uint64_t data[N_WAYS][A64_DATA_SIZE / 8];
   unsigned count = 0, index[A64_BATCH];
 
+  diff->batch = batch;
   a64_generate_batch (diff->seed, batch, diff->tests, shared);
   for (unsigned i = 0; i < A64_BATCH; i++) {
     if (!is_wanted (diff, &diff->tests[i]))
@@ -315,23 +389,15 @@ run_batch (Diff *diff, uint64_t batch)
   if (count == 0)
     return;
   oracle_begin (diff);
-  a64_engine_start_batch (diff->engine, shared);
-  for (unsigned k = 0; k < count; k++)
-    a64_engine_run (diff->engine, &diff->tests[index[k]], &diff->outcomes[index[k]]);
-  a64_engine_end_batch (diff->engine, shared, data);
+  for (unsigned way = 0; way < N_WAYS; way++)
+    if (engine_of (diff, way))
+      run_way (diff, way, index, count, data[way]);
   oracle_finish (diff);
-  if (memcmp (data, shared->data, A64_DATA_SIZE) != 0) {
-    diff->differences++;
-    for (unsigned i = 0; i < A64_DATA_SIZE / 8; i++)
-      if (data[i] != shared->data[i])
-        g_print ("outside the windows of the cases from %" PRIu64 " of seed %" PRIu64 " at %" PRIx64
-                 ": expected %" PRIx64 ", have %" PRIx64 "\n",
-                 batch * A64_BATCH, diff->seed, A64_DATA + i * 8, shared->data[i], data[i]);
-  }
-  for (unsigned k = 0; k < count; k++)
-    judge (diff, &diff->tests[index[k]], &diff->outcomes[index[k]], &shared->results[k]);
+  for (unsigned way = 0; way < N_WAYS; way++)
+    if (engine_of (diff, way))
+      judge_way (diff, way, index, count, data[way]);
   for (unsigned i = 0; i < diff->smaller->len; i++)
-    print_smaller (diff, g_array_index (diff->smaller, A64Test *, i));
+    print_smaller (diff, &g_array_index (diff->smaller, Smaller, i));
   g_array_set_size (diff->smaller, 0);
 }
 
@@ -373,6 +439,8 @@ parse_options (Diff *diff, int *argc, char ***argv)
     { "case", 0, 0, G_OPTION_ARG_INT64, &diff->only, "Only this case", "N" },
     { "leaf", 0, 0, G_OPTION_ARG_STRING, &diff->leaf, "Only leaves that begin so", "NAME" },
     { "report", 0, 0, G_OPTION_ARG_FILENAME, &diff->report, "Cases of each leaf", "FILE" },
+    { "compiler", 0, 0, G_OPTION_ARG_STRING, &diff->compiler, "Options of the compiler",
+      "OPTIONS" },
     { "break", 0, 0, G_OPTION_ARG_STRING, &diff->broken, "Falsify our results of a leaf", "LEAF" },
     { NULL },
   };
@@ -414,10 +482,11 @@ main (int argc, char **argv)
   signal (SIGPIPE, SIG_IGN);
   if (!start_oracle (diff))
     return EXIT_SKIPPED;
-  diff->engine = a64_engine_new ();
+  diff->interpreter = a64_engine_new (NULL);
   diff->tests = g_new (A64Test, A64_BATCH);
-  diff->smaller = g_array_new (FALSE, FALSE, sizeof (A64Test *));
-  diff->outcomes = g_new (A64Outcome, A64_BATCH);
+  diff->smaller = g_array_new (FALSE, FALSE, sizeof (Smaller));
+  for (unsigned way = 0; way < N_WAYS; way++)
+    diff->outcomes[way] = g_new (A64Outcome, A64_BATCH);
 
   int64_t started = g_get_monotonic_time ();
   if (diff->only >= 0) {
@@ -428,7 +497,10 @@ main (int argc, char **argv)
   }
   double seconds = (double) (g_get_monotonic_time () - started) / 1e6;
   uint64_t cases = diff->by_kind[A64_SINGLE] + diff->by_kind[A64_SEQUENCE];
-  uint64_t least = write_report (diff);
+  uint64_t least = write_report (diff), compiled = 0;
+  for (unsigned i = 0; i < N_VARIANTS; i++)
+    if (diff->compilers[i])
+      compiled += a64_engine_compiled (diff->compilers[i]);
 
   g_print ("%" PRIu64 " cases of seed %" PRIu64 " in %.1f s, %.0f a second\n", cases, diff->seed,
            seconds, (double) cases / seconds);
@@ -436,17 +508,23 @@ main (int argc, char **argv)
            " ended in an exception; %u leaves, each at least %" PRIu64 " times\n",
            diff->by_kind[A64_SINGLE], diff->by_kind[A64_SEQUENCE], diff->exceptions,
            DIO_A64_N_LEAVES - 1, least);
+  g_print ("%" PRIu64 " instructions compiled\n", compiled);
   g_print ("%u differences\n", diff->differences);
 
   stop_oracle (diff);
-  a64_engine_free (diff->engine);
+  a64_engine_free (diff->interpreter);
+  for (unsigned i = 0; i < N_VARIANTS; i++)
+    if (diff->compilers[i])
+      a64_engine_free (diff->compilers[i]);
   g_free (diff->tests);
   g_array_unref (diff->smaller);
-  g_free (diff->outcomes);
+  for (unsigned way = 0; way < N_WAYS; way++)
+    g_free (diff->outcomes[way]);
   g_free (diff->oracle);
   g_free (diff->qemu);
   g_free (diff->report);
   g_free (diff->broken);
   g_free (diff->leaf);
+  g_free (diff->compiler);
   return diff->differences == 0 ? 0 : 1;
 }

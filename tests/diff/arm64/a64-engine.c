@@ -15,6 +15,7 @@ struct A64Engine {
   DioMachine machine;
   DioCpu *base;
   DioArm64 *cpu;
+  DioMachineConfig config;
 };
 
 static void
@@ -39,7 +40,7 @@ fill_code (A64Engine *engine, uint64_t address, uint64_t length)
 }
 
 A64Engine *
-a64_engine_new (void)
+a64_engine_new (const char *compiler)
 {
   A64Engine *engine = g_new0 (A64Engine, 1);
   DioMachine *machine = &engine->machine;
@@ -55,6 +56,10 @@ a64_engine_new (void)
   machine->clock = dio_clock_new ();
   machine->loop = dio_loop_new ("diff", &error);
   g_assert_no_error (error);
+  engine->config.cpus = 1;
+  engine->config.engine = compiler ? DIO_ENGINE_COMPILER : DIO_ENGINE_INTERPRETER;
+  engine->config.compiler = (char *) compiler;
+  machine->config = &engine->config;
   machine->n_cpus = 1;
   machine->cpus = &engine->base;
   engine->base = dio_cpu_arm64.create (machine, 0, &error);
@@ -81,11 +86,21 @@ a64_engine_free (A64Engine *engine)
 {
   DioMachine *machine = &engine->machine;
   dio_cpu_arm64.free (engine->base);
+  dio_jit_free (machine->jit);
   dio_loop_free (machine->loop);
   dio_clock_free (machine->clock);
   dio_space_free (machine->space);
   dio_ram_free (machine->ram);
   g_free (engine);
+}
+
+uint64_t
+a64_engine_compiled (A64Engine *engine)
+{
+  DioJitStats stats = { 0 };
+  if (engine->machine.jit)
+    dio_jit_get_stats (engine->machine.jit, &stats);
+  return stats.insns;
 }
 
 void
@@ -119,6 +134,7 @@ a64_engine_run (A64Engine *engine, const A64Test *test, A64Outcome *outcome)
   memcpy (cpu->x, state->x, sizeof state->x);
   memcpy (cpu->v, state->v, sizeof state->v);
   cpu->sp[0] = state->sp;
+  cpu->thread[0] = 0;
   dio_a64_set_fpcr (cpu, (uint32_t) state->fpcr);
   dio_a64_set_fpsr (cpu, (uint32_t) state->fpsr);
   cpu->elr = state->pc;

@@ -478,11 +478,22 @@ fits_sequence (unsigned leaf)
          || kind == DIO_LEAF_BRANCH || kind == DIO_LEAF_FENCE;
 }
 
+/* Neither vectors nor floating point. */
+static bool
+is_integer (unsigned leaf)
+{
+  unsigned kind = info_of (leaf)->kind, operands = info_of (leaf)->operands;
+  return kind != DIO_LEAF_FP && kind != DIO_LEAF_CALL && !is_structure (leaf)
+         && !(operands
+              & (DIO_OPERAND_RD_F | DIO_OPERAND_RS1_F | DIO_OPERAND_RS2_F | DIO_OPERAND_RS3_F));
+}
+
 static void
 make_sequence (uint64_t *random, Layout *layout, A64Test *test)
 {
   unsigned want = 2 + (unsigned) below (random, A64_UNITS_MAX - 2);
-  bool near = chance (random, 50);
+  /* Integers alone have longer blocks of compiled code, whose flags and registers meet. */
+  bool near = chance (random, 50), integers = chance (random, 60);
 
   test->slot = A64_SLOTS + layout->slots;
   random_window (random, test, 768);
@@ -493,7 +504,8 @@ make_sequence (uint64_t *random, Layout *layout, A64Test *test)
     unsigned leaf = 1 + (unsigned) below (random, DIO_A64_N_LEAVES - 1);
     uint32_t raw;
     DioInsn insn;
-    if (!fits_sequence (leaf) || !random_encoding (random, leaf, &raw, &insn))
+    if (!fits_sequence (leaf) || (integers && !is_integer (leaf))
+        || !random_encoding (random, leaf, &raw, &insn))
       continue;
     if (near) /* few registers, so that instructions meet */
       raw = (raw & ~0x00180318u) | (info_of (leaf)->mask & 0x00180318u & info_of (leaf)->value);
@@ -539,10 +551,10 @@ a64_generate_batch (uint64_t seed, uint64_t batch, A64Test *tests, A64Shared *sh
     uint64_t number = batch * A64_BATCH + i, random = mix (seed * UINT64_C (0x100000001) + number);
     random += random == 0;
     test->number = number;
-    test->kind = number % 32 == 31 ? A64_SEQUENCE : A64_SINGLE;
+    test->kind = number % 16 == 15 ? A64_SEQUENCE : A64_SINGLE;
     test->leaf = 0;
     if (test->kind == A64_SINGLE) {
-      test->leaf = 1 + (unsigned) ((number - number / 32) % (DIO_A64_N_LEAVES - 1));
+      test->leaf = 1 + (unsigned) ((number - number / 16) % (DIO_A64_N_LEAVES - 1));
       while (!a64_leaf_is_judged (test->leaf))
         test->leaf = 1 + test->leaf % (DIO_A64_N_LEAVES - 1);
       make_single (&random, &layout, test);

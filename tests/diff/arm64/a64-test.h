@@ -46,7 +46,9 @@ bool a64_leaf_is_judged (unsigned leaf);
 
 /* a64-engine.c */
 typedef struct A64Engine A64Engine;
-A64Engine *a64_engine_new (void);
+/* @compiler: options of the compiler, or NULL: the interpreter. */
+A64Engine *a64_engine_new (const char *compiler);
+uint64_t a64_engine_compiled (A64Engine *engine); /* instructions */
 void a64_engine_free (A64Engine *engine);
 void a64_engine_start_batch (A64Engine *engine, const A64Shared *shared);
 void a64_engine_end_batch (A64Engine *engine, const A64Shared *shared, void *data);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Code for condition flags that guests keep (negative, zero, carry, overflow), and for what they
+ * keep per thread.
+ *
+ * In the CPU structure the flags are four words, DioJitGuest.flags: negative when the first is,
+ * zero when the second is 0, the third is the carry (0 or 1), overflow when the fourth is negative.
+ * So setting them costs no more than storing what the host has computed, and most conditions are
+ * one comparison in memory. Conditions of flags that are set in the same block are comparisons
+ * already (core/ir/ir-flags.h), and flags that nobody sees are not set (core/opt/opt-flags.c). */
+#include "core/jit/x86_64/x64-gen.h"
+
+enum { NEGATIVE, ZERO, CARRY, OVERFLOW };
+
+static DioX64Mem
+flag (const DioX64Gen *g, unsigned n)
+{
+  return dio_x64_state (g, g->guest->flags + 8 * (int32_t) n);
+}
+
+/* The byte with the sign of the overflow. */
+static DioX64Mem
+overflow_sign (const DioX64Gen *g)
+{
+  return dio_x64_state (g, g->guest->flags + 8 * OVERFLOW + 7);
+}
+
+/* ---- Setting ---- */
+
+/* Negative and zero by the result in rdx. Leaves the host's flags alone. */
+static void
+set_by_result (DioX64Gen *g, unsigned width)
+{
+  if (width == 4)
+    dio_x64_movsx_rr (&g->a, 4, DIO_X64_RDX, DIO_X64_RDX);
+  dio_x64_mov_mr (&g->a, 8, flag (g, NEGATIVE), DIO_X64_RDX);
+  dio_x64_mov_mr (&g->a, 8, flag (g, ZERO), DIO_X64_RDX);
+}
+
+static void
+set_arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Alu alu, unsigned width)
+{
+  DioX64Asm *a = &g->a;
+  int64_t constant;
+  bool is_constant = dio_x64_constant (g, op->arguments[1], &constant)
+                     && (width == 4 || constant == (int32_t) constant);
+  DioX64Reg x = dio_x64_gpr_of (g, op->arguments[0]);
+  DioX64Reg y = is_constant ? DIO_X64_RCX : dio_x64_gpr_of (g, op->arguments[1]);
+  dio_x64_mov_rr (a, width, DIO_X64_RDX, x);
+  if (alu == DIO_X64_ADC) {
+    dio_x64_movzx_rm (a, 1, DIO_X64_RCX, flag (g, CARRY));
+    dio_x64_alu_ri (a, DIO_X64_ADD, 1, DIO_X64_RCX, -1); /* the host's carry */
+  }
+  if (is_constant)
+    dio_x64_alu_ri (a, alu, width, DIO_X64_RDX, (int32_t) constant);
+  else
+    dio_x64_alu_rr (a, alu, width, DIO_X64_RDX, y);
+  /* No borrow is a carry. */
+  dio_x64_setcc (a, alu == DIO_X64_SUB ? DIO_X64_CC_AE : DIO_X64_CC_B, DIO_X64_RCX);
+  dio_x64_mov_mr (a, 1, flag (g, CARRY), DIO_X64_RCX);
+  dio_x64_setcc (a, DIO_X64_CC_O, DIO_X64_RCX);
+  set_by_result (g, width);
+  dio_x64_neg (a, 1, DIO_X64_RCX);
+  dio_x64_mov_mr (a, 1, overflow_sign (g), DIO_X64_RCX);
+}
+
+static void
+set_logic (DioX64Gen *g, const DioIrOp *op, unsigned width)
+{
+  dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, dio_x64_gpr_of (g, op->arguments[0]));
+  set_by_result (g, width);
+  dio_x64_mov_mi (&g->a, 1, flag (g, CARRY), 0);
+  dio_x64_mov_mi (&g->a, 1, overflow_sign (g), 0);
+}
+
+/* Four bits, when the condition does not hold. */
+static void
+set_unless (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Label holds = DIO_X64_LABEL_INIT;
+  unsigned nzcv = (unsigned) op->immediate;
+  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
+  dio_x64_jcc_label (&g->a, cc, &holds);
+  dio_x64_mov_mi (&g->a, 8, flag (g, NEGATIVE), nzcv & 8 ? -1 : 0);
+  dio_x64_mov_mi (&g->a, 8, flag (g, ZERO), !(nzcv & 4));
+  dio_x64_mov_mi (&g->a, 8, flag (g, CARRY), (nzcv & 2) != 0);
+  dio_x64_mov_mi (&g->a, 8, flag (g, OVERFLOW), nzcv & 1 ? -1 : 0);
+  dio_x64_bind (&g->a, &holds);
+}
+
+/* Bit @from of @value as a number in rdx. */
+static void
+bit_of (DioX64Gen *g, DioX64Reg value, unsigned from)
+{
+  dio_x64_mov_rr (&g->a, 4, DIO_X64_RDX, value);
+  dio_x64_shift_ri (&g->a, DIO_X64_SHR, 4, DIO_X64_RDX, from);
+  dio_x64_alu_ri (&g->a, DIO_X64_AND, 4, DIO_X64_RDX, 1);
+}
+
+static void
+set_all (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Reg value = dio_x64_gpr_of (g, op->arguments[0]);
+  dio_x64_mov_rr (a, 8, DIO_X64_RDX, value);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 8, DIO_X64_RDX, 32);
+  dio_x64_mov_mr (a, 8, flag (g, NEGATIVE), DIO_X64_RDX);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 8, DIO_X64_RDX, 3);
+  dio_x64_mov_mr (a, 8, flag (g, OVERFLOW), DIO_X64_RDX);
+  bit_of (g, value, 29);
+  dio_x64_mov_mr (a, 8, flag (g, CARRY), DIO_X64_RDX);
+  bit_of (g, value, 30);
+  dio_x64_alu_ri (a, DIO_X64_XOR, 4, DIO_X64_RDX, 1);
+  dio_x64_mov_mr (a, 8, flag (g, ZERO), DIO_X64_RDX);
+}
+
+/* ---- Reading ---- */
+
+/* Adds rcx, a bit, to the number in rdx, at @bit. */
+static void
+add_bit (DioX64Gen *g, unsigned bit)
+{
+  dio_x64_shift_ri (&g->a, DIO_X64_SHL, 4, DIO_X64_RCX, bit);
+  dio_x64_alu_rr (&g->a, DIO_X64_OR, 4, DIO_X64_RDX, DIO_X64_RCX);
+}
+
+static void
+get_all (DioX64Gen *g)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  dio_x64_alu_mi (a, DIO_X64_CMP, 8, flag (g, ZERO), 0);
+  dio_x64_setcc (a, DIO_X64_CC_E, DIO_X64_RCX);
+  dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_mov_rm (a, 8, DIO_X64_RDX, flag (g, NEGATIVE));
+  dio_x64_shift_ri (a, DIO_X64_SHR, 8, DIO_X64_RDX, 63);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 4, DIO_X64_RDX, 31);
+  add_bit (g, 30);
+  dio_x64_movzx_rm (a, 1, DIO_X64_RCX, flag (g, CARRY));
+  add_bit (g, 29);
+  dio_x64_movzx_rm (a, 1, DIO_X64_RCX, overflow_sign (g));
+  dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RCX, 7);
+  add_bit (g, 28);
+  dio_x64_mov_rr (a, 4, dst, DIO_X64_RDX);
+  dio_x64_define_gpr (g, dst);
+}
+
+/* Sign of rcx: negative differs from overflow. */
+static void
+compare_signs (DioX64Gen *g)
+{
+  dio_x64_mov_rm (&g->a, 8, DIO_X64_RCX, flag (g, NEGATIVE));
+  dio_x64_alu_rm (&g->a, DIO_X64_XOR, 8, DIO_X64_RCX, flag (g, OVERFLOW));
+}
+
+/* The host's condition for the even @condition, of the flags that this computes. */
+static DioX64Cc
+test_condition (DioX64Gen *g, unsigned condition)
+{
+  DioX64Asm *a = &g->a;
+  switch (condition >> 1) {
+  case 0:
+    dio_x64_alu_mi (a, DIO_X64_CMP, 8, flag (g, ZERO), 0);
+    return DIO_X64_CC_E;
+  case 1:
+    dio_x64_alu_mi (a, DIO_X64_CMP, 1, flag (g, CARRY), 0);
+    return DIO_X64_CC_NE;
+  case 2:
+    dio_x64_alu_mi (a, DIO_X64_CMP, 8, flag (g, NEGATIVE), 0);
+    return DIO_X64_CC_S;
+  case 3:
+    dio_x64_alu_mi (a, DIO_X64_CMP, 8, flag (g, OVERFLOW), 0);
+    return DIO_X64_CC_S;
+  case 4: /* all ones if there is a carry */
+    dio_x64_mov_rm (a, 8, DIO_X64_RCX, flag (g, CARRY));
+    dio_x64_neg (a, 8, DIO_X64_RCX);
+    dio_x64_test_mr (a, 8, flag (g, ZERO), DIO_X64_RCX);
+    return DIO_X64_CC_NE;
+  case 5:
+    compare_signs (g);
+    return DIO_X64_CC_NS;
+  case 6: /* all ones if the signs are equal */
+    compare_signs (g);
+    dio_x64_shift_ri (a, DIO_X64_SAR, 8, DIO_X64_RCX, 63);
+    dio_x64_not (a, 8, DIO_X64_RCX);
+    dio_x64_test_mr (a, 8, flag (g, ZERO), DIO_X64_RCX);
+    return DIO_X64_CC_NE;
+  default:
+    dio_x64_alu_rr (a, DIO_X64_CMP, 4, DIO_X64_RCX, DIO_X64_RCX);
+    return DIO_X64_CC_E;
+  }
+}
+
+/* As 0 or 1 in a register, since the flags may be others when it is wanted. */
+static void
+condition (DioX64Gen *g, const DioIrOp *op)
+{
+  unsigned number = (unsigned) op->immediate;
+  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  DioX64Cc cc = test_condition (g, number);
+  if ((number & 1) && number >> 1 != 7)
+    cc ^= 1;
+  dio_x64_setcc (&g->a, cc, DIO_X64_RCX);
+  dio_x64_movzx_rr (&g->a, 1, dst, DIO_X64_RCX);
+  dio_x64_define_gpr (g, dst);
+}
+
+/* ---- Words in the CPU structure ---- */
+
+static void
+get_word (DioX64Gen *g, DioX64Mem mem)
+{
+  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  dio_x64_mov_rm (&g->a, 8, dst, mem);
+  dio_x64_define_gpr (g, dst);
+}
+
+bool
+dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op)
+{
+  switch (op->opcode) {
+  case DIO_IR_FLAGS_ADD_32:
+    set_arithmetic (g, op, DIO_X64_ADD, 4);
+    return true;
+  case DIO_IR_FLAGS_ADD_64:
+    set_arithmetic (g, op, DIO_X64_ADD, 8);
+    return true;
+  case DIO_IR_FLAGS_SUB_32:
+    set_arithmetic (g, op, DIO_X64_SUB, 4);
+    return true;
+  case DIO_IR_FLAGS_SUB_64:
+    set_arithmetic (g, op, DIO_X64_SUB, 8);
+    return true;
+  case DIO_IR_FLAGS_ADC_32:
+    set_arithmetic (g, op, DIO_X64_ADC, 4);
+    return true;
+  case DIO_IR_FLAGS_ADC_64:
+    set_arithmetic (g, op, DIO_X64_ADC, 8);
+    return true;
+  case DIO_IR_FLAGS_LOGIC_32:
+    set_logic (g, op, 4);
+    return true;
+  case DIO_IR_FLAGS_LOGIC_64:
+    set_logic (g, op, 8);
+    return true;
+  case DIO_IR_FLAGS_UNLESS:
+    set_unless (g, op);
+    return true;
+  case DIO_IR_SET_NZCV:
+    set_all (g, op);
+    return true;
+  case DIO_IR_GET_NZCV:
+    get_all (g);
+    return true;
+  case DIO_IR_CARRY:
+    get_word (g, flag (g, CARRY));
+    return true;
+  case DIO_IR_CONDITION:
+    condition (g, op);
+    return true;
+  case DIO_IR_GET_THREAD:
+    get_word (g, dio_x64_state (g, g->guest->thread + 8 * (int32_t) op->immediate));
+    return true;
+  case DIO_IR_SET_THREAD:
+    dio_x64_mov_mr (&g->a, 8, dio_x64_state (g, g->guest->thread + 8 * (int32_t) op->immediate),
+                    dio_x64_gpr_of (g, op->arguments[0]));
+    return true;
+  default:
+    return false;
+  }
+}
