@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Single numbers of floating point, for guests whose rules are a matter of their mode: as lanes are
  * done (x64-simd-fp.c), in words. What is not here is done as for other guests (x64-float.c). */
+#include <string.h>
+
 #include "core/fp/fp-types.h"
 #include "core/jit/x86_64/x64-simd-private.h"
 
@@ -310,9 +312,33 @@ compare (DioX64Gen *g, const DioIrOp *op)
   return true;
 }
 
+static bool
+takes_doubles (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  return g_str_has_prefix (text, "f64") || (!strstr (text, "_to_") && width_of (name) == 8);
+}
+
+/* What was made as a single has anything above it, where doubles have zeros. */
+static void
+widen_operands (DioX64Gen *g, const DioIrOp *op)
+{
+  for (unsigned i = 0; i < dio_ir_op_info[op->opcode].n_arguments; i++) {
+    DioX64Value *v = &g->values[op->arguments[i]];
+    if (!v->single || (v->where != X64_XMM && v->where != X64_SPILL))
+      continue;
+    DioX64Xmm reg = dio_x64_xmm_of (g, op->arguments[i]);
+    dio_x64_movq_rx (&g->a, 4, DIO_X64_RCX, reg);
+    dio_x64_movq_xr (&g->a, 4, reg, DIO_X64_RCX);
+    v->single = false;
+  }
+}
+
 bool
 dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op)
 {
+  if (dio_ir_op_info[op->opcode].immediate == DIO_IR_IMM_FP && takes_doubles (op->immediate))
+    widen_operands (g, op);
   switch (op->opcode) {
   case DIO_IR_FP_CALL1:
   case DIO_IR_FP_CALL2:
