@@ -243,19 +243,18 @@ record (DioInterpCpu *cpu, unsigned opcode, uint64_t va, uint64_t value, uint64_
 {
   const DioTierGuest *guest = cpu->tier->guest;
   const char *at = (const char *) cpu;
-  bool done = dio_tier_accesses[opcode](cpu, va, value, result);
-  DioTierAccess access = { .opcode = (uint16_t) opcode,
-                           .done = done,
-                           .va = va,
-                           .value = value,
-                           .result = *result,
-                           .fp_flags = *dio_tier_fp_flags (cpu),
-                           .control = guest->checked->control ? guest->checked->control (cpu) : 0 };
+  DioTierAccess access = { .opcode = (uint16_t) opcode, .va = va, .value = value };
+  memcpy (access.vectors, cpu->jit.scratch, sizeof access.vectors);
+  access.done = dio_tier_accesses[opcode](cpu, va, value, result);
+  access.result = *result;
+  access.fp_flags = *dio_tier_fp_flags (cpu);
+  access.control = guest->checked->control ? guest->checked->control (cpu) : 0;
+  memcpy (access.vector, cpu->jit.scratch, sizeof access.vector);
   memcpy (&access.reservation, at + guest->layout.reservation, sizeof access.reservation);
   memcpy (&access.reservation_value, at + guest->layout.reservation_value,
           sizeof access.reservation_value);
   g_array_append_val (cpu->tier->check->accesses, access);
-  return done;
+  return access.done;
 }
 
 /* One for each operation; those without access are not used. */

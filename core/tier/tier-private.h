@@ -33,6 +33,9 @@ const uint8_t *dio_tier_fault (void *vcpu);
 /* tier-access.c: the memory operations of the IR, by opcode. */
 typedef bool DioTierAccessFunction (void *vcpu, uint64_t va, uint64_t value, uint64_t *result);
 extern DioTierAccessFunction *const dio_tier_accesses[DIO_IR_N_OPS];
+/* tier-vectors.c */
+DioTierAccessFunction dio_tier_load_v128, dio_tier_store_v128, dio_tier_reserve_v128,
+    dio_tier_conditional_v128, dio_tier_compare_swap_v128;
 
 /* tier.c */
 /* While compiled code is left for a moment: instructions retired. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Memory as compiled code has found it, for the interpreter's side of the checker. */
-#include "core/tier/tier-reference.h"
+#include "core/tier/tier-reference-vec.h"
+
+#include <string.h>
 
 /* Bytes of a load or store; what is read by another kind of load has the same low bits. */
 static unsigned
@@ -74,7 +76,7 @@ has_value (unsigned opcode)
   case DIO_IR_CSR_READ:
     return false;
   default:
-    return !is_load (opcode);
+    return !is_load (opcode) && !dio_ir_op_has_vectors ((DioIrOpcode) opcode);
   }
 }
 
@@ -115,4 +117,19 @@ dio_tier_replay (DioTierReference *reference, unsigned opcode, uint64_t va, uint
     reference->state->reservation_value = access->reservation_value;
   }
   return !reference->why && access->done;
+}
+
+bool
+dio_tier_replay_vectors (DioTierReference *reference, unsigned opcode, uint64_t va,
+                         const DioVec *operands, unsigned n, uint64_t *word, DioVec *vector)
+{
+  bool done = dio_tier_replay (reference, opcode, va, 0, word);
+  if (reference->why)
+    return false;
+  if (memcmp (reference->last->vectors, operands, n * sizeof *operands) != 0) {
+    reference->why = "another vector stored";
+    return false;
+  }
+  memcpy (vector, reference->last->vector, sizeof *vector);
+  return done;
 }

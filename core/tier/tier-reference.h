@@ -17,6 +17,7 @@ typedef struct {
   uint32_t control; /* DioTierChecked.control() after it */
   uint64_t va, value, result;
   uint64_t reservation, reservation_value; /* after it */
+  uint64_t vectors[4], vector[2];          /* operands, result */
 } DioTierAccess;
 
 /* The head of the state that both sides compute; the guest's registers follow. */

@@ -15,6 +15,7 @@
 #include "core/interp/interp-engine.h"
 #include "core/ir/ir-block.h"
 #include "core/jit/jit.h"
+#include "core/vec/vec-types.h"
 
 typedef struct DioTier DioTier;
 typedef struct DioTierReference DioTierReference;
@@ -62,6 +63,9 @@ typedef struct {
   /* @user: with the rights of programs. */
   bool (*load) (DioInterpCpu *cpu, DioGva va, unsigned size, bool user, uint64_t *value);
   bool (*store) (DioInterpCpu *cpu, DioGva va, unsigned size, bool user, uint64_t value);
+  /* Of a guest with vectors. */
+  bool (*load_v128) (DioInterpCpu *cpu, DioGva va, DioVec *value);
+  bool (*store_v128) (DioInterpCpu *cpu, DioGva va, DioVec value);
   /* For atomics: a host pointer to naturally aligned RAM, noted as written if @write; or NULL. */
   void *(*atomic) (DioInterpCpu *cpu, DioGva va, unsigned size, bool write);
   /* CSR_READ and the like. Or NULL. */
