@@ -35,10 +35,11 @@ static void
 add_argument (DioX64Gen *g, DioX64Cold *cold, uint32_t value)
 {
   const DioX64Value *v = &g->values[value];
-  bool xmm = v->where == X64_XMM || (v->where == X64_VAR && v->reg >= DIO_JIT_F);
+  bool xmm = v->where == X64_XMM || (v->where == X64_VAR && v->reg >= DIO_JIT_F)
+             || (v->where == X64_LAZY && dio_x64_fp_is_low (g, value));
   unsigned i = (unsigned) cold->n_args++;
   cold->args[i] =
-      (int8_t) (xmm ? (int) dio_x64_xmm_of (g, value) : (int) dio_x64_gpr_of (g, value));
+      (int8_t) (xmm ? (int) dio_x64_fp_operand (g, value) : (int) dio_x64_gpr_of (g, value));
   cold->arg_xmm |= (uint8_t) (xmm << i);
   cold->arg_single |= (uint8_t) ((xmm && v->where == X64_XMM && v->single) << i);
 }
@@ -255,7 +256,7 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
 static void
 to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
 {
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[1]);
   DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
@@ -401,8 +402,8 @@ compare (DioX64Gen *g, const DioIrOp *op)
     i++;
   if (i == G_N_ELEMENTS (table))
     return false;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
-  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
   bool equal = table[i].cc == DIO_X64_CC_E;
   (table[i].quiet ? dio_x64_ucomis : dio_x64_comis) (&g->a, table[i].w, equal ? x : y,
                                                      equal ? y : x);

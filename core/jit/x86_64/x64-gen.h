@@ -264,6 +264,14 @@ void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
 bool dio_x64_mode_of (const DioX64Gen *g, uint32_t value, DioX64Mode *mode);
 /* The direction, if that is all that is special about it, or -1. */
 int dio_x64_mode_rounding (const DioX64Gen *g, uint32_t value);
+/* Is a lazy value the low end of a vector? */
+static inline bool
+dio_x64_fp_is_low (const DioX64Gen *g, uint32_t value)
+{
+  return g->ops[value].opcode == DIO_IR_VEC_LOW || g->ops[value].opcode == DIO_IR_ZEXT32;
+}
+/* What a value of floating point is in: when it is lazy, the vector whose low end it is. */
+DioX64Xmm dio_x64_fp_operand (DioX64Gen *g, uint32_t value);
 /* A cold path, not listed yet, that does @op by its function with the operands from @first on. */
 DioX64Cold dio_x64_fp_cold (DioX64Gen *g, const DioIrOp *op, unsigned first);
 /* The operations of core/fp, by name: arguments[3] is the mode. x64-stubs.c */

@@ -139,3 +139,6 @@ bool dio_x64_mode_of (const DioX64Gen *g, uint32_t value, DioX64Mode *mode);
 int dio_x64_round_control (int rounding);
 bool dio_x64_simd_float (DioX64Gen *g, const DioIrOp *op);
 bool dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op);
+/* Does @user take the low end of a vector as its argument @argument without @value being made, the
+ * word that was taken from it; of ZEXT32 its argument must be one? */
+bool dio_x64_fp_looks_through (const DioIrOp *user, unsigned argument, const DioIrOp *value);

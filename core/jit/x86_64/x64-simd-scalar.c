@@ -8,8 +8,8 @@
 
 typedef struct {
   DioX64Cold cold;
-  unsigned w;
-  DioX64Xmm dst;
+  unsigned w; /* bytes of the result */
+  DioX64Xmm in[3], to, dst;
 } Work;
 
 static unsigned
@@ -19,11 +19,28 @@ width_of (int64_t name)
   return g_str_has_suffix (text, "32") ? 4 : 8;
 }
 
-/* The result is made in xmm0; @dst is taken before any jump. */
-static void
-begin (DioX64Gen *g, Work *work)
+/* What extends a word that is there itself is that, for its upper half does not matter. */
+DioX64Xmm
+dio_x64_fp_operand (DioX64Gen *g, uint32_t value)
 {
-  work->dst = dio_x64_result_xmm (g);
+  while (g->values[value].where == X64_LAZY && dio_x64_fp_is_low (g, value))
+    value = g->ops[value].arguments[0];
+  return dio_x64_xmm_of (g, value);
+}
+
+/* The operands of @op, and the registers of its result: where it is made is not where an operand
+ * is, as the function may want that yet. */
+static void
+begin (DioX64Gen *g, Work *work, const DioIrOp *op)
+{
+  unsigned n = dio_ir_op_info[op->opcode].n_arguments - 1;
+  for (unsigned i = 0; i < n; i++)
+    work->in[i] = dio_x64_fp_operand (g, op->arguments[i + 1]);
+  work->cold = dio_x64_fp_cold (g, op, 1);
+  work->to = work->dst = dio_x64_result_xmm (g);
+  for (unsigned i = 0; i < n; i++)
+    if (work->in[i] == work->dst)
+      work->to = SIMD_0;
   work->cold.result = (int8_t) work->dst;
   work->cold.result_xmm = true;
   work->cold.single = work->w == 4;
@@ -32,7 +49,7 @@ begin (DioX64Gen *g, Work *work)
 static void
 finish (DioX64Gen *g, Work *work)
 {
-  dio_x64_simd_move (g, work->dst, SIMD_0);
+  dio_x64_simd_move (g, work->dst, work->to);
   dio_x64_bind (&g->a, &work->cold.back);
   dio_x64_define_xmm (g, work->dst, work->w == 4);
   g_array_append_val (g->colds, work->cold);
@@ -44,13 +61,13 @@ static void
 check (DioX64Gen *g, Work *work, bool tiny)
 {
   if (!tiny) {
-    dio_x64_ucomis (&g->a, work->w, SIMD_0, SIMD_0);
+    dio_x64_ucomis (&g->a, work->w, work->to, work->to);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work->cold.label);
     return;
   }
   bool wide = work->w == 8;
   unsigned size = wide ? 3 : 2;
-  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, SIMD_0,
+  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, work->to,
                    dio_x64_simd_lanes (g, size, wide ? (uint64_t) INT64_MAX : 0x7fffffff));
   dio_x64_ucomis_xm (
       &g->a, work->w, SIMD_1,
@@ -73,11 +90,8 @@ static bool
 arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, bool tiny)
 {
   Work work = { .w = width_of (op->immediate) };
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  DioX64Xmm y = kind == DIO_X64_FP_SQRT ? x : dio_x64_xmm_of (g, op->arguments[2]);
-  work.cold = dio_x64_fp_cold (g, op, 1);
-  begin (g, &work);
-  scalar (g, kind, work.w, SIMD_0, x, y);
+  begin (g, &work, op);
+  scalar (g, kind, work.w, work.to, work.in[0], work.in[kind == DIO_X64_FP_SQRT ? 0 : 1]);
   check (g, &work, tiny);
   finish (g, &work);
   return true;
@@ -89,13 +103,9 @@ fused (DioX64Gen *g, const DioIrOp *op)
   Work work = { .w = width_of (op->immediate) };
   if (!g->cpu.fma)
     return false;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
-  DioX64Xmm z = dio_x64_xmm_of (g, op->arguments[3]);
-  work.cold = dio_x64_fp_cold (g, op, 1);
-  begin (g, &work);
-  dio_x64_simd_move (g, SIMD_0, x);
-  dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, SIMD_0, y, z);
+  begin (g, &work, op);
+  dio_x64_simd_move (g, work.to, work.in[0]);
+  dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, work.to, work.in[1], work.in[2]);
   check (g, &work, true);
   finish (g, &work);
   return true;
@@ -105,11 +115,9 @@ static bool
 between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
 {
   Work work = { .w = to_single ? 4 : 8 };
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  work.cold = dio_x64_fp_cold (g, op, 1);
-  begin (g, &work);
-  dio_x64_simd_move (g, SIMD_0, x);
-  (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, SIMD_0, SIMD_0);
+  begin (g, &work, op);
+  dio_x64_simd_move (g, work.to, work.in[0]);
+  (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, work.to, work.to);
   check (g, &work, to_single);
   finish (g, &work);
   return true;
@@ -121,15 +129,12 @@ extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
 {
   Work work = { .w = width_of (op->immediate) };
   DioX64Fp kind = larger ? DIO_X64_FP_MAX : DIO_X64_FP_MIN;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[2]);
-  work.cold = dio_x64_fp_cold (g, op, 1);
-  begin (g, &work);
-  dio_x64_ucomis (&g->a, work.w, x, y);
+  begin (g, &work, op);
+  dio_x64_ucomis (&g->a, work.w, work.in[0], work.in[1]);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work.cold.label);
-  scalar (g, kind, work.w, SIMD_0, x, y);
-  scalar (g, kind, work.w, SIMD_1, y, x);
-  dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), SIMD_0, SIMD_0, SIMD_1);
+  scalar (g, kind, work.w, work.to, work.in[0], work.in[1]);
+  scalar (g, kind, work.w, SIMD_1, work.in[1], work.in[0]);
+  dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), work.to, work.to, SIMD_1);
   finish (g, &work);
   return true;
 }
@@ -141,10 +146,8 @@ round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
   int control = dio_x64_round_control (rounding);
   if (control < 0 || !g->cpu.sse41)
     return false;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
-  work.cold = dio_x64_fp_cold (g, op, 1);
-  begin (g, &work);
-  dio_x64_rounds (&g->a, work.w, SIMD_0, x, (uint8_t) (control | (exact ? 0 : 8)));
+  begin (g, &work, op);
+  dio_x64_rounds (&g->a, work.w, work.to, work.in[0], (uint8_t) (control | (exact ? 0 : 8)));
   check (g, &work, false);
   finish (g, &work);
   return true;
@@ -179,7 +182,7 @@ to_integer (DioX64Gen *g, const DioIrOp *op, int rounding)
     return false;
   DioX64Asm *a = &g->a;
   unsigned w = table[i].w_fp, w_int = table[i].w_int;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[1]);
   DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
@@ -209,14 +212,14 @@ static bool
 flush (DioX64Gen *g, const DioIrOp *op)
 {
   uint32_t value = op->arguments[1];
-  if (g->values[value].where != X64_XMM) {
+  if (g->values[value].where != X64_XMM && g->values[value].where != X64_LAZY) {
     DioX64Reg from = dio_x64_gpr_of (g, value);
     DioX64Reg dst = dio_x64_result_gpr (g, value);
     dio_x64_mov_rr (&g->a, op->immediate == DIO_IR_FP_flush32 ? 4 : 8, dst, from);
     dio_x64_define_gpr (g, dst);
     return true;
   }
-  DioX64Xmm from = dio_x64_xmm_of (g, value);
+  DioX64Xmm from = dio_x64_fp_operand (g, value);
   DioX64Xmm dst = dio_x64_result_xmm (g);
   dio_x64_simd_move (g, dst, from);
   dio_x64_define_xmm (g, dst, op->immediate == DIO_IR_FP_flush32);
@@ -292,8 +295,8 @@ compare (DioX64Gen *g, const DioIrOp *op)
   bool quiet = op->immediate == DIO_IR_FP_compare32 || op->immediate == DIO_IR_FP_compare64;
   if (!quiet && op->immediate != DIO_IR_FP_comparee32 && op->immediate != DIO_IR_FP_comparee64)
     return false;
-  DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[0]);
-  DioX64Xmm y = dio_x64_xmm_of (g, op->arguments[1]);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
   DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
   (quiet ? dio_x64_ucomis : dio_x64_comis) (a, width_of (op->immediate), x, y);
   static const struct {
@@ -317,6 +320,23 @@ takes_doubles (int64_t name)
 {
   const char *text = dio_ir_fp_names[name];
   return g_str_has_prefix (text, "f64") || (!strstr (text, "_to_") && width_of (name) == 8);
+}
+
+static bool
+takes_singles (int64_t name)
+{
+  const char *text = dio_ir_fp_names[name];
+  return g_str_has_prefix (text, "f32") || (!strstr (text, "_to_") && width_of (name) == 4);
+}
+
+bool
+dio_x64_fp_looks_through (const DioIrOp *user, unsigned argument, const DioIrOp *value)
+{
+  bool has_mode = user->opcode >= DIO_IR_FP_CALL1 && user->opcode <= DIO_IR_FP_CALL3;
+  if (has_mode ? argument == 0 : user->opcode != DIO_IR_FP_TEST2)
+    return false;
+  return (value->opcode == DIO_IR_VEC_LOW && takes_doubles (user->immediate))
+         || (value->opcode == DIO_IR_ZEXT32 && takes_singles (user->immediate));
 }
 
 /* What was made as a single has anything above it, where doubles have zeros. */

@@ -357,22 +357,39 @@ looks_through (const DioX64Gen *g, const DioIrOp *user, const DioIrOp *value)
   }
 }
 
+/* @depth 1: what others look through that are lazy themselves now. */
+static void
+count_through (const DioX64Gen *g, uint8_t *through, unsigned depth)
+{
+  memset (through, 0, g->n_ops);
+  for (uint32_t i = 0; i < g->n_ops; i++) {
+    const DioIrOp *op = &g->ops[i];
+    for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
+      const DioIrOp *from = &g->ops[op->arguments[a]];
+      bool low =
+          from->opcode != DIO_IR_ZEXT32 || g->ops[from->arguments[0]].opcode == DIO_IR_VEC_LOW;
+      bool is_through = looks_through (g, op, from)
+                        || (low && dio_x64_fp_looks_through (op, a, from))
+                        || (depth && op->opcode == DIO_IR_ZEXT32 && g->values[i].where == X64_LAZY);
+      through[op->arguments[a]] += is_through && through[op->arguments[a]] < UINT8_MAX;
+    }
+  }
+}
+
 void
 dio_x64_simd_mark_lazy (DioX64Gen *g, const uint8_t *uses)
 {
-  g_autofree uint8_t *through = g_malloc0 (g->n_ops + 1);
+  g_autofree uint8_t *through = g_malloc (g->n_ops + 1);
   DioX64Mode mode;
-  for (uint32_t i = 0; i < g->n_ops; i++) {
-    const DioIrOp *op = &g->ops[i];
-    for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
-      through[op->arguments[a]] +=
-          through[op->arguments[a]] < UINT8_MAX && looks_through (g, op, &g->ops[op->arguments[a]]);
-    if (op->opcode != DIO_IR_CONST && dio_x64_mode_of (g, i, &mode) && mode.keep)
-      g->values[i].where = X64_LAZY;
-  }
   for (uint32_t i = 0; i < g->n_ops; i++)
-    if (through[i] && through[i] == uses[i] && uses[i] < UINT8_MAX)
+    if (g->ops[i].opcode != DIO_IR_CONST && dio_x64_mode_of (g, i, &mode) && mode.keep)
       g->values[i].where = X64_LAZY;
+  for (unsigned depth = 0; depth < 2; depth++) {
+    count_through (g, through, depth);
+    for (uint32_t i = 0; i < g->n_ops; i++)
+      if (through[i] && through[i] == uses[i] && uses[i] < UINT8_MAX)
+        g->values[i].where = X64_LAZY;
+  }
 }
 
 void
