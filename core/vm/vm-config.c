@@ -17,7 +17,50 @@ disk_free (void *data)
   DioDiskConfig *disk = data;
   g_free (disk->path);
   g_free (disk->format);
+  g_clear_pointer (&disk->chain, g_ptr_array_unref);
   g_free (disk);
+}
+
+static void
+image_free (void *data)
+{
+  DioBlockImage *image = data;
+  g_free (image->path);
+  g_free (image->format);
+  g_free (image);
+}
+
+void
+dio_disk_config_add_image (DioDiskConfig *disk, const char *path, const char *format)
+{
+  DioBlockImage *image = g_new0 (DioBlockImage, 1);
+  image->path = g_strdup (path);
+  image->format = g_strdup (format);
+  if (!disk->chain)
+    disk->chain = g_ptr_array_new_with_free_func (image_free);
+  g_ptr_array_add (disk->chain, image);
+}
+
+DioBlockNode *
+dio_disk_config_open (const DioDiskConfig *disk, DioFiles *files, DioBlockOpenFlags flags,
+                      GError **error)
+{
+  DioBlockImage images[DIO_BLOCK_MAX_CHAIN];
+  if (disk->readonly)
+    flags |= DIO_BLOCK_OPEN_READONLY;
+  if (!disk->chain)
+    return dio_block_node_open (files, disk->path, disk->format ? disk->format : "raw", flags, NULL,
+                                error);
+  unsigned n = MIN (disk->chain->len, DIO_BLOCK_MAX_CHAIN);
+  if (n < disk->chain->len) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("The disk “%s” stands on more than %d others; merge some of them"), disk->path,
+                 DIO_BLOCK_MAX_CHAIN - 1);
+    return NULL;
+  }
+  for (unsigned i = 0; i < n; i++)
+    images[i] = *(const DioBlockImage *) g_ptr_array_index (disk->chain, i);
+  return dio_block_node_open_chain (files, images, n, flags, error);
 }
 
 DioMachineConfig *
@@ -58,6 +101,11 @@ dio_machine_config_copy (const DioMachineConfig *config)
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     dio_machine_config_add_disk (copy, disk->path, disk->format, disk->readonly);
+    DioDiskConfig *same = g_ptr_array_index (copy->disks, i);
+    for (guint j = 0; disk->chain && j < disk->chain->len; j++) {
+      const DioBlockImage *image = g_ptr_array_index (disk->chain, j);
+      dio_disk_config_add_image (same, image->path, image->format);
+    }
   }
   return copy;
 }
@@ -238,6 +286,20 @@ dio_machine_check_file (const char *what, const char *path, DioFileUse use, GErr
   return true;
 }
 
+/* The images of a chain; only the last is written. */
+static bool
+check_chain (const DioDiskConfig *disk, GError **error)
+{
+  for (guint i = 0; i < disk->chain->len; i++) {
+    const DioBlockImage *image = g_ptr_array_index (disk->chain, i);
+    bool written = i + 1 == disk->chain->len && !disk->readonly;
+    if (!dio_machine_check_file (_ ("The disk"), image->path,
+                                 written ? DIO_FILE_DISK : DIO_FILE_DISK_READONLY, error))
+      return false;
+  }
+  return true;
+}
+
 bool
 dio_machine_check_disk (const DioDiskConfig *disk, GError **error)
 {
@@ -247,6 +309,8 @@ dio_machine_check_disk (const DioDiskConfig *disk, GError **error)
                  disk->path, disk->format ? disk->format : "", DIO_BLOCK_FORMATS);
     return false;
   }
+  if (disk->chain)
+    return check_chain (disk, error);
   return dio_machine_check_file (_ ("The disk"), disk->path,
                                  disk->readonly ? DIO_FILE_DISK_READONLY : DIO_FILE_DISK, error);
 }

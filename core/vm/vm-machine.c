@@ -606,6 +606,7 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   machine->space = dio_space_new ();
   machine->clock = dio_clock_new ();
   machine->devices = g_ptr_array_new ();
+  machine->disks = g_ptr_array_new ();
   machine->loop = dio_loop_new ("dio-loop", error);
   if (machine->loop)
     machine->priv->control_started =
@@ -647,6 +648,7 @@ dio_machine_free (DioMachine *machine)
     machine->compiler->free (machine->jit);
   dio_ram_free_later (machine->ram, machine->host.pool);
   g_ptr_array_unref (machine->devices);
+  g_ptr_array_unref (machine->disks);
   g_free (machine->cpus);
   dio_machine_config_free (machine->config);
   private_free (priv);

@@ -36,9 +36,11 @@ DioEngine dio_engine_in_force (DioEngine engine);
 bool dio_engine_has_compiler (void);
 
 typedef struct {
-  char *path;
+  char *path;   /* what the disk is known by; the file, when there is no chain */
   char *format; /* "raw", "qcow2"; from the configuration, never probed */
   bool readonly;
+  /* Where snapshots made a chain of it: DioBlockImage*, the lowest first. NULL: @path alone. */
+  GPtrArray *chain;
 } DioDiskConfig;
 
 /* What a machine is made of. Plain data, deep-copied by dio_machine_new(). Strings may be NULL. */
@@ -65,6 +67,13 @@ void dio_machine_config_free (DioMachineConfig *config);
 void dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const char *format,
                                   bool readonly);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioMachineConfig, dio_machine_config_free)
+
+/* Adds an image to the top of the chain of @disk. */
+void dio_disk_config_add_image (DioDiskConfig *disk, const char *path, const char *format);
+
+/* Opens the image of @disk, with its chain. */
+DioBlockNode *dio_disk_config_open (const DioDiskConfig *disk, DioFiles *files,
+                                    DioBlockOpenFlags flags, GError **error);
 
 /* What a file of the host is needed for. */
 typedef enum {
@@ -147,6 +156,7 @@ struct DioMachine {
   struct DioJit *jit;          /* compiled code, made by the CPU type; or NULL */
   const DioCompiler *compiler; /* what to do with it */
   GPtrArray *devices;          /* of DioDevice*, in order of attachment */
+  GPtrArray *disks;            /* of DioBlock*, as in the configuration; the devices own them */
   struct DioMachinePrivate *priv;
 };
 

@@ -99,6 +99,63 @@ settle (DioMachine *machine, GError **error)
   return true;
 }
 
+/* The new overlays, open and on what the disks are now; or all as before. */
+static bool
+stack_overlays (DioMachine *machine, const DioSnapshot *snapshot, DioBlockNode **tops,
+                GError **error)
+{
+  for (unsigned i = 0; i < snapshot->n_overlays; i++) {
+    DioBlock *block = i < machine->disks->len ? g_ptr_array_index (machine->disks, i) : NULL;
+    DioBlockNode *below = block ? dio_block_get_node (block) : NULL;
+    if (!snapshot->overlays[i])
+      continue;
+    if (below)
+      tops[i] = dio_block_node_open (below->files, snapshot->overlays[i], "qcow2",
+                                     DIO_BLOCK_OPEN_KEEP, below, error);
+    else
+      g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED, "%s",
+                   _ ("A disk of this machine cannot be part of a snapshot"));
+    if (tops[i] && tops[i]->size != below->size)
+      g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("The disk “%s” has another size"),
+                   tops[i]->path);
+    if (!tops[i] || tops[i]->size != below->size)
+      return false;
+  }
+  return true;
+}
+
+static void
+unstack_overlays (const DioSnapshot *snapshot, DioBlockNode **tops)
+{
+  for (unsigned i = 0; i < snapshot->n_overlays; i++)
+    if (tops[i])
+      dio_block_node_unstack (tops[i]);
+}
+
+/* What cannot be put in order below is lost space at most: what was written is on the disk. */
+static void
+go_on_in_overlays (DioMachine *machine, const DioSnapshot *snapshot, DioBlockNode **tops)
+{
+  for (unsigned i = 0; i < snapshot->n_overlays; i++)
+    if (tops[i]) {
+      dio_block_node_seal (tops[i]->backing);
+      dio_block_set_node (g_ptr_array_index (machine->disks, i), tops[i]);
+    }
+}
+
+static bool
+pass_point (DioMachine *machine, DioSnapshot *snapshot, GError **error)
+{
+  g_autofree DioBlockNode **tops = g_new0 (DioBlockNode *, snapshot->n_overlays + 1);
+  if (stack_overlays (machine, snapshot, tops, error)
+      && (!snapshot->point || snapshot->point (snapshot->data, error))) {
+    go_on_in_overlays (machine, snapshot, tops);
+    return true;
+  }
+  unstack_overlays (snapshot, tops);
+  return false;
+}
+
 static bool
 take (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 {
@@ -108,7 +165,7 @@ take (DioMachine *machine, DioSnapshot *snapshot, GError **error)
   visit_machine (machine, visitor);
   snapshot->devices = dio_visitor_finish_save (visitor);
   /* The disks at last: from there on there is no way back. */
-  if (!snapshot->point || snapshot->point (snapshot->data, error))
+  if (pass_point (machine, snapshot, error))
     return true;
   dio_ram_freeze_end (g_steal_pointer (&snapshot->freeze), false);
   g_clear_pointer (&snapshot->devices, g_bytes_unref);

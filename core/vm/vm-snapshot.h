@@ -7,8 +7,12 @@
 
 /* What is asked for, and what comes of it. The caller's until @done. */
 typedef struct {
-  /* Called while everything stands still and what was written to disks is on them; may be NULL.
-   * Control thread; the guest waits for it. */
+  /* For each disk of the configuration the new, empty overlay that it goes on in, or NULL; may be
+   * NULL as a whole. What the disks are now is only read from then on. */
+  char *const *overlays;
+  unsigned n_overlays;
+  /* Called while everything stands still and what was written to disks is on them; from its success
+   * on the overlays are in use. May be NULL. Control thread; the guest waits for it. */
   bool (*point) (void *data, GError **error);
   void *data;
   bool stay; /* paused, for a machine that is about to be closed */

@@ -36,18 +36,18 @@ add_disk (DioMachine *machine, DioPciBus *bus, unsigned index, GError **error)
 {
   const DioDiskConfig *disk = g_ptr_array_index (machine->config->disks, index);
   g_autofree char *name = g_strdup_printf ("disk%u", index);
-  DioBlock *block =
-      dio_block_open (dio_files_host (), disk->path, disk->format ? disk->format : "raw",
-                      disk->readonly, machine->loop, machine->host.pool, error);
+  DioBlockNode *node = dio_disk_config_open (disk, dio_files_host (), 0, error);
 
-  if (!block)
+  if (!node)
     return false;
+  DioBlock *block = dio_block_new (node, machine->loop, machine->host.pool);
   DioDevice *dev = plug (machine, bus, "virtio-blk", name, error);
   if (!dev) {
     dio_block_free (block);
     return false;
   }
   dio_virtio_blk_set_block (dev, block);
+  g_ptr_array_add (machine->disks, block);
   return dio_device_attach (dev, machine, error);
 }
 

@@ -66,3 +66,12 @@ dio_block_lock (DioFiles *files, int fd, const char *path, bool readonly, GError
                  path);
   return !contradicted;
 }
+
+void
+dio_block_unlock_write (DioFiles *files, int fd)
+{
+  struct flock lock = {
+    .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = USES_BASE + PERMISSION_WRITE, .l_len = 1
+  };
+  dio_file_lock (files, fd, F_OFD_SETLK, &lock);
+}

@@ -9,3 +9,6 @@
 /* False and DIO_ERROR_BUSY when somebody else's use of the image contradicts ours. The locks go
  * with @fd. A file system without locks is fine, with a message. */
 bool dio_block_lock (DioFiles *files, int fd, const char *path, bool readonly, GError **error);
+
+/* The image is only read from now on. */
+void dio_block_unlock_write (DioFiles *files, int fd);

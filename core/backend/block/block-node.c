@@ -155,9 +155,47 @@ dio_block_node_open (DioFiles *files, const char *path, const char *format, DioB
     node = formats[found].open (&base, file_size, flags, error);
   if (!node) {
     free_node (&base);
-    dio_block_node_close (backing);
+    if (!(flags & DIO_BLOCK_OPEN_KEEP))
+      dio_block_node_close (backing);
   }
   return node;
+}
+
+DioBlockNode *
+dio_block_node_open_chain (DioFiles *files, const DioBlockImage *images, unsigned n,
+                           DioBlockOpenFlags flags, GError **error)
+{
+  DioBlockOpenFlags below = DIO_BLOCK_OPEN_READONLY | (flags & DIO_BLOCK_OPEN_UNLOCKED);
+  DioBlockNode *node = NULL;
+  for (unsigned i = 0; i < n; i++) {
+    node = dio_block_node_open (files, images[i].path, images[i].format, i + 1 < n ? below : flags,
+                                node, error);
+    if (!node)
+      return NULL;
+  }
+  return node;
+}
+
+int
+dio_block_node_seal (DioBlockNode *node)
+{
+  int result = 0;
+  if (node->readonly)
+    return 0;
+  if (node->driver->seal)
+    result = node->driver->seal (node);
+  node->readonly = true;
+  dio_block_unlock_write (node->files, node->fd);
+  return result;
+}
+
+DioBlockNode *
+dio_block_node_unstack (DioBlockNode *node)
+{
+  DioBlockNode *backing = node->backing;
+  node->backing = NULL;
+  dio_block_node_close (node);
+  return backing;
 }
 
 int

@@ -43,6 +43,8 @@ typedef struct {
   int (*write_zeroes) (DioBlockNode *node, uint64_t offset, uint64_t length, bool unmap);
   int (*map) (DioBlockNode *node, uint64_t offset, uint64_t length, DioBlockExtent *extent);
   bool (*resize) (DioBlockNode *node, uint64_t size, GError **error);
+  /* Does what was put off, as nothing will be written any more. May be NULL. */
+  int (*seal) (DioBlockNode *node);
   /* Everything to the disk, if that is possible; frees what the driver owns. */
   int (*close) (DioBlockNode *node);
 } DioBlockDriver;
@@ -62,6 +64,8 @@ typedef enum {
   /* For the image itself, not what is in it: what keeps an image from being used is no error. */
   DIO_BLOCK_OPEN_CHECK = 1 << 1,
   DIO_BLOCK_OPEN_UNLOCKED = 1 << 2, /* only with READONLY: look at it whoever uses it */
+  /* @backing stays the caller's when this fails: it is in use, and goes on without the overlay. */
+  DIO_BLOCK_OPEN_KEEP = 1 << 3,
 } DioBlockOpenFlags;
 
 /* True for the formats that there are: "raw", "qcow2", and those that are only read. */
@@ -85,6 +89,24 @@ bool dio_block_is_blank (DioFiles *files, const char *path, const char *format);
  * locks 100+/200+); DIO_ERROR_BUSY when another process holds them. */
 DioBlockNode *dio_block_node_open (DioFiles *files, const char *path, const char *format,
                                    DioBlockOpenFlags flags, DioBlockNode *backing, GError **error);
+
+/* One image of a chain, as a manifest has it. */
+typedef struct {
+  char *path;
+  char *format;
+} DioBlockImage;
+
+/* Opens the @n images of a chain, the lowest first; all but the last are only read. @flags are for
+ * the last; UNLOCKED counts for all. */
+DioBlockNode *dio_block_node_open_chain (DioFiles *files, const DioBlockImage *images, unsigned n,
+                                         DioBlockOpenFlags flags, GError **error);
+
+/* Makes a node, whose data is flushed, one that is only read from now on: what its driver defers is
+ * done, and others may not be kept from reading it. It is read-only whatever the result. */
+int dio_block_node_seal (DioBlockNode *node);
+
+/* Takes the backing node out of @node and closes the rest. Returns it. */
+DioBlockNode *dio_block_node_unstack (DioBlockNode *node);
 
 /* Flushes and closes the whole chain. The result tells whether all that was written is on the
  * disk. NULL is fine. */

@@ -300,6 +300,18 @@ dio_block_get_node (DioBlock *block)
 }
 
 void
+dio_block_set_node (DioBlock *block, DioBlockNode *node)
+{
+  Queue *queue = (Queue *) block;
+  g_return_if_fail (block->ops == &queue_ops && node->size == block->size);
+  pthread_mutex_lock (&queue->lock);
+  queue->node = node;
+  g_free (block->path);
+  block->path = g_strdup (node->path);
+  pthread_mutex_unlock (&queue->lock);
+}
+
+void
 dio_block_set_limits (DioBlock *block, const DioBlockLimits *limits)
 {
   Queue *queue = (Queue *) block;

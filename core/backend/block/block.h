@@ -73,6 +73,10 @@ DioBlock *dio_block_open (DioFiles *files, const char *path, const char *format,
 /* The node of a block from the two above; requests may be in flight on it. */
 DioBlockNode *dio_block_get_node (DioBlock *block);
 
+/* The block goes on with @node, of the same size, in the place of the old one, which the caller
+ * has then: it may be below @node. Nothing may be in flight but what is held. */
+void dio_block_set_node (DioBlock *block, DioBlockNode *node);
+
 /* Any thread; never blocks. Requests may complete in any order: a FLUSH covers what was done before
  * it was submitted. After a FLUSH has failed, all later ones fail: the kernel may have dropped the
  * data. */

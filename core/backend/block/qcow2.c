@@ -219,6 +219,12 @@ finish (Qcow2 *qcow2)
 }
 
 static int
+driver_seal (DioBlockNode *node)
+{
+  return finish ((Qcow2 *) node);
+}
+
+static int
 driver_close (DioBlockNode *node)
 {
   Qcow2 *qcow2 = (Qcow2 *) node;
@@ -236,6 +242,7 @@ static const DioBlockDriver qcow2_driver = {
   .write_zeroes = dio_qcow2_write_zeroes,
   .map = dio_qcow2_map,
   .resize = dio_qcow2_resize,
+  .seal = driver_seal,
   .close = driver_close,
 };
 
