@@ -180,8 +180,7 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
             _ ("“%s” is neither a plain name inside the machine’s folder nor an absolute path"),
             path);
   if (format && !dio_block_is_format (format))
-    refuse (parse, format_key, _ ("“%s” is not known; this version knows %s"), format,
-            DIO_BLOCK_FORMATS);
+    refuse (parse, format_key, _ ("“%s” is not known; this version knows raw and qcow2"), format);
   JsonNode *flag = json_object_get_member (disk, "readonly");
   if (flag && JSON_NODE_HOLDS_VALUE (flag) && json_node_get_value_type (flag) == G_TYPE_BOOLEAN)
     readonly = json_node_get_boolean (flag);
@@ -443,6 +442,8 @@ dio_manifest_resolve (const DioManifest *manifest, const char *path)
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     make_absolute (&disk->path, path);
+    for (guint j = 0; disk->chain && j < disk->chain->len; j++)
+      make_absolute (&((DioBlockImage *) g_ptr_array_index (disk->chain, j))->path, path);
   }
   return config;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Changing the tree of snapshots: names, going back, deleting, clones. */
+ * Changing the tree of snapshots: names, going back, deleting. */
 #include <errno.h>
 #include <string.h>
 
@@ -106,9 +106,8 @@ dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
 
 /* ---- Going back ---- */
 
-/* The disks that snapshots hold, in order: those that are written. */
-static GPtrArray *
-written_disks (const DioMachineConfig *config)
+GPtrArray *
+dio_snapshots_written_disks (const DioMachineConfig *config)
 {
   GPtrArray *disks = g_ptr_array_new ();
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
@@ -158,14 +157,26 @@ is_same (const DioManifest *manifest, const DioManifest *now)
   return g_strcmp0 (one, other) == 0;
 }
 
-/* Puts what the snapshot has into the folder @dir_fd, under names that @installs then knows. */
+/* machine.json as the snapshot has it, under a name that @installs then knows. */
 static gboolean
-put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *manifest,
-           const DioManifest *now, int dir_fd, GPtrArray *installs, DioFileProgress progress,
-           void *data, GError **error)
+put_manifest (DioSnapshots *self, const DioManifest *manifest, const DioManifest *now,
+              GPtrArray *installs, GError **error)
 {
   g_autofree char *token = g_strdup_printf ("%08x", g_random_int ());
-  g_autoptr (GPtrArray) disks = written_disks (manifest->config);
+  if (is_same (manifest, now))
+    return TRUE;
+  gsize length;
+  g_autofree char *text = dio_manifest_to_text (manifest, &length);
+  add_install (installs, token, DIO_MANIFEST_FILE);
+  if (!dio_file_write_atomic (self->files, self->bundle_fd, last_from (installs), text, length,
+                              error))
+    return FALSE;
+  return TRUE;
+}
+
+gboolean
+dio_snapshots_check_disks (const GPtrArray *disks, const DioSnapshotInfo *info, GError **error)
+{
   if (disks->len != info->disks->len) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
                  _ ("The snapshot has other disks than its machine"));
@@ -173,41 +184,57 @@ put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *m
   }
   for (guint i = 0; i < disks->len; i++) {
     const DioDiskConfig *disk = g_ptr_array_index (disks, i);
-    g_autofree char *from = g_build_filename (self->path, DIO_SNAPSHOT_FOLDER,
-                                              (char *) g_ptr_array_index (info->disks, i), NULL);
     if (*disk->path == '/' || strchr (disk->path, '/')) {
       g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
                    _ ("The disk “%s” lies outside of the machine’s folder"), disk->path);
       return FALSE;
     }
-    add_install (installs, token, disk->path);
-    if (!dio_file_copy (self->files, from, dir_fd, last_from (installs), progress, data, error))
-      return FALSE;
   }
-  if (is_same (manifest, now))
-    return TRUE;
-  gsize length;
-  g_autofree char *text = dio_manifest_to_text (manifest, &length);
-  add_install (installs, token, DIO_MANIFEST_FILE);
-  return dio_file_write_atomic (self->files, dir_fd, last_from (installs), text, length, error);
+  return TRUE;
 }
 
+/* New overlays on what the snapshot has; @after knows them then. */
 static gboolean
-commit_revert (DioSnapshots *self, const char *id, GPtrArray *installs, GError **error)
+put_overlays (DioSnapshots *self, const DioSnapshotInfo *info, const GPtrArray *disks,
+              DioSnapshotDisks *after, GPtrArray *made, GError **error)
 {
+  for (guint i = 0; i < disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (disks, i);
+    char *file =
+        dio_snapshots_make_overlay (self, after->images, g_ptr_array_index (info->disks, i), error);
+    if (!file)
+      return FALSE;
+    g_ptr_array_add (made, file);
+    dio_snapshots_put_disk (after->disks, disk->path, file);
+  }
+  return TRUE;
+}
+
+/* *@tried: the tree on the disk may be the new one, even if this fails. */
+static gboolean
+commit_revert (DioSnapshots *self, const char *id, GPtrArray *installs, DioSnapshotDisks *after,
+               gboolean *tried, GError **error)
+{
+  DioSnapshotDisks before = { 0 };
   pthread_mutex_lock (&self->lock);
   g_autofree char *old_current = g_steal_pointer (&self->current);
   g_autofree char *old_pending = g_steal_pointer (&self->pending);
+  dio_snapshots_save_disks_locked (self, &before);
+  dio_snapshots_restore_disks_locked (self, after);
   self->current = g_strdup (id);
   self->pending = g_strdup (id);
   GPtrArray *none = self->installs;
   self->installs = g_ptr_array_ref (installs);
+  g_autoptr (GPtrArray) files = dio_snapshots_drop_images_locked (self);
+  *tried = TRUE;
   gboolean good = dio_snapshots_commit_locked (self, error);
   if (good) {
     /* Committed: what fails now is done when the bundle is opened next. */
     g_ptr_array_unref (none);
     good = dio_snapshots_install_locked (self, error);
+    dio_snapshots_remove_files (self, files);
   } else {
+    dio_snapshots_restore_disks_locked (self, &before);
     g_ptr_array_unref (self->installs);
     self->installs = none;
     g_free (self->current);
@@ -216,16 +243,42 @@ commit_revert (DioSnapshots *self, const char *id, GPtrArray *installs, GError *
     self->pending = g_steal_pointer (&old_pending);
   }
   pthread_mutex_unlock (&self->lock);
+  dio_snapshots_clear_disks (&before);
   return good;
+}
+
+DioManifest *
+dio_snapshots_load_manifest (DioSnapshots *self, const char *id, GError **error)
+{
+  g_autofree char *name = dio_snapshot_state_name (id);
+  g_autoptr (DioStateFile) state =
+      dio_state_file_read (self->files, self->dir_fd, name, DIO_STATE_CONFIG, error);
+  return state ? manifest_of (state, error) : NULL;
+}
+
+/* Everything that the commit needs. */
+static gboolean
+put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *manifest,
+           const DioManifest *now, GPtrArray *installs, DioSnapshotDisks *after, GPtrArray *made,
+           GError **error)
+{
+  g_autoptr (GPtrArray) disks = dio_snapshots_written_disks (manifest->config);
+  if (!dio_snapshots_check_disks (disks, info, error)
+      || !put_overlays (self, info, disks, after, made, error)
+      || !put_manifest (self, manifest, now, installs, error))
+    return FALSE;
+  int result = installs->len ? dio_file_sync (self->files, self->bundle_fd) : 0;
+  if (result < 0)
+    dio_set_error_errno (error, -result, _ ("The folder “%s” cannot be written"), self->path);
+  return result == 0;
 }
 
 static gboolean
 revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
 {
-  g_autofree char *name = dio_snapshot_state_name (info->id);
-  g_autoptr (DioStateFile) state =
-      dio_state_file_read (self->files, self->dir_fd, name, DIO_STATE_CONFIG, error);
-  g_autoptr (DioManifest) manifest = state ? manifest_of (state, error) : NULL;
+  DioSnapshotDisks after = { 0 };
+  gboolean tried = FALSE;
+  g_autoptr (DioManifest) manifest = dio_snapshots_load_manifest (self, info->id, error);
   g_autoptr (DioManifest) now = manifest ? dio_bundle_load (self->files, self->path, error) : NULL;
   if (!now)
     return FALSE;
@@ -234,30 +287,29 @@ revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
   manifest->id = g_strdup (now->id);
   g_free (manifest->config->name);
   manifest->config->name = g_strdup (now->config->name);
+  g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) installs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
-  gboolean good =
-      put_files (self, info, manifest, now, self->bundle_fd, installs, NULL, NULL, error);
-  if (good && installs->len) {
-    int result = dio_file_sync (self->files, self->bundle_fd);
-    good = result == 0;
-    if (!good)
-      dio_set_error_errno (error, -result, _ ("The folder “%s” cannot be written"), self->path);
-  }
-  return good && commit_revert (self, info->id, installs, error);
+  pthread_mutex_lock (&self->lock);
+  dio_snapshots_save_disks_locked (self, &after);
+  pthread_mutex_unlock (&self->lock);
+  gboolean good = put_files (self, info, manifest, now, installs, &after, made, error)
+                  && commit_revert (self, info->id, installs, &after, &tried, error);
+  if (!good && !tried)
+    dio_snapshots_remove_files (self, made);
+  dio_snapshots_clear_disks (&after);
+  return good;
 }
 
 gboolean
 dio_snapshots_revert (DioSnapshots *self, const char *id, GError **error)
 {
+  dio_snapshots_enter (self); /* first, as a merge changes what is where */
   pthread_mutex_lock (&self->lock);
   const DioSnapshotInfo *found = dio_snapshots_require_locked (self, id, error);
   DioSnapshotInfo *info = found ? dio_snapshot_info_copy (found) : NULL;
   pthread_mutex_unlock (&self->lock);
-  if (!info)
-    return FALSE;
-  dio_snapshots_enter (self);
-  gboolean good = revert (self, info, error);
+  gboolean good = info && revert (self, info, error);
   dio_snapshots_leave (self);
   dio_snapshot_info_free (info);
   return good;
@@ -373,11 +425,16 @@ dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progres
   pthread_mutex_lock (&self->lock);
   guint before = self->infos->len;
   drop_deleted_locked (self, until_s);
-  gboolean good = before == self->infos->len || dio_snapshots_commit_locked (self, error);
-  if (good)
+  g_autoptr (GPtrArray) files = dio_snapshots_drop_images_locked (self);
+  gboolean good = (before == self->infos->len && !files->len && !self->uncertain)
+                  || dio_snapshots_commit_locked (self, error);
+  if (good) {
+    dio_snapshots_remove_files (self, files);
     dio_snapshots_remove_orphans (self);
+  }
   pthread_mutex_unlock (&self->lock);
-  good = good && sweep (self, progress, data, freed, error);
+  good = good && sweep (self, progress, data, freed, error)
+         && dio_snapshots_merge (self, progress, data, error);
   dio_snapshots_leave (self);
   return good;
 }
@@ -394,10 +451,12 @@ is_whole (DioSnapshots *self, DioStore *store, const DioSnapshotInfo *info)
     return FALSE;
   for (guint i = 0; i < info->disks->len; i++) {
     struct statx status;
-    if (dio_file_stat (self->files, self->dir_fd, g_ptr_array_index (info->disks, i),
-                       AT_SYMLINK_NOFOLLOW, &status)
-        < 0)
-      return FALSE;
+    for (const DioSnapshotImage *image =
+             dio_snapshots_find_image (self->images, g_ptr_array_index (info->disks, i));
+         image; image = dio_snapshots_find_image (self->images, image->backing))
+      if (dio_file_stat (self->files, self->bundle_fd, image->file, AT_SYMLINK_NOFOLLOW, &status)
+          < 0)
+        return FALSE;
   }
   if (!info->memory)
     return TRUE;
@@ -423,169 +482,4 @@ dio_snapshots_verify (DioSnapshots *self, DioFileProgress progress, void *data, 
   dio_snapshots_leave (self);
   *damaged += files;
   return good;
-}
-
-/* ---- Clones ---- */
-
-/* NAME of one folder in another: a second name for the same file, or a copy. */
-static gboolean
-share_file (DioSnapshots *self, int to_fd, const char *name, gboolean linked, GError **error)
-{
-  if (linked && dio_file_link (self->files, self->dir_fd, name, to_fd, name) == 0)
-    return TRUE;
-  g_autofree char *from = g_build_filename (self->path, DIO_SNAPSHOT_FOLDER, name, NULL);
-  return dio_file_copy (self->files, from, to_fd, name, NULL, NULL, error);
-}
-
-/* The chunks of one snapshot alone. */
-static gboolean
-copy_chunks (DioStore *from, DioStore *to, const DioRamMap *map, DioVisitor *visitor,
-             DioFileProgress progress, void *data, GError **error)
-{
-  g_autoptr (DioStoreWriter) writer = dio_store_begin (to);
-  g_autofree uint8_t *chunk = g_malloc (DIO_RAM_CHUNK);
-  for (uint64_t i = 0; i < map->n; i++) {
-    DioChunkId id;
-    if (dio_chunk_id_is_zero (&map->ids[i]))
-      continue;
-    if (progress && i % 64 == 0 && !progress (i * DIO_RAM_CHUNK, map->size, data)) {
-      g_set_error (error, DIO_ERROR, DIO_ERROR_CANCELLED, "%s", _ ("Cancelled"));
-      return FALSE;
-    }
-    if (!dio_store_get (from, &map->ids[i], chunk, DIO_RAM_CHUNK, error)
-        || !dio_store_put (writer, chunk, DIO_RAM_CHUNK, &id, error))
-      return FALSE;
-  }
-  return dio_ram_map_save (map, writer, visitor, error) && dio_store_commit (writer, error);
-}
-
-typedef struct {
-  DioSnapshots *self;
-  DioSnapshotInfo *info;
-  DioManifest *manifest;
-  gboolean linked;
-  DioFileProgress progress;
-  void *data;
-} Clone;
-
-static gboolean
-clone_memory (Clone *clone, DioStateFile *state, int to_fd, GError **error)
-{
-  DioSnapshots *self = clone->self;
-  DioStore *store = dio_snapshots_get_store (self, error);
-  if (!store || !clone->info->memory)
-    return store != NULL;
-  if (clone->linked) {
-    g_auto (GStrv) packs = dio_store_list_packs (store);
-    for (char **pack = packs; *pack; pack++)
-      if (!share_file (self, to_fd, *pack, TRUE, error))
-        return FALSE;
-    return TRUE;
-  }
-  g_autoptr (DioStore) to = dio_store_open (self->files, to_fd, true, error);
-  g_autoptr (DioRamMap) map = to ? dio_snapshots_load_map (self, store, state, NULL, error) : NULL;
-  if (!map)
-    return FALSE;
-  DioVisitor *visitor = dio_visitor_new_save ();
-  gboolean good = copy_chunks (store, to, map, visitor, clone->progress, clone->data, error);
-  g_bytes_unref (dio_visitor_finish_save (visitor));
-  return good;
-}
-
-/* snapshots/ of the new bundle: one snapshot, which the first start loads. */
-static gboolean
-clone_tree (Clone *clone, const char *path, int bundle_fd, GError **error)
-{
-  DioSnapshots *self = clone->self;
-  g_autoptr (DioSnapshots) other = dio_snapshots_open (self->files, path, TRUE, error);
-  if (!other || !dio_snapshots_make_folder (other, error))
-    return FALSE;
-  g_autofree char *state_name = dio_snapshot_state_name (clone->info->id);
-  g_autoptr (DioStateFile) state =
-      dio_state_file_read (self->files, self->dir_fd, state_name, NULL, error);
-  if (!state || !share_file (self, other->dir_fd, state_name, clone->linked, error))
-    return FALSE;
-  for (guint i = 0; i < clone->info->disks->len; i++)
-    if (!share_file (self, other->dir_fd, g_ptr_array_index (clone->info->disks, i), clone->linked,
-                     error))
-      return FALSE;
-  if (!clone_memory (clone, state, other->dir_fd, error))
-    return FALSE;
-  DioSnapshotInfo *info = dio_snapshot_info_copy (clone->info);
-  g_clear_pointer (&info->parent, g_free);
-  pthread_mutex_lock (&other->lock);
-  g_ptr_array_add (other->infos, info);
-  other->current = g_strdup (info->id);
-  other->pending = g_strdup (info->id);
-  gboolean good = dio_snapshots_commit_locked (other, error);
-  pthread_mutex_unlock (&other->lock);
-  return good;
-}
-
-/* Files of the bundle that the machine starts from, and its disks as they were. */
-static gboolean
-clone_files (Clone *clone, const char *path, int fd, GError **error)
-{
-  DioSnapshots *self = clone->self;
-  const DioMachineConfig *config = clone->manifest->config;
-  const char *const boot[] = { config->firmware, config->kernel, config->initrd };
-  for (guint i = 0; i < G_N_ELEMENTS (boot); i++) {
-    if (!boot[i] || *boot[i] == '/')
-      continue;
-    g_autofree char *from = g_build_filename (self->path, boot[i], NULL);
-    if (!dio_file_copy (self->files, from, fd, boot[i], NULL, NULL, error))
-      return FALSE;
-  }
-  g_autoptr (GPtrArray) installs =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
-  if (!put_files (self, clone->info, clone->manifest, NULL, fd, installs, clone->progress,
-                  clone->data, error))
-    return FALSE;
-  for (guint i = 0; i < installs->len; i++) {
-    const DioSnapshotInstall *install = g_ptr_array_index (installs, i);
-    int result = dio_file_rename (self->files, fd, install->from, fd, install->to, 0);
-    if (result < 0) {
-      dio_set_error_errno (error, -result, _ ("“%s” cannot be put in its place"), install->to);
-      return FALSE;
-    }
-  }
-  return clone_tree (clone, path, fd, error);
-}
-
-static gboolean
-fill_cb (const char *path, int fd, void *data, GError **error)
-{
-  return clone_files (data, path, fd, error);
-}
-
-char *
-dio_snapshots_clone (DioSnapshots *self, const char *id, const char *library, const char *name,
-                     gboolean linked, DioFileProgress progress, void *data, GError **error)
-{
-  if (!dio_manifest_check_name (name, error))
-    return NULL;
-  pthread_mutex_lock (&self->lock);
-  const DioSnapshotInfo *found = dio_snapshots_require_locked (self, id, error);
-  DioSnapshotInfo *info = found ? dio_snapshot_info_copy (found) : NULL;
-  pthread_mutex_unlock (&self->lock);
-  if (!info)
-    return NULL;
-  dio_snapshots_enter (self);
-  g_autofree char *state_name = dio_snapshot_state_name (id);
-  g_autoptr (DioStateFile) state =
-      dio_state_file_read (self->files, self->dir_fd, state_name, DIO_STATE_CONFIG, error);
-  Clone clone = { self, info, NULL, linked, progress, data };
-  char *path = NULL;
-  clone.manifest = state ? manifest_of (state, error) : NULL;
-  if (clone.manifest) {
-    g_free (clone.manifest->id);
-    clone.manifest->id = g_uuid_string_random ();
-    g_free (clone.manifest->config->name);
-    clone.manifest->config->name = g_strdup (name);
-    path = dio_bundle_create_with (self->files, library, name, fill_cb, &clone, error);
-  }
-  dio_snapshots_leave (self);
-  dio_manifest_free (clone.manifest);
-  dio_snapshot_info_free (info);
-  return path;
 }

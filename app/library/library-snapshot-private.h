@@ -7,10 +7,32 @@
 #include "app/library/library-snapshot.h"
 
 #define DIO_SNAPSHOT_TREE "tree.json"
-#define DIO_SNAPSHOT_TREE_VERSION 1
+#define DIO_SNAPSHOT_TREE_VERSION 2 /* 1: disks are copies in the folder of the snapshots */
 #define DIO_SNAPSHOT_TREE_MAX_BYTES (16u << 20)
 
 #define DIO_SNAPSHOT_REVERT_PREFIX "revert-"
+
+#define DIO_SNAPSHOT_IMAGE_SUFFIX ".qcow2"
+#define DIO_SNAPSHOT_MAX_IMAGES (4 * DIO_SNAPSHOT_MAX)
+
+/* An image of a disk. Names are files, relative to the bundle. */
+typedef struct {
+  char *file;
+  char *format;
+  char *backing; /* the image that it stands on; NULL: none */
+  guint64 size;  /* bytes of the disk; 0: not known yet */
+} DioSnapshotImage;
+
+/* Where a disk of the machine as it is now ends. */
+typedef struct {
+  char *path; /* in machine.json */
+  char *image;
+} DioSnapshotDisk;
+
+/* A copy of what there is of both. */
+typedef struct {
+  GPtrArray *images, *disks;
+} DioSnapshotDisks;
 
 /* A file that replaces another, both in the bundle. */
 typedef struct {
@@ -27,13 +49,18 @@ struct DioSnapshots {
 
   pthread_mutex_t lock; /* of what follows */
   pthread_cond_t idle;
-  gboolean busy; /* one long operation at a time */
+  gboolean busy;      /* one long operation at a time */
+  guint n_waiting;    /* for that; a merge makes room */
+  gboolean running;   /* a machine has the disks open */
+  gboolean uncertain; /* what tree.json says: a commit failed */
   DioStore *store;
   GPtrArray *infos; /* of DioSnapshotInfo*, oldest first */
   char *current;
   char *pending;       /* to be loaded at the next start */
   char *tracked;       /* not on disk: whose memory the running machine still shares */
   GPtrArray *installs; /* of DioSnapshotInstall* */
+  GPtrArray *images;   /* of DioSnapshotImage*; each behind the one that it stands on */
+  GPtrArray *disks;    /* of DioSnapshotDisk*; those that have a chain */
 };
 
 /* library-snapshot-tree.c: the text of the tree, with the lock held. */
@@ -42,6 +69,13 @@ gboolean dio_snapshots_parse_locked (DioSnapshots *self, const char *text, gsize
 gboolean dio_snapshots_commit_locked (DioSnapshots *self, GError **error);
 DioSnapshotInfo *dio_snapshots_get_locked (DioSnapshots *self, const char *id);
 gboolean dio_snapshots_check_name (const char *name, GError **error);
+/* Of a snapshot, as it was. */
+DioManifest *dio_snapshots_load_manifest (DioSnapshots *self, const char *id, GError **error);
+/* The disks that snapshots hold, in order: those that are written. Borrowed. */
+GPtrArray *dio_snapshots_written_disks (const DioMachineConfig *config);
+/* False when these (as above) are not the disks of the snapshot. */
+gboolean dio_snapshots_check_disks (const GPtrArray *disks, const DioSnapshotInfo *info,
+                                    GError **error);
 void dio_snapshot_install_free (DioSnapshotInstall *install);
 
 /* library-snapshot.c */
@@ -61,3 +95,31 @@ DioRamMap *dio_snapshots_load_map (DioSnapshots *self, DioStore *store, DioState
 gboolean dio_snapshots_install_locked (DioSnapshots *self, GError **error);
 /* Removes files that the tree does not name. */
 void dio_snapshots_remove_orphans (DioSnapshots *self);
+
+/* library-snapshot-disks.c: images and disks. Lists are those of a tree, or copies of them. */
+void dio_snapshot_image_free (DioSnapshotImage *image);
+void dio_snapshot_disk_free (DioSnapshotDisk *disk);
+GPtrArray *dio_snapshots_new_images (void);
+GPtrArray *dio_snapshots_new_disks (void);
+DioSnapshotImage *dio_snapshots_find_image (GPtrArray *images, const char *file);
+DioSnapshotDisk *dio_snapshots_find_disk (GPtrArray *disks, const char *path);
+DioSnapshotImage *dio_snapshots_add_image (GPtrArray *images, const char *file, const char *format,
+                                           guint64 size, const char *backing);
+/* The disk @path ends in @image from now on. */
+void dio_snapshots_put_disk (GPtrArray *disks, const char *path, const char *image);
+/* With the images that it stands on. */
+DioBlockNode *dio_snapshots_open_image (DioSnapshots *self, GPtrArray *images, const char *file,
+                                        DioBlockOpenFlags flags, GError **error);
+/* Makes an empty overlay on @below and adds it to @images; returns its file. */
+char *dio_snapshots_make_overlay (DioSnapshots *self, GPtrArray *images, const char *below,
+                                  GError **error);
+/* Takes what nobody needs out of the tree; returns the files, to be removed after the commit. */
+GPtrArray *dio_snapshots_drop_images_locked (DioSnapshots *self);
+void dio_snapshots_remove_file (DioSnapshots *self, const char *file);
+void dio_snapshots_remove_files (DioSnapshots *self, GPtrArray *files);
+void dio_snapshots_save_disks_locked (DioSnapshots *self, DioSnapshotDisks *saved);
+void dio_snapshots_restore_disks_locked (DioSnapshots *self, DioSnapshotDisks *saved);
+void dio_snapshots_clear_disks (DioSnapshotDisks *saved);
+/* Merges images as long as there are some to merge and nobody else wants to work; entered. */
+gboolean dio_snapshots_merge (DioSnapshots *self, DioFileProgress progress, void *data,
+                              GError **error);

@@ -128,6 +128,15 @@ is_file (const char *name)
   return name && *name != '.' && !strchr (name, '/') && dio_file_is_inside (name);
 }
 
+/* In the bundle, or in the folder of the snapshots. */
+static gboolean
+is_image_file (const char *name)
+{
+  if (name && g_str_has_prefix (name, DIO_SNAPSHOT_FOLDER "/"))
+    name += strlen (DIO_SNAPSHOT_FOLDER "/");
+  return is_file (name);
+}
+
 static gboolean
 parse_disks (JsonObject *object, DioSnapshotInfo *info)
 {
@@ -135,7 +144,7 @@ parse_disks (JsonObject *object, DioSnapshotInfo *info)
   for (guint i = 0; disks && i < json_array_get_length (disks); i++) {
     JsonNode *node = json_array_get_element (disks, i);
     const char *file = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
-    if (!is_file (file) || i >= DIO_MANIFEST_MAX_DISKS)
+    if (!is_image_file (file) || i >= DIO_MANIFEST_MAX_DISKS)
       return FALSE;
     g_ptr_array_add (info->disks, g_strdup (file));
   }
@@ -215,6 +224,98 @@ parse_installs (DioSnapshots *self, JsonArray *array, GError **error)
   return TRUE;
 }
 
+static JsonObject *
+get_object (JsonArray *array, guint i)
+{
+  JsonNode *node = json_array_get_element (array, i);
+  return JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+}
+
+static gboolean
+parse_image (DioSnapshots *self, JsonObject *object)
+{
+  const char *file = get_string (object, "file"), *format = get_string (object, "format");
+  const char *backing = get_string (object, "backing");
+  if (!is_image_file (file) || !dio_block_is_format (format)
+      || dio_snapshots_find_image (self->images, file)
+      || self->images->len >= DIO_SNAPSHOT_MAX_IMAGES)
+    return FALSE;
+  /* What they stand on comes first, so there are no loops. */
+  if (backing && !dio_snapshots_find_image (self->images, backing))
+    return FALSE;
+  guint64 size = (guint64) get_number (object, "size");
+  dio_snapshots_add_image (self->images, file, format, size, backing);
+  return TRUE;
+}
+
+static gboolean
+parse_images (DioSnapshots *self, JsonArray *array, GError **error)
+{
+  for (guint i = 0; array && i < json_array_get_length (array); i++) {
+    JsonObject *object = get_object (array, i);
+    if (!object || !parse_image (self, object))
+      return refuse (_ ("a disk in it is not described as it should be"), error);
+  }
+  return TRUE;
+}
+
+static gboolean
+parse_current_disks (DioSnapshots *self, JsonArray *array, GError **error)
+{
+  for (guint i = 0; array && i < json_array_get_length (array); i++) {
+    JsonObject *object = get_object (array, i);
+    const char *path = object ? get_string (object, "path") : NULL;
+    const char *image = object ? get_string (object, "image") : NULL;
+    if (!is_file (path) || !dio_snapshots_find_image (self->images, image)
+        || i >= DIO_SNAPSHOT_MAX_IMAGES)
+      return refuse (_ ("a disk in it is not described as it should be"), error);
+    dio_snapshots_put_disk (self->disks, path, image);
+  }
+  return TRUE;
+}
+
+static gboolean
+check_snapshot_disks (DioSnapshots *self, GError **error)
+{
+  for (guint i = 0; i < self->infos->len; i++) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    for (guint j = 0; j < info->disks->len; j++)
+      if (!dio_snapshots_find_image (self->images, g_ptr_array_index (info->disks, j)))
+        return refuse (_ ("a disk in it is not described as it should be"), error);
+  }
+  return TRUE;
+}
+
+/* Each disk of a snapshot was a whole copy, of the format that its configuration tells. */
+static gboolean
+upgrade_info (DioSnapshots *self, DioSnapshotInfo *info, GError **error)
+{
+  if (!info->disks->len)
+    return TRUE;
+  g_autoptr (DioManifest) manifest = dio_snapshots_load_manifest (self, info->id, error);
+  g_autoptr (GPtrArray) disks = manifest ? dio_snapshots_written_disks (manifest->config) : NULL;
+  if (!disks || disks->len != info->disks->len)
+    return manifest == NULL ? FALSE
+                            : refuse (_ ("a disk in it is not described as it should be"), error);
+  for (guint i = 0; i < disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (disks, i);
+    char *file = g_strconcat (DIO_SNAPSHOT_FOLDER "/", g_ptr_array_index (info->disks, i), NULL);
+    g_free (g_ptr_array_index (info->disks, i));
+    g_ptr_array_index (info->disks, i) = file;
+    dio_snapshots_add_image (self->images, file, disk->format, 0, NULL);
+  }
+  return TRUE;
+}
+
+static gboolean
+upgrade (DioSnapshots *self, GError **error)
+{
+  for (guint i = 0; i < self->infos->len; i++)
+    if (!upgrade_info (self, g_ptr_array_index (self->infos, i), error))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 dio_snapshots_parse_locked (DioSnapshots *self, const char *text, gsize length, GError **error)
 {
@@ -222,10 +323,16 @@ dio_snapshots_parse_locked (DioSnapshots *self, const char *text, gsize length, 
   g_autoptr (JsonObject) root = dio_json_parse_object (text, length, MAX_DEPTH, &local);
   if (!root)
     return refuse (local->message, error);
-  if (get_number (root, "version") != DIO_SNAPSHOT_TREE_VERSION)
+  gint64 version = get_number (root, "version");
+  if (version < 1 || version > DIO_SNAPSHOT_TREE_VERSION)
     return refuse (_ ("it was written by a newer version of Diorama"), error);
   if (!parse_infos (self, get_array (root, "snapshots"), error)
       || !parse_installs (self, get_array (root, "install"), error))
+    return FALSE;
+  if (version == 1 ? !upgrade (self, error)
+                   : !parse_images (self, get_array (root, "images"), error)
+                         || !parse_current_disks (self, get_array (root, "disks"), error)
+                         || !check_snapshot_disks (self, error))
     return FALSE;
   const char *current = get_string (root, "current"), *pending = get_string (root, "pending");
   if (dio_snapshots_get_locked (self, current))
@@ -271,6 +378,30 @@ write_info (const DioSnapshotInfo *info)
   return object;
 }
 
+static void
+write_images (DioSnapshots *self, JsonObject *root)
+{
+  JsonArray *images = json_array_new (), *disks = json_array_new ();
+  for (guint i = 0; i < self->images->len; i++) {
+    const DioSnapshotImage *image = g_ptr_array_index (self->images, i);
+    JsonObject *object = json_object_new ();
+    set_string (object, "file", image->file);
+    set_string (object, "format", image->format);
+    set_number (object, "size", (gint64) image->size);
+    set_string (object, "backing", image->backing);
+    json_array_add_object_element (images, object);
+  }
+  for (guint i = 0; i < self->disks->len; i++) {
+    const DioSnapshotDisk *disk = g_ptr_array_index (self->disks, i);
+    JsonObject *object = json_object_new ();
+    set_string (object, "path", disk->path);
+    set_string (object, "image", disk->image);
+    json_array_add_object_element (disks, object);
+  }
+  json_object_set_array_member (root, "images", images);
+  json_object_set_array_member (root, "disks", disks);
+}
+
 static JsonObject *
 write_tree (DioSnapshots *self)
 {
@@ -282,6 +413,7 @@ write_tree (DioSnapshots *self)
   for (guint i = 0; i < self->infos->len; i++)
     json_array_add_object_element (array, write_info (g_ptr_array_index (self->infos, i)));
   json_object_set_array_member (root, "snapshots", array);
+  write_images (self, root);
   if (!self->installs->len)
     return root;
   array = json_array_new ();
@@ -302,6 +434,8 @@ dio_snapshots_commit_locked (DioSnapshots *self, GError **error)
   g_autoptr (JsonObject) root = write_tree (self);
   g_autofree char *text = dio_json_object_to_text (root, TRUE);
   g_autofree char *line = g_strconcat (text, "\n", NULL);
-  return dio_file_write_atomic (self->files, self->dir_fd, DIO_SNAPSHOT_TREE, line, strlen (line),
-                                error);
+  gboolean good = dio_file_write_atomic (self->files, self->dir_fd, DIO_SNAPSHOT_TREE, line,
+                                         strlen (line), error);
+  self->uncertain = !good;
+  return good;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * The snapshots of a bundle: opening, looking, taking. */
+ * The snapshots of a bundle: opening, looking, starting from one. */
 #include "app/library/library-snapshot.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include "core/base/base-i18n.h"
 
 #define STATE_SUFFIX ".state"
-#define DISK_SUFFIX ".disk"
+#define OLD_DISK_SUFFIX ".disk" /* of version 1 */
 #define MIN_PREFIX 4
 
 char *
@@ -31,11 +31,9 @@ is_named (DioSnapshots *self, const char *file)
     g_autofree char *state = dio_snapshot_state_name (info->id);
     if (strcmp (file, state) == 0)
       return TRUE;
-    for (guint j = 0; j < info->disks->len; j++)
-      if (strcmp (file, g_ptr_array_index (info->disks, j)) == 0)
-        return TRUE;
   }
-  return FALSE;
+  g_autofree char *image = g_strconcat (DIO_SNAPSHOT_FOLDER "/", file, NULL);
+  return dio_snapshots_find_image (self->images, image) != NULL;
 }
 
 static DIR *
@@ -51,10 +49,13 @@ open_listing (int dir_fd)
 void
 dio_snapshots_remove_orphans (DioSnapshots *self)
 {
+  if (self->uncertain)
+    return; /* the tree on the disk may name what this one does not */
   DIR *dir = self->dir_fd >= 0 ? open_listing (self->dir_fd) : NULL;
   for (struct dirent *entry; dir && (entry = readdir (dir));)
     if ((g_str_has_suffix (entry->d_name, STATE_SUFFIX)
-         || g_str_has_suffix (entry->d_name, DISK_SUFFIX))
+         || g_str_has_suffix (entry->d_name, OLD_DISK_SUFFIX)
+         || g_str_has_suffix (entry->d_name, DIO_SNAPSHOT_IMAGE_SUFFIX))
         && !is_named (self, entry->d_name))
       dio_file_unlink (self->files, self->dir_fd, entry->d_name, 0);
   if (dir)
@@ -131,6 +132,8 @@ dio_snapshots_open (DioFiles *files, const char *path, gboolean writable, GError
   self->bundle_fd = fd;
   self->infos = g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_info_free);
   self->installs = g_ptr_array_new_with_free_func ((GDestroyNotify) dio_snapshot_install_free);
+  self->images = dio_snapshots_new_images ();
+  self->disks = dio_snapshots_new_disks ();
   pthread_mutex_init (&self->lock, NULL);
   pthread_cond_init (&self->idle, NULL);
   gboolean good = load_tree (self, error);
@@ -162,6 +165,8 @@ dio_snapshots_unref (DioSnapshots *self)
   dio_file_close (self->files, self->bundle_fd);
   g_ptr_array_unref (self->infos);
   g_ptr_array_unref (self->installs);
+  g_ptr_array_unref (self->images);
+  g_ptr_array_unref (self->disks);
   pthread_mutex_destroy (&self->lock);
   pthread_cond_destroy (&self->idle);
   g_free (self->current);
@@ -175,8 +180,10 @@ void
 dio_snapshots_enter (DioSnapshots *self)
 {
   pthread_mutex_lock (&self->lock);
+  self->n_waiting++;
   while (self->busy)
     pthread_cond_wait (&self->idle, &self->lock);
+  self->n_waiting--;
   self->busy = TRUE;
   pthread_mutex_unlock (&self->lock);
 }
@@ -354,244 +361,6 @@ dio_snapshots_get_thumbnail (DioSnapshots *self, const char *id)
           : dio_state_file_read (self->files, self->dir_fd, name, DIO_STATE_THUMBNAIL, NULL);
   GBytes *bytes = state ? dio_state_file_get (state, DIO_STATE_THUMBNAIL) : NULL;
   return bytes ? g_bytes_ref (bytes) : NULL;
-}
-
-/* ---- Taking ---- */
-
-struct DioSnapshotTake {
-  DioSnapshots *snapshots;
-  DioSnapshotInfo *info;
-  DioStore *store;
-  DioManifest *manifest;
-  gboolean in_tree; /* or may be: the outcome of the commit is not known */
-};
-
-static gboolean
-has_name_locked (DioSnapshots *self, const char *name)
-{
-  for (guint i = 0; i < self->infos->len; i++)
-    if (strcmp (((DioSnapshotInfo *) g_ptr_array_index (self->infos, i))->name, name) == 0)
-      return TRUE;
-  return FALSE;
-}
-
-/* The first number that is free. */
-static char *
-made_up_name (DioSnapshots *self, DioSnapshotKind kind)
-{
-  char *name = NULL;
-  pthread_mutex_lock (&self->lock);
-  for (guint i = 1; !name; i++) {
-    /* Translators: the name of a snapshot that was taken by itself, with its number. */
-    name = kind == DIO_SNAPSHOT_AUTOMATIC ? g_strdup_printf (_ ("Automatic %u"), i)
-                                          /* Translators: of one that got no other name. */
-                                          : g_strdup_printf (_ ("Snapshot %u"), i);
-    if (has_name_locked (self, name))
-      g_clear_pointer (&name, g_free);
-  }
-  pthread_mutex_unlock (&self->lock);
-  return name;
-}
-
-static gboolean
-check_room (DioSnapshots *self, GError **error)
-{
-  pthread_mutex_lock (&self->lock);
-  gboolean full = self->infos->len >= DIO_SNAPSHOT_MAX;
-  pthread_mutex_unlock (&self->lock);
-  if (full)
-    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("A machine cannot have more than %u snapshots; delete some"), DIO_SNAPSHOT_MAX);
-  return !full;
-}
-
-DioSnapshotTake *
-dio_snapshots_begin (DioSnapshots *self, DioSnapshotKind kind, const char *name, const char *note,
-                     GError **error)
-{
-  g_autofree char *title = name ? g_strdup (name) : made_up_name (self, kind);
-  if (!dio_snapshots_check_name (title, error) || !check_room (self, error))
-    return NULL;
-  if (note && (strlen (note) > DIO_SNAPSHOT_MAX_NOTE || !g_utf8_validate (note, -1, NULL))) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s", _ ("The note is too long"));
-    return NULL;
-  }
-  DioStore *store = dio_snapshots_get_store (self, error);
-  DioManifest *manifest = store ? dio_bundle_load (self->files, self->path, error) : NULL;
-  if (!manifest)
-    return NULL;
-  DioSnapshotTake *take = g_new0 (DioSnapshotTake, 1);
-  take->snapshots = dio_snapshots_ref (self);
-  take->store = store;
-  take->manifest = manifest;
-  take->info = g_new0 (DioSnapshotInfo, 1);
-  take->info->id = g_uuid_string_random ();
-  take->info->name = g_steal_pointer (&title);
-  take->info->note = note && *note ? g_strdup (note) : NULL;
-  take->info->kind = kind;
-  take->info->time_s = g_get_real_time () / G_USEC_PER_SEC;
-  take->info->disks = dio_snapshot_disk_list ();
-  dio_snapshots_enter (self);
-  return take;
-}
-
-static gboolean
-copy_disk (DioSnapshotTake *take, const DioDiskConfig *disk, GError **error)
-{
-  DioSnapshots *self = take->snapshots;
-  if (*disk->path == '/') {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("The disk “%s” lies outside of the machine’s folder, so that no snapshot can "
-                    "hold it; move it into the folder"),
-                 disk->path);
-    return FALSE;
-  }
-  char *name = g_strdup_printf ("%s-disk%u" DISK_SUFFIX, take->info->id, take->info->disks->len);
-  g_ptr_array_add (take->info->disks, name);
-  g_autofree char *path = g_build_filename (self->path, disk->path, NULL);
-  struct statx status;
-  if (!dio_file_copy (self->files, path, self->dir_fd, name, NULL, NULL, error))
-    return FALSE;
-  if (dio_file_stat (self->files, self->dir_fd, name, 0, &status) == 0)
-    take->info->stored += status.stx_blocks * 512;
-  return TRUE;
-}
-
-gboolean
-dio_snapshot_take_disks (DioSnapshotTake *take, GError **error)
-{
-  const GPtrArray *disks = take->manifest->config->disks;
-  for (guint i = 0; disks && i < disks->len; i++) {
-    const DioDiskConfig *disk = g_ptr_array_index (disks, i);
-    if (!disk->readonly && !copy_disk (take, disk, error))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-/* The map of the snapshot that the machine came from, when its pages are tracked since then. */
-static DioRamMap *
-parent_map (DioSnapshots *self, DioStore *store)
-{
-  pthread_mutex_lock (&self->lock);
-  g_autofree char *tracked = g_strdup (self->tracked);
-  pthread_mutex_unlock (&self->lock);
-  if (!tracked)
-    return NULL;
-  g_autofree char *name = dio_snapshot_state_name (tracked);
-  g_autoptr (DioStateFile) state =
-      dio_state_file_read (self->files, self->dir_fd, name, DIO_STATE_RAM, NULL);
-  return state ? dio_snapshots_load_map (self, store, state, NULL, NULL) : NULL;
-}
-
-static gboolean
-write_memory (DioSnapshotTake *take, DioStoreWriter *writer, DioRamFreeze *freeze, guint64 memory,
-              DioStateFile *state, DioPool *pool, DioFileProgress progress, void *data,
-              GError **error)
-{
-  g_autoptr (DioRamMap) parent = parent_map (take->snapshots, take->store);
-  g_autoptr (DioRamMap) map =
-      dio_ram_save (freeze, memory, parent, writer, pool, progress, data, NULL, error);
-  if (!map)
-    return FALSE;
-  DioVisitor *visitor = dio_visitor_new_save ();
-  gboolean good = dio_ram_map_save (map, writer, visitor, error);
-  g_autoptr (GBytes) bytes = dio_visitor_finish_save (visitor);
-  if (!good)
-    return FALSE;
-  dio_state_file_add (state, DIO_STATE_RAM, bytes);
-  take->info->memory = memory;
-  return TRUE;
-}
-
-static void
-add_to_tree_locked (DioSnapshots *self, DioSnapshotInfo *info)
-{
-  info->parent = g_strdup (self->current);
-  g_ptr_array_add (self->infos, dio_snapshot_info_copy (info));
-  if (info->kind == DIO_SNAPSHOT_SUSPEND) {
-    g_free (self->pending);
-    self->pending = g_strdup (info->id);
-  } else {
-    g_free (self->current);
-    self->current = g_strdup (info->id);
-  }
-}
-
-static gboolean
-commit_take (DioSnapshotTake *take, GError **error)
-{
-  DioSnapshots *self = take->snapshots;
-  pthread_mutex_lock (&self->lock);
-  g_autofree char *old_current = g_strdup (self->current);
-  g_autofree char *old_pending = g_strdup (self->pending);
-  add_to_tree_locked (self, take->info);
-  take->in_tree = TRUE; /* from here on nothing is removed that the tree might name */
-  gboolean good = dio_snapshots_commit_locked (self, error);
-  if (!good) {
-    g_ptr_array_set_size (self->infos, (int) self->infos->len - 1);
-    g_free (self->current);
-    g_free (self->pending);
-    self->current = g_steal_pointer (&old_current);
-    self->pending = g_steal_pointer (&old_pending);
-  } else if (take->info->memory) {
-    g_free (self->tracked);
-    self->tracked = g_strdup (take->info->id);
-  }
-  pthread_mutex_unlock (&self->lock);
-  return good;
-}
-
-/* @freeze ends here in any case. */
-char *
-dio_snapshot_take_finish (DioSnapshotTake *take, GBytes *devices, DioRamFreeze *freeze,
-                          guint64 memory, GBytes *thumbnail, DioPool *pool,
-                          DioFileProgress progress, void *data, GError **error)
-{
-  DioSnapshots *self = take->snapshots;
-  gsize length;
-  guint64 size = 0;
-  g_autoptr (DioStateFile) state = dio_state_file_new ();
-  g_autofree char *text = dio_manifest_to_text (take->manifest, &length);
-  g_autoptr (GBytes) config = g_bytes_new (text, length);
-  dio_state_file_add (state, DIO_STATE_CONFIG, config);
-  if (devices)
-    dio_state_file_add (state, DIO_STATE_DEVICES, devices);
-  if (thumbnail)
-    dio_state_file_add (state, DIO_STATE_THUMBNAIL, thumbnail);
-
-  DioStoreWriter *writer = dio_store_begin (take->store);
-  g_autofree char *name = dio_snapshot_state_name (take->info->id);
-  gboolean good =
-      !freeze || write_memory (take, writer, freeze, memory, state, pool, progress, data, error);
-  take->info->stored += dio_store_writer_size (writer);
-  good = good && dio_store_commit (writer, error)
-         && dio_state_file_write (state, self->files, self->dir_fd, name, &size, error);
-  take->info->stored += size;
-  good = good && commit_take (take, error);
-  dio_store_writer_free (writer);
-  if (freeze)
-    dio_ram_freeze_end (freeze, good);
-  return good ? g_strdup (take->info->id) : NULL;
-}
-
-void
-dio_snapshot_take_free (DioSnapshotTake *take)
-{
-  if (!take)
-    return;
-  DioSnapshots *self = take->snapshots;
-  if (!take->in_tree) {
-    g_autofree char *state = dio_snapshot_state_name (take->info->id);
-    dio_file_unlink (self->files, self->dir_fd, state, 0);
-    for (guint i = 0; i < take->info->disks->len; i++)
-      dio_file_unlink (self->files, self->dir_fd, g_ptr_array_index (take->info->disks, i), 0);
-  }
-  dio_snapshots_leave (self);
-  dio_snapshot_info_free (take->info);
-  dio_manifest_free (take->manifest);
-  dio_snapshots_unref (self);
-  g_free (take);
 }
 
 /* ---- Starting from a snapshot ---- */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The snapshots of a bundle: a tree in snapshots/tree.json, whose rename is the one commit point.
  *
- *   NAME.diorama/snapshots/  tree.json  ID.state  ID-disk0.disk  *.pack (chunks of memory)
+ *   NAME.diorama/snapshots/  tree.json  ID.state  ID.qcow2 (overlays)  *.pack (chunks of memory)
  *
  * What is named nowhere in the tree is left over from something that did not end; it goes when the
  * bundle is opened for writing the next time. A revert puts new files beside the old ones, commits
  * a tree that says which replace which, and then renames: whoever opens the bundle after a crash
  * finishes the renames.
  *
- * Disks: the image's file is copied at the instant of the snapshot, sharing blocks where the file
- * system can. The format is that of the configuration, which is kept beside it.
+ * Disks: at the instant of a snapshot the image that a disk is written to becomes one that is only
+ * read, and the disk goes on in an overlay (library-snapshot-disks.c). Which image stands on which,
+ * and of what format each is, stands in the tree alone. Small files that the machine changes, as
+ * variables of a firmware, belong into the state file, whole (dio_snapshot_take_finish()).
  *
  * Everything blocks; any thread, several at a time. Who changes something holds the bundle's lock.
  */
@@ -40,7 +42,7 @@ typedef struct {
   guint64 memory;   /* bytes of RAM; 0: the machine was off */
   guint64 stored;   /* bytes on the disk that came with it */
   gint64 deleted_s; /* when it was deleted; 0: it was not. It goes for good some time later */
-  GPtrArray *disks; /* of char*: files in the folder of the snapshots */
+  GPtrArray *disks; /* of char*: the images that its disks end in, relative to the bundle */
 } DioSnapshotInfo;
 
 void dio_snapshot_info_free (DioSnapshotInfo *info);
@@ -56,6 +58,18 @@ DioSnapshots *dio_snapshots_open (DioFiles *files, const char *path, gboolean wr
 DioSnapshots *dio_snapshots_ref (DioSnapshots *self);
 void dio_snapshots_unref (DioSnapshots *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshots, dio_snapshots_unref)
+
+/* The chains of the disks of @config, which is as in machine.json: nothing is resolved yet. */
+void dio_snapshots_add_chains (DioSnapshots *self, DioMachineConfig *config);
+
+/* The configuration to run, as dio_bundle_prepare() makes it, with the chains of the disks. */
+DioMachineConfig *dio_snapshots_prepare (DioSnapshots *self, DioManifest *manifest, GError **error);
+
+/* A machine has the disks of the configuration open, which are left alone as long. */
+void dio_snapshots_set_running (DioSnapshots *self, gboolean running);
+
+/* True when images wait to be merged by dio_snapshots_purge(), and can be now. */
+gboolean dio_snapshots_can_merge (DioSnapshots *self);
 
 /* All that are not deleted and no suspend, oldest first; of DioSnapshotInfo*, owned. Parents are
  * such that are listed. */
@@ -77,14 +91,18 @@ void dio_snapshots_wait (DioSnapshots *self);
  */
 DioStore *dio_snapshots_get_store (DioSnapshots *self, GError **error);
 
-/* ---- Taking: begin, copy the disks while the machine stands still, finish ---- */
+/* ---- Taking: begin, go on in overlays while the machine stands still, finish ---- */
 
 typedef struct DioSnapshotTake DioSnapshotTake;
 
 /* @name NULL: one is made up. */
 DioSnapshotTake *dio_snapshots_begin (DioSnapshots *self, DioSnapshotKind kind, const char *name,
                                       const char *note, GError **error);
-/* Copies the disks; not for a suspend. */
+/* The files of the overlays, one for each of the *@n disks of the configuration or NULL; the
+ * take's. They are empty, and stand on what the disks are now. */
+char *const *dio_snapshot_take_get_overlays (DioSnapshotTake *take, guint *n);
+/* While nothing is written: commits that the disks go on in the overlays. Not for a suspend. If
+ * that fails they go on where they are. */
 gboolean dio_snapshot_take_disks (DioSnapshotTake *take, GError **error);
 /* Writes all and commits; returns the id. @devices and @freeze NULL: the machine is off. */
 char *dio_snapshot_take_finish (DioSnapshotTake *take, GBytes *devices, DioRamFreeze *freeze,
@@ -125,7 +143,9 @@ gboolean dio_snapshots_set_note (DioSnapshots *self, const char *id, const char 
 gboolean dio_snapshots_delete (DioSnapshots *self, const char *id, GError **error);
 gboolean dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **error);
 
-/* Removes for good what was deleted before @until_s (real time), and chunks that nothing needs. */
+/* Removes for good what was deleted before @until_s (real time), and chunks and images that nothing
+ * needs; merges images. Ends early, without an error, when somebody else wants to change the tree
+ * and images remain to be merged. */
 gboolean dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress,
                               void *data, guint64 *freed, GError **error);
 

@@ -116,6 +116,8 @@ set_error_text (DioMachineItem *self, const char *text)
 static gboolean
 is_blank (const DioDiskConfig *disk)
 {
+  if (disk->chain)
+    return FALSE; /* there was something worth a snapshot */
   return dio_block_is_blank (dio_files_host (), disk->path, disk->format);
 }
 
@@ -209,6 +211,9 @@ dio_machine_item_reload (DioMachineItem *self)
     self->id = g_strdup (manifest->id);
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ID]);
   }
+  g_autoptr (DioSnapshots) tree = dio_snapshots_open (dio_files_host (), self->path, FALSE, NULL);
+  if (tree)
+    dio_snapshots_add_chains (tree, manifest->config);
   set_config (self, dio_manifest_resolve (manifest, self->path));
   set_string (self, &self->name, PROP_NAME, manifest->config->name);
   if (self->state == DIO_ITEM_BROKEN)
@@ -561,7 +566,7 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
     /* Read again under the lock: this is what runs. */
     g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), prepare->path, &error);
     if (manifest)
-      prepare->config = dio_bundle_prepare (dio_files_host (), prepare->path, manifest, &error);
+      prepare->config = dio_snapshots_prepare (prepare->snapshots, manifest, &error);
     if (prepare->config)
       prepare->id = g_strdup (manifest->id);
     if (prepare->config && dio_snapshots_load_pending (prepare->snapshots, &prepare->state, &error)
@@ -731,6 +736,8 @@ prepared_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   /* Taken over in any case: the task may live on in its thread for a moment. */
   self->lock = g_steal_pointer (&prepare->lock);
   self->snapshots = g_steal_pointer (&prepare->snapshots);
+  if (self->snapshots)
+    dio_snapshots_set_running (self->snapshots, TRUE);
   if (!g_task_propagate_boolean (G_TASK (result), &error)) {
     begin_close (self, error);
     return;

@@ -247,6 +247,8 @@ begun_cb (GObject *source, GAsyncResult *result, gpointer user_data)
     finish (task, g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name));
     return;
   }
+  if (job->kind != DIO_SNAPSHOT_SUSPEND)
+    job->snapshot.overlays = dio_snapshot_take_get_overlays (job->take, &job->snapshot.n_overlays);
   job->snapshot.point = point_cb;
   job->snapshot.data = job;
   if (self->scanout_box)
@@ -359,7 +361,7 @@ revert_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancel
   if (dio_snapshots_revert (job->snapshots, job->id, &error))
     manifest = dio_bundle_load (dio_files_host (), job->path, &error);
   if (manifest)
-    job->config = dio_bundle_prepare (dio_files_host (), job->path, manifest, &error);
+    job->config = dio_snapshots_prepare (job->snapshots, manifest, &error);
   gboolean good = job->config && dio_snapshots_load_pending (job->snapshots, &job->state, &error);
   if (good && !job->state.devices)
     good = dio_snapshots_clear_pending (job->snapshots, &error);

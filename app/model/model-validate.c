@@ -142,12 +142,14 @@ check_disk (const GPtrArray *disks, guint index, struct stat *files, GError **er
   struct stat *st = &files[index];
   if (!dio_machine_check_disk (disk, error))
     return FALSE;
-  if (stat (disk->path, st) != 0) {
+  const DioBlockImage *top =
+      disk->chain ? g_ptr_array_index (disk->chain, disk->chain->len - 1) : NULL;
+  if (stat (top ? top->path : disk->path, st) != 0) {
     dio_set_error_errno (error, errno, _ ("%s “%s” could not be opened"), _ ("The disk"),
                          disk->path);
     return FALSE;
   }
-  if (g_str_equal (disk->format, "raw") && S_ISREG (st->st_mode) && st->st_size % 512) {
+  if (!top && g_str_equal (disk->format, "raw") && S_ISREG (st->st_mode) && st->st_size % 512) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
                  _ ("The disk “%s” is not a raw disk image: its size is not a multiple of 512 "
                     "bytes; choose another file"),
@@ -155,9 +157,8 @@ check_disk (const GPtrArray *disks, guint index, struct stat *files, GError **er
     return FALSE;
   }
   /* Overlays, damage and all else that only the image itself tells. Whoever uses it now may. */
-  DioBlockNode *node =
-      dio_block_node_open (dio_files_host (), disk->path, disk->format,
-                           DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_UNLOCKED, NULL, error);
+  DioBlockNode *node = dio_disk_config_open (
+      disk, dio_files_host (), DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_UNLOCKED, error);
   if (!node)
     return FALSE;
   dio_block_node_close (node);
