@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/cli/cli-private.h"
+#include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
 #include "core/boot/boot-image.h"
 #include "core/vm/vm-board.h"
@@ -102,6 +103,27 @@ replace (char **value, const char *option)
   *value = *option ? g_strdup (option) : NULL;
 }
 
+static gboolean
+apply_snapshots (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config)
+{
+  int hours = options->snapshot_hours, keep = options->snapshot_keep;
+  if (hours != G_MININT && (hours < 0 || hours > DIO_MANIFEST_MAX_SNAPSHOT_HOURS)) {
+    cli_usage (cli, _ ("--snapshot-hours: %d is not between %d and %d"), hours, 0,
+               DIO_MANIFEST_MAX_SNAPSHOT_HOURS);
+    return FALSE;
+  }
+  if (keep != G_MININT && (keep < 1 || keep > DIO_MANIFEST_MAX_SNAPSHOT_KEEP)) {
+    cli_usage (cli, _ ("--snapshot-keep: %d is not between %d and %d"), keep, 1,
+               DIO_MANIFEST_MAX_SNAPSHOT_KEEP);
+    return FALSE;
+  }
+  if (hours != G_MININT)
+    config->snapshot_hours = (unsigned) hours;
+  if (keep != G_MININT)
+    config->snapshot_keep = (unsigned) keep;
+  return TRUE;
+}
+
 gboolean
 cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config)
 {
@@ -126,6 +148,8 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
     cli_usage (cli, _ ("--display: “%s” is not a size like 1280x800"), options->display);
     return FALSE;
   }
+  if (!apply_snapshots (cli, options, config))
+    return FALSE;
   replace (&config->board, options->board);
   replace (&config->kernel, options->kernel);
   replace (&config->initrd, options->initrd);

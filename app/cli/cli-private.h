@@ -78,11 +78,12 @@ typedef struct {
   char *firmware;
   char *engine;
   char *display;
+  int snapshot_hours, snapshot_keep;
 } CliConfigOptions;
 
 #define CLI_CONFIG_OPTIONS_INIT                                                                    \
   {                                                                                                \
-    .cpus = G_MININT                                                                               \
+    .cpus = G_MININT, .snapshot_hours = G_MININT, .snapshot_keep = G_MININT                        \
   }
 
 /* The entries for @options, to be followed by the command's own and a NULL one. */
@@ -175,6 +176,7 @@ DioMachineConfig *cli_config (Cli *cli, const CliConfigOptions *options, const c
 /* How a machine is run in the foreground. */
 typedef struct {
   gboolean headless;
+  gboolean disposable; /* of `start` */
   char *serial;
   char *screenshot;
   char *stats;

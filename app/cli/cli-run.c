@@ -412,10 +412,16 @@ static int
 command_start (Cli *cli, int argc, char **argv)
 {
   CliRunOptions options = { 0 };
-  const GOptionEntry entries[] = { CLI_RUN_ENTRIES (options), { NULL } };
+  const GOptionEntry entries[] = { CLI_RUN_ENTRIES (options),
+                                   { "disposable", 0, 0, G_OPTION_ARG_NONE, &options.disposable,
+                                     N_ ("Throw away what is written to disks when it is off"),
+                                     NULL },
+                                   { NULL } };
   int code = cli_parse (cli, entries, &argc, &argv, 1, 1);
   if (code < 0) {
     DioMachineItem *item = cli_find (cli, argv[1], &code);
+    if (item)
+      dio_machine_item_set_disposable (item, options.disposable);
     if (item)
       code = cli_run_item (cli, item, &options);
   }

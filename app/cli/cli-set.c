@@ -93,6 +93,10 @@ cli_command_set (Cli *cli, int argc, char **argv)
       N_ ("Make a new disk of this size in the machine, like 8G"), N_ ("SIZE") },
     { "remove-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &removed,
       N_ ("Take a disk away, by its number from 1 on or its name; may be repeated"), N_ ("DISK") },
+    { "snapshot-hours", 0, 0, G_OPTION_ARG_INT, &options.snapshot_hours,
+      N_ ("Take a snapshot every so many hours while it runs; 0: none"), N_ ("HOURS") },
+    { "snapshot-keep", 0, 0, G_OPTION_ARG_INT, &options.snapshot_keep,
+      N_ ("How many of these snapshots are kept"), N_ ("COUNT") },
     { NULL },
   };
   int code = cli_parse (cli, entries, &argc, &argv, 1, 1);

@@ -235,6 +235,30 @@ parse_display (Parse *parse, JsonObject *root, DioMachineConfig *config)
   config->height = height;
 }
 
+static void
+parse_snapshots (Parse *parse, JsonObject *root, DioMachineConfig *config)
+{
+  JsonNode *node = json_object_get_member (root, "snapshots");
+  if (!node)
+    return;
+  if (!JSON_NODE_HOLDS_OBJECT (node)) {
+    refuse (parse, "snapshots", "%s", _ ("an object is expected"));
+    return;
+  }
+  JsonObject *object = json_node_get_object (node);
+  guint64 hours = 0, keep = DIO_MANIFEST_SNAPSHOT_KEEP;
+  get_whole (parse, object, "hours", "snapshots.hours", TRUE, &hours);
+  get_whole (parse, object, "keep", "snapshots.keep", FALSE, &keep);
+  if (hours > DIO_MANIFEST_MAX_SNAPSHOT_HOURS)
+    refuse (parse, "snapshots.hours", _ ("%" PRIu64 " is not between %d and %d"), hours, 0,
+            DIO_MANIFEST_MAX_SNAPSHOT_HOURS);
+  if (keep < 1 || keep > DIO_MANIFEST_MAX_SNAPSHOT_KEEP)
+    refuse (parse, "snapshots.keep", _ ("%" PRIu64 " is not between %d and %d"), keep, 1,
+            DIO_MANIFEST_MAX_SNAPSHOT_KEEP);
+  config->snapshot_hours = (unsigned) hours;
+  config->snapshot_keep = (unsigned) keep;
+}
+
 static gboolean
 parse_version (Parse *parse, JsonObject *root)
 {
@@ -281,6 +305,7 @@ parse_root (Parse *parse, JsonObject *root, DioManifest *manifest)
   config->append = get_string (parse, root, "append", "append", FALSE, DIO_MANIFEST_MAX_APPEND);
   parse_disks (parse, root, config);
   parse_display (parse, root, config);
+  parse_snapshots (parse, root, config);
 }
 
 DioManifest *
@@ -377,6 +402,21 @@ disks_to_json (const DioManifest *manifest)
   return array;
 }
 
+/* Only where something is to be said; other keys of it stay. */
+static void
+snapshots_to_json (JsonObject *root, const DioMachineConfig *config)
+{
+  gboolean has = json_object_has_member (root, "snapshots");
+  if (!has && !config->snapshot_hours)
+    return;
+  JsonObject *object =
+      has ? copy_object (json_object_get_object_member (root, "snapshots")) : json_object_new ();
+  json_object_set_int_member (object, "hours", config->snapshot_hours);
+  json_object_set_int_member (
+      object, "keep", config->snapshot_keep ? config->snapshot_keep : DIO_MANIFEST_SNAPSHOT_KEEP);
+  json_object_set_object_member (root, "snapshots", object);
+}
+
 char *
 dio_manifest_to_text (const DioManifest *manifest, gsize *length)
 {
@@ -415,6 +455,7 @@ dio_manifest_to_text (const DioManifest *manifest, gsize *length)
     json_object_set_int_member (display, "height", config->height);
     json_object_set_object_member (root, "display", display);
   }
+  snapshots_to_json (root, config);
   g_autofree char *text = dio_json_object_to_text (root, TRUE);
   char *result = g_strconcat (text, "\n", NULL);
   if (length)

@@ -20,6 +20,9 @@
 #define DIO_MANIFEST_MIN_MEMORY (G_GUINT64_CONSTANT (64) << 20)
 #define DIO_MANIFEST_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 40)
 #define DIO_MANIFEST_MAX_CPUS 64
+#define DIO_MANIFEST_MAX_SNAPSHOT_HOURS 8760
+#define DIO_MANIFEST_MAX_SNAPSHOT_KEEP 100
+#define DIO_MANIFEST_SNAPSHOT_KEEP 10 /* where nothing is said */
 
 typedef struct {
   char *id;         /* a lower-case UUID */

@@ -13,6 +13,8 @@
 #define DIO_SNAPSHOT_REVERT_PREFIX "revert-"
 
 #define DIO_SNAPSHOT_IMAGE_SUFFIX ".qcow2"
+#define DIO_SNAPSHOT_DISPOSABLE_SUFFIX ".disposable" /* in no tree; gone when the machine is off   \
+                                                      */
 #define DIO_SNAPSHOT_MAX_IMAGES (4 * DIO_SNAPSHOT_MAX)
 
 /* An image of a disk. Names are files, relative to the bundle. */
@@ -49,10 +51,11 @@ struct DioSnapshots {
 
   pthread_mutex_t lock; /* of what follows */
   pthread_cond_t idle;
-  gboolean busy;      /* one long operation at a time */
-  guint n_waiting;    /* for that; a merge makes room */
-  gboolean running;   /* a machine has the disks open */
-  gboolean uncertain; /* what tree.json says: a commit failed */
+  gboolean busy;       /* one long operation at a time */
+  guint n_waiting;     /* for that; a merge makes room */
+  gboolean disposable; /* it runs in overlays that are thrown away */
+  gboolean running;    /* a machine has the disks open */
+  gboolean uncertain;  /* what tree.json says: a commit failed */
   DioStore *store;
   GPtrArray *infos; /* of DioSnapshotInfo*, oldest first */
   char *current;

@@ -65,6 +65,13 @@ void dio_snapshots_add_chains (DioSnapshots *self, DioMachineConfig *config);
 /* The configuration to run, as dio_bundle_prepare() makes it, with the chains of the disks. */
 DioMachineConfig *dio_snapshots_prepare (DioSnapshots *self, DioManifest *manifest, GError **error);
 
+/* For a run that leaves nothing behind: overlays above the disks of @config, which
+ * dio_snapshots_prepare() made. They are in no tree, and go with dio_snapshots_end_disposable() or
+ * when the bundle is opened the next time. */
+gboolean dio_snapshots_add_disposable (DioSnapshots *self, DioMachineConfig *config,
+                                       GError **error);
+void dio_snapshots_end_disposable (DioSnapshots *self);
+
 /* A machine has the disks of the configuration open, which are left alone as long. */
 void dio_snapshots_set_running (DioSnapshots *self, gboolean running);
 

@@ -67,8 +67,10 @@ struct _DioMachineItem {
   /* Snapshots. */
   _Atomic int snapshot_progress; /* per mille; -1: none is being taken */
   guint purge_source;
-  gint64 snapshot_pause_ns; /* of the last one */
+  GCancellable *merge_cancellable; /* of what goes on by itself while the machine is off */
+  gint64 snapshot_pause_ns;        /* of the last one */
   unsigned schedule_keep;
+  gboolean disposable; /* the next start, and while it runs */
   guint schedule_source;
 
   /* Thumbnail. */
@@ -98,6 +100,9 @@ void dio_machine_remote_command_async (DioMachineItem *self, const char *command
 
 /* model-snapshots.c */
 void dio_machine_snapshots_handle (DioMachineItem *self, DioControlCall *call, JsonObject *request);
+/* Timers of the schedule and late merges, and overlays that are thrown away. */
+void dio_machine_snapshots_run_begins (DioMachineItem *self);
+void dio_machine_snapshots_run_over (DioMachineItem *self);
 /* Ends timers. */
 void dio_machine_snapshots_stop (DioMachineItem *self);
 

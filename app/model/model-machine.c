@@ -20,6 +20,7 @@
 #include "core/base/base-i18n.h"
 #include "render/scanout/scanout-png.h"
 
+#define MERGE_ENDS_MS 5000
 #define STATS_ROW_TICKS 60
 
 G_DEFINE_FINAL_TYPE (DioMachineItem, dio_machine_item, G_TYPE_OBJECT)
@@ -332,7 +333,7 @@ run_over (DioMachineItem *self, GError *error)
   g_clear_pointer (&self->control, dio_control_free);
   g_clear_pointer (&self->typer, dio_typer_free);
   g_clear_pointer (&self->bridge, dio_bridge_unref);
-  g_clear_pointer (&self->snapshots, dio_snapshots_unref);
+  dio_machine_snapshots_run_over (self);
   g_clear_pointer (&self->serial, dio_char_free);
   g_clear_pointer (&self->lock, dio_lock_release);
   g_clear_pointer (&self->stop_message, g_free);
@@ -531,6 +532,8 @@ typedef struct {
   DioSnapshots *snapshots;
   DioSnapshotState state;
   char *id;
+  gboolean disposable;
+  gboolean merging; /* was; it ends soon */
 } Prepare;
 
 static void
@@ -547,6 +550,19 @@ prepare_free (gpointer data)
   g_free (prepare);
 }
 
+/* A merge that was told to end has the lock for a moment yet. */
+static DioLock *
+take_lock (Prepare *prepare, int fd, GError **error)
+{
+  for (unsigned i = 0; prepare->merging && i < MERGE_ENDS_MS; i += 10) {
+    DioLock *lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, prepare->name, NULL);
+    if (lock)
+      return lock;
+    g_usleep (10000);
+  }
+  return dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, prepare->name, error);
+}
+
 static void
 prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
 {
@@ -556,7 +572,7 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
   if (fd < 0)
     dio_set_error_errno (&error, errno, _ ("“%s” cannot be opened"), prepare->name);
   else {
-    prepare->lock = dio_lock_take (dio_files_host (), fd, DIO_LOCK_FILE, prepare->name, &error);
+    prepare->lock = take_lock (prepare, fd, &error);
     close (fd);
   }
   /* First, as it may have to finish a revert. */
@@ -569,8 +585,11 @@ prepare_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *
       prepare->config = dio_snapshots_prepare (prepare->snapshots, manifest, &error);
     if (prepare->config)
       prepare->id = g_strdup (manifest->id);
+    if (prepare->config && prepare->disposable
+        && !dio_snapshots_add_disposable (prepare->snapshots, prepare->config, &error))
+      g_clear_pointer (&prepare->config, dio_machine_config_free);
     if (prepare->config && dio_snapshots_load_pending (prepare->snapshots, &prepare->state, &error)
-        && !prepare->state.devices)
+        && !prepare->state.devices && !prepare->disposable)
       dio_snapshots_clear_pending (prepare->snapshots, &error); /* it was off */
   }
   if (error)
@@ -603,6 +622,7 @@ launched_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = g_steal_pointer (&self->start_task);
   set_string (self, &self->engine_note, PROP_ENGINE_NOTE, engine_note (self->config->engine));
   set_state (self, DIO_ITEM_RUNNING);
+  dio_machine_snapshots_run_begins (self);
   if (task)
     g_task_return_boolean (task, TRUE);
   if (state == DIO_MACHINE_STOPPED)
@@ -649,7 +669,7 @@ set_restore (DioMachineItem *self, DioSnapshotState *state)
     .devices = state->devices,
     .map = state->map,
     .store = dio_snapshots_get_store (self->snapshots, NULL),
-    .ready = restored_cb,
+    .ready = self->disposable ? NULL : restored_cb, /* the next start begins there again */
     .data = self->snapshots,
   };
   dio_bridge_set_restore (self->bridge, &restore);
@@ -790,6 +810,9 @@ dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
   if (self->path && !dio_machine_item_is_active (self))
     dio_machine_item_reload (self);
   const char *refusal = refusal_to_start (self);
+  /* Only this start was meant. */
+  if ((refusal || self->state == DIO_ITEM_BROKEN) && !dio_machine_item_is_active (self))
+    self->disposable = FALSE;
   if (self->state == DIO_ITEM_BROKEN) {
     g_task_return_new_error (task, DIO_ERROR, DIO_ERROR_CONFIG, "%s: %s", self->name, self->error);
     return;
@@ -815,9 +838,27 @@ dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
   Prepare *prepare = g_new0 (Prepare, 1);
   prepare->path = g_strdup (self->path);
   prepare->name = g_strdup (self->name);
+  prepare->disposable = self->disposable;
+  prepare->merging = self->merge_cancellable && self->snapshot_progress >= 0;
+  g_cancellable_cancel (self->merge_cancellable);
   g_autoptr (GTask) work = g_task_new (self, NULL, prepared_cb, NULL);
   g_task_set_task_data (work, prepare, prepare_free);
   dio_job_thread_run (work, prepare_thread);
+}
+
+void
+dio_machine_item_set_disposable (DioMachineItem *self, gboolean disposable)
+{
+  g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
+  if (!dio_machine_item_is_active (self))
+    self->disposable = disposable && self->path;
+}
+
+gboolean
+dio_machine_item_is_disposable (DioMachineItem *self)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), FALSE);
+  return self->disposable;
 }
 
 /* The other commands. */

@@ -72,6 +72,10 @@ GBytes *dio_machine_item_get_thumbnail (DioMachineItem *self, int *width, int *h
  * dio_machine_item_command_finish(). */
 void dio_machine_item_start_async (DioMachineItem *self, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data);
+/* The next start alone leaves nothing behind: what it writes to disks is thrown away when it is
+ * off. Only for a machine of the library that is off. */
+void dio_machine_item_set_disposable (DioMachineItem *self, gboolean disposable);
+gboolean dio_machine_item_is_disposable (DioMachineItem *self);
 void dio_machine_item_pause_async (DioMachineItem *self, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer user_data);
 void dio_machine_item_resume_async (DioMachineItem *self, GCancellable *cancellable,

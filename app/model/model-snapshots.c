@@ -15,6 +15,7 @@
 /* A remote snapshot takes as long as the memory takes to write. */
 #define REMOTE_TIMEOUT_MS (30 * 60 * 1000)
 #define THUMBNAIL_WIDTH 320
+#define MERGE_DELAY_SECONDS 3
 
 static const char *const action_names[] = {
   [DIO_SNAPSHOT_TAKE] = "take",         [DIO_SNAPSHOT_REVERT] = "revert",
@@ -271,7 +272,6 @@ start_taking (GTask *task)
 static gboolean
 change (Job *job, GError **error)
 {
-  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
   g_autofree char *pending = NULL;
   DioSnapshotKind kind;
   switch (job->action) {
@@ -283,9 +283,6 @@ change (Job *job, GError **error)
     return dio_snapshots_rename (job->snapshots, job->id, job->name, error);
   case DIO_SNAPSHOT_NOTE:
     return dio_snapshots_set_note (job->snapshots, job->id, job->note, error);
-  case DIO_SNAPSHOT_PURGE:
-    return dio_snapshots_purge (job->snapshots, job->keep ? now - DIO_SNAPSHOT_GRACE_SECONDS : now,
-                                NULL, NULL, NULL, error);
   case DIO_SNAPSHOT_FORGET:
     pending = dio_snapshots_get_pending (job->snapshots, &kind);
     return !pending || dio_snapshots_clear_pending (job->snapshots, error);
@@ -295,6 +292,7 @@ change (Job *job, GError **error)
   case DIO_SNAPSHOT_TAKE:
   case DIO_SNAPSHOT_SAVE:
   case DIO_SNAPSHOT_CLONE:
+  case DIO_SNAPSHOT_PURGE:
     break;
   }
   return FALSE;
@@ -317,12 +315,25 @@ clone_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancell
   return_result (work, path != NULL, error);
 }
 
+/* Merging takes as long as copying, and ends when somebody wants to start the machine. */
+static gboolean
+purge (Job *job, GCancellable *cancellable, GError **error)
+{
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  Watch watch = { job, cancellable };
+  return dio_snapshots_purge (job->snapshots, job->keep ? now - DIO_SNAPSHOT_GRACE_SECONDS : now,
+                              progress_cb, &watch, NULL, error);
+}
+
 static void
 change_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Job *job = data;
   GError *error = NULL;
-  return_result (work, open_tree (job, &error) && change (job, &error), error);
+  gboolean good = open_tree (job, &error)
+                  && (job->action == DIO_SNAPSHOT_PURGE ? purge (job, cancellable, &error)
+                                                        : change (job, &error));
+  return_result (work, good, error);
 }
 
 static gboolean
@@ -331,7 +342,10 @@ purge_cb (gpointer data)
   DioMachineItem *self = data;
   self->purge_source = 0;
   /* A failure shows when a person cleans up. */
-  dio_machine_item_snapshot_async (self, DIO_SNAPSHOT_PURGE, "late", NULL, NULL, NULL, NULL, NULL);
+  g_clear_object (&self->merge_cancellable);
+  self->merge_cancellable = g_cancellable_new ();
+  dio_machine_item_snapshot_async (self, DIO_SNAPSHOT_PURGE, "late", NULL, NULL,
+                                   self->merge_cancellable, NULL, NULL);
   return G_SOURCE_REMOVE;
 }
 
@@ -447,13 +461,22 @@ turn_off (GTask *task)
   dio_machine_item_force_off_async (self, NULL, NULL, NULL);
 }
 
+/* What the schedule pruned goes for good. */
+static void
+purge_soon (DioMachineItem *self, const Job *job)
+{
+  if (job->keep && !self->purge_source)
+    self->purge_source = g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS + 1, purge_cb, self);
+}
+
 static void
 after_take (GTask *task)
 {
   Job *job = g_task_get_task_data (task);
-  if (job->action == DIO_SNAPSHOT_TAKE)
+  if (job->action == DIO_SNAPSHOT_TAKE) {
+    purge_soon (g_task_get_source_object (task), job);
     finish (task, NULL);
-  else if (job->action == DIO_SNAPSHOT_SAVE)
+  } else if (job->action == DIO_SNAPSHOT_SAVE)
     turn_off (task);
   else if (job->lock)
     on_worker (task, change_thread, changed_cb);
@@ -569,6 +592,10 @@ refusal (DioMachineItem *self, const Job *job)
     return _ ("“%s” is running");
   if (!on && !off)
     return _ ("“%s” is just starting or stopping");
+  if (self->disposable && on
+      && (job->action == DIO_SNAPSHOT_TAKE || job->action == DIO_SNAPSHOT_SAVE
+          || job->action == DIO_SNAPSHOT_REVERT || job->action == DIO_SNAPSHOT_DISCARD))
+    return _ ("“%s” runs without keeping changes: turn it off first");
   return NULL;
 }
 
@@ -603,9 +630,10 @@ start_job (GTask *task)
       on_worker (task, change_thread, changed_cb);
     break;
   case DIO_SNAPSHOT_CLONE:
+  case DIO_SNAPSHOT_PURGE:
     self->snapshot_progress = 0;
     job->progress = &self->snapshot_progress;
-    on_worker (task, clone_thread, changed_cb);
+    on_worker (task, job->action == DIO_SNAPSHOT_CLONE ? clone_thread : change_thread, changed_cb);
     break;
   default:
     on_worker (task, change_thread, changed_cb);
@@ -727,8 +755,32 @@ dio_machine_item_schedule_snapshots (DioMachineItem *self, unsigned minutes, uns
 }
 
 void
+dio_machine_snapshots_run_begins (DioMachineItem *self)
+{
+  const DioMachineConfig *config = self->config;
+  if (!self->disposable)
+    dio_machine_item_schedule_snapshots (self, config->snapshot_hours * 60, config->snapshot_keep);
+}
+
+void
+dio_machine_snapshots_run_over (DioMachineItem *self)
+{
+  dio_machine_item_schedule_snapshots (self, 0, 0);
+  if (self->snapshots) {
+    dio_snapshots_end_disposable (self->snapshots);
+    /* What it had open can be merged now: soon, and not by a command that is about to end. */
+    dio_snapshots_set_running (self->snapshots, FALSE);
+    if (dio_snapshots_can_merge (self->snapshots) && !self->purge_source)
+      self->purge_source = g_timeout_add_seconds (MERGE_DELAY_SECONDS, purge_cb, self);
+  }
+  self->disposable = FALSE;
+  g_clear_pointer (&self->snapshots, dio_snapshots_unref);
+}
+
+void
 dio_machine_snapshots_stop (DioMachineItem *self)
 {
   g_clear_handle_id (&self->purge_source, g_source_remove);
   g_clear_handle_id (&self->schedule_source, g_source_remove);
+  g_clear_object (&self->merge_cancellable);
 }

@@ -58,7 +58,10 @@ typedef struct {
   char *append;
   GPtrArray *disks;       /* of DioDiskConfig*, may be NULL */
   uint32_t width, height; /* preferred size of the first scan-out; 0: 1280x800 */
-  bool headless;          /* no display, keyboard and tablet devices' host side (devices stay) */
+  /* Snapshots are taken by themselves every so many hours (0: never), and so many are kept. Used by
+   * the application alone. */
+  unsigned snapshot_hours, snapshot_keep;
+  bool headless; /* no display, keyboard and tablet devices' host side (devices stay) */
 } DioMachineConfig;
 
 DioMachineConfig *dio_machine_config_new (void);

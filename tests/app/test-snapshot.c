@@ -405,6 +405,91 @@ test_clone (Fixture *f, gconstpointer linked)
   g_assert_cmpuint (count_whole (copy, path), ==, 1);
 }
 
+static DioMachineConfig *
+prepare (DioSnapshots *tree, const char *path)
+{
+  g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), path, NULL);
+  return dio_snapshots_prepare (tree, manifest, NULL);
+}
+
+static void
+write_and_look (DioMachineConfig *config, uint32_t before)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioBlockNode) node =
+      dio_disk_config_open (g_ptr_array_index (config->disks, 0), dio_files_host (), 0, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (get_node (node), ==, before);
+  g_assert_cmpint (dio_block_node_write_zeroes (node, 0, DISK, true), ==, 0);
+  g_assert_cmpuint (get_node (node), ==, 0);
+}
+
+static guint
+count_files (const char *path)
+{
+  g_autofree char *folder = g_build_filename (path, DIO_SNAPSHOT_FOLDER, NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  guint count = 0;
+  while (dir && g_dir_read_name (dir))
+    count++;
+  return count;
+}
+
+/* Whether there were snapshots or not, and after a crash of it. */
+static void
+test_disposable (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  DioSnapshots *tree = open_tree (dio_files_host (), f->path);
+  set_disk (f->path, 1);
+  for (uint32_t round = 1; round < 4; round++) {
+    guint before = count_files (f->path);
+    DioMachineConfig *config = prepare (tree, f->path);
+    g_assert_true (dio_snapshots_add_disposable (tree, config, &error));
+    g_assert_cmpuint (count_files (f->path), ==, before + 1);
+    write_and_look (config, round);
+    /* Cleaning up meanwhile does not take it away. */
+    dio_snapshots_set_running (tree, TRUE);
+    g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+    g_assert_cmpuint (count_files (f->path), ==, before + 1);
+    dio_snapshots_set_running (tree, FALSE);
+    if (round == 2) { /* a crash */
+      dio_snapshots_unref (tree);
+      tree = open_tree (dio_files_host (), f->path);
+    } else {
+      dio_snapshots_end_disposable (tree);
+    }
+    g_assert_cmpuint (count_files (f->path), ==, before);
+    g_assert_cmpuint (get_disk (f->path), ==, round);
+    dio_machine_config_free (config);
+    g_free (change_and_take (f, tree, round + 1));
+  }
+  dio_snapshots_unref (tree);
+}
+
+/* What a running machine has open is not merged, and all of it is when the machine is off. */
+static void
+test_running (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  dio_snapshots_set_running (tree, TRUE);
+  for (uint32_t i = 1; i < 5; i++) {
+    g_autofree char *id = change_and_take (f, tree, i);
+    g_assert_true (dio_snapshots_delete (tree, id, &error));
+  }
+  set_disk (f->path, 5);
+  g_clear_pointer (&tree->tracked, g_free);
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 5);
+  g_assert_false (dio_snapshots_can_merge (tree));
+  dio_snapshots_set_running (tree, FALSE);
+  g_assert_true (dio_snapshots_can_merge (tree));
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 0);
+  g_assert_cmpuint (get_disk (f->path), ==, 5);
+}
+
 /* A tree from before there were overlays: each disk is a whole copy. */
 static void
 test_old_version (Fixture *f, gconstpointer data)
@@ -799,6 +884,9 @@ main (int argc, char **argv)
   ADD ("prune", test_prune, NULL);
   ADD ("clone/linked", test_clone, "linked");
   ADD ("clone/full", test_clone, NULL);
+  ADD ("disposable/raw", test_disposable, "raw");
+  ADD ("disposable/qcow2", test_disposable, "qcow2");
+  ADD ("running", test_running, NULL);
   ADD ("old-version", test_old_version, NULL);
   ADD ("hostile", test_hostile, NULL);
   ADD ("power-cut/raw/linked", test_power_cut, "raw");

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
+#include "app/library/library-manifest.h"
 #include "app/job/job-thread.h"
 #include "app/model/model-image.h"
 #include "ui/widgets/dialogs.h"
@@ -68,6 +69,7 @@ struct _DioSettingsWindow {
   AdwActionRow *add_disk_row;
   AdwActionRow *disk_size_row;
   GtkSpinButton *disk_size_spin;
+  GtkSpinButton *snapshot_hours_spin, *snapshot_keep_spin;
   DioErrorRow *name_error_row, *arch_error_row, *memory_error_row, *cpus_error_row,
       *kernel_error_row, *initrd_error_row, *append_error_row, *firmware_error_row, *disk_error_row,
       *disk_size_error_row;
@@ -90,6 +92,8 @@ take_values (DioSettingsWindow *self)
   if (memory != (guint64) ceil ((double) config->memory / MIB) * MIB)
     config->memory = memory;
   config->cpus = gtk_spin_button_get_value_as_int (self->cpus_spin);
+  config->snapshot_hours = (unsigned) gtk_spin_button_get_value_as_int (self->snapshot_hours_spin);
+  config->snapshot_keep = (unsigned) gtk_spin_button_get_value_as_int (self->snapshot_keep_spin);
   g_free (config->append);
   config->append = config->kernel && *append ? g_strdup (append) : NULL;
 }
@@ -536,6 +540,8 @@ dio_settings_window_class_init (DioSettingsWindowClass *klass)
   BIND (add_disk_row);
   BIND (disk_size_row);
   BIND (disk_size_spin);
+  BIND (snapshot_hours_spin);
+  BIND (snapshot_keep_spin);
   BIND (name_error_row);
   BIND (arch_error_row);
   BIND (memory_error_row);
@@ -591,6 +597,10 @@ fill (DioSettingsWindow *self)
                        self->archs);
   gtk_spin_button_set_value (self->memory_spin, ceil ((double) config->memory / MIB));
   gtk_spin_button_set_value (self->cpus_spin, config->cpus);
+  gtk_spin_button_set_value (self->snapshot_hours_spin, config->snapshot_hours);
+  gtk_spin_button_set_value (self->snapshot_keep_spin, config->snapshot_keep
+                                                           ? config->snapshot_keep
+                                                           : DIO_MANIFEST_SNAPSHOT_KEEP);
   gtk_editable_set_text (GTK_EDITABLE (self->append_row), config->append ? config->append : "");
   dio_form_show_host (self->memory_row, self->cpus_row);
   show_files (self);

@@ -98,6 +98,16 @@ start_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
   start (data);
 }
 
+/* Nothing that it writes is kept. */
+static void
+start_disposable_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  Context *context = data;
+
+  dio_machine_item_set_disposable (context->item, TRUE);
+  start (context);
+}
+
 static void
 pause_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -224,6 +234,7 @@ state_cb (Context *context)
     gboolean enabled;
   } actions[] = {
     { "start", off },
+    { "start-disposable", off && !dio_machine_item_is_ephemeral (context->item) },
     { "pause", running },
     { "resume", paused },
     { "toggle", off || running || paused },
@@ -255,6 +266,7 @@ dio_machine_actions_attach (GtkWidget *widget, DioMachineItem *item)
 {
   static const GActionEntry entries[] = {
     { "start", start_cb },
+    { "start-disposable", start_disposable_cb },
     { "pause", pause_cb },
     { "resume", resume_cb },
     { "toggle", toggle_cb },
