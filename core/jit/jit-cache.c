@@ -476,7 +476,10 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
 void
 dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code)
 {
+  DioJitVcpu *state = (DioJitVcpu *) (void *) ((uint8_t *) vcpu + jit->guest->jit);
   jit->stubs.enter ((uint8_t *) vcpu + jit->guest->base, code);
+  jit->stats.refills += state->refills;
+  state->refills = 0;
 }
 
 static DioJitUnit *

@@ -15,7 +15,8 @@ typedef struct {
   uint64_t lookups, lookup_misses;   /* exits of compiled code that asked where to go on; in vain */
   uint64_t interpreted;              /* single instructions run by the interpreter */
   uint64_t polls, faults;
-  uint64_t slow_accesses; /* TLB misses and devices */
+  uint64_t refills;       /* TLB misses that compiled code has answered by itself */
+  uint64_t slow_accesses; /* those it has not, devices, and control registers */
   uint64_t failed;        /* regions that the generator refused */
   uint64_t enters;        /* from the interpreter */
 } DioJitStats;

@@ -50,6 +50,7 @@ typedef struct {
   uint8_t fp_block; /* not 0: FP instructions go the slow way */
   uint8_t pad[3];
   uint64_t scratch[4];
+  uint64_t refills;   /* accesses that the TLB's second level has answered, not in stats yet */
   DioJitStats *stats; /* the machine's */
   /* An empty TLB and jump table, for who wants to see all accesses. */
   DioTlbEntry *no_tlb;
@@ -72,6 +73,9 @@ typedef struct {
   int32_t v, saturated, fp_mode;
   /* Condition flags as x64-flags.c has them, and words per thread, for guests that keep these. */
   int32_t flags, thread;
+  /* DioTlb.second, for compiled code that searches it by itself, or 0. What is in it must be in the
+   * RAM of the machine, and tlb_data the entries of a DioTlbSet. */
+  int32_t tlb_second;
   /* At pc, by the code TLB. */
   const uint8_t *(*lookup) (void *vcpu);
   /* Runs the one instruction at pc by the interpreter, then as lookup. */

@@ -54,7 +54,7 @@ dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error)
   tlb->sets = sets;
   tlb->n_sets = n_sets;
   for (unsigned s = 0; s < n_sets; s++) {
-    tlb->sets[s] = (DioTlbSet){ .used = UINT64_MAX, .victims_used = true };
+    tlb->sets[s] = (DioTlbSet){ .number = s, .used = UINT64_MAX, .victims_used = true };
     dio_tlb_flush_set (&tlb->sets[s]);
   }
   dio_tlb_select (tlb, 0, 0);
@@ -66,6 +66,7 @@ dio_tlb_clear (DioTlb *tlb)
 {
   for (unsigned s = 0; s < tlb->n_sets; s++)
     g_free (tlb->sets[s].jumps);
+  free (tlb->second);
   free (tlb->sets);
   *tlb = (DioTlb){ 0 };
 }
@@ -227,7 +228,8 @@ flush_jumps_of_page (DioTlbJumpTable *jumps, DioGva page)
 void
 dio_tlb_flush_set (DioTlbSet *set)
 {
-  set->generation++;
+  set->generations[false]++;
+  set->generations[true]++;
   if (set->jumps && set->jumps->used)
     flush_jumps (set->jumps);
   for (uint64_t used = set->used; used; used &= used - 1) {
@@ -277,7 +279,7 @@ dio_tlb_flush_page (DioTlbSet *set, DioGva va)
 void
 dio_tlb_flush_local (DioTlbSet *set)
 {
-  set->generation++;
+  set->generations[true]++;
   if (set->jumps && set->jumps->local)
     flush_jumps (set->jumps);
   for (unsigned word = 0; word < G_N_ELEMENTS (set->local); word++) {

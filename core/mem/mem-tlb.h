@@ -18,6 +18,13 @@
  * little-used set costs little, and which big pages it holds slices of, so that flushing any
  * address of a big page takes all of its slices.
  *
+ * Behind all sets there may be a second level (mem-tlb-second.c): whole translations, as many as a
+ * guest's working set may have pages, each one a line of the cache that has all that the first
+ * level takes. Compiled code searches it and refills the first level by itself, so its layout is
+ * known there too. What it holds is valid by the generation of its set. It says whether the guest
+ * may write a page, not whether that may be done unseen: who enters one again looks at the flags of
+ * the page.
+ *
  * A set may also have a jump table: guest-virtual address -> compiled code. What is in it holds as
  * long as the translations of the set do, so whatever flushes those flushes it.
  *
@@ -62,10 +69,11 @@ typedef struct {
 typedef struct {
   DioTlbEntry entries[DIO_TLB_ENTRIES];
   DioTlbEntry victims[DIO_TLB_VICTIMS];
-  DioTlbJumpTable *jumps; /* or NULL */
-  uint32_t generation; /* of what others may have cached of the set; a flush of more than a page is
-                          a new one */
-  uint64_t used;       /* bit g: some entry of group g may be valid */
+  DioTlbJumpTable *jumps;  /* or NULL */
+  uint32_t number;         /* of the set */
+  uint32_t generations[2]; /* of what others have of the set, by whether it is local; a flush of
+                              more than a page is a new one of what it takes */
+  uint64_t used;           /* bit g: some entry of group g may be valid */
   /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these). Victims
    * of such entries are marked too. */
   uint64_t local[DIO_TLB_ENTRIES / 64];
@@ -78,12 +86,29 @@ typedef struct {
   } big[DIO_TLB_BIG + 1]; /* one more while two are being joined */
 } DioTlbSet;
 
+/* A page in the second level. */
+typedef struct {
+  uint64_t key;        /* page of the address, and number of the set */
+  uint32_t generation; /* generations[local] of the set */
+  uint32_t local;
+  DioTlbEntry entry; /* for the first level, with all that the guest may do */
+  uint64_t ram_offset;
+  uint64_t page; /* guest-physical address, and log2 of the size of the guest's page */
+} DioTlbSecond;
+_Static_assert(sizeof (DioTlbSecond) == 64, "compiled code scales by a shift");
+
+#define DIO_TLB_SECOND_BITS 14
+#define DIO_TLB_SECOND_ENTRIES (1u << DIO_TLB_SECOND_BITS)
+/* Where the number of the set goes in the index. */
+#define DIO_TLB_SECOND_SALT (DIO_TLB_SECOND_BITS - 5)
+
 typedef struct {
   DioTlbEntry *data; /* the entries in force for loads and stores: data_set->entries */
   DioTlbEntry *code; /* the entries in force for fetches: code_set->entries */
   DioTlbJump *jumps; /* the jump table in force: that of code_set, or NULL */
   DioTlbSet *data_set;
   DioTlbSet *code_set;
+  DioTlbSecond *second; /* or NULL */
   DioTlbSet *sets;
   unsigned n_sets;
   uint64_t misses;
@@ -181,6 +206,29 @@ dio_tlb_jump_index (DioGva va)
 /* Enters code for @va, whose page is in the code set in force, into the jump table in force. */
 void dio_tlb_fill_jump (DioTlb *tlb, DioGva va, const void *code);
 void dio_tlb_flush_jumps (DioTlb *tlb);
+
+/* ---- The second level: mem-tlb-second.c ---- */
+
+bool dio_tlb_add_second (DioTlb *tlb, GError **error);
+/* As dio_tlb_fill(), for a page at @ram_offset whose guest-physical address is @gpa. */
+void dio_tlb_second_fill (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
+                          DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
+                          unsigned permissions);
+/* The page of @va if it is there with all of @permissions, or NULL. */
+const DioTlbSecond *dio_tlb_second_find (const DioTlb *tlb, const DioTlbSet *set, DioGva va,
+                                         unsigned permissions);
+void dio_tlb_second_drop (DioTlb *tlb, const DioTlbSet *set, DioGva va);
+static inline DioGpa
+dio_tlb_second_gpa (const DioTlbSecond *found)
+{
+  return found->page & ~DIO_PAGE_MASK;
+}
+static inline uint64_t
+dio_tlb_second_mask (const DioTlbSecond *found)
+{
+  return UINT64_MAX << (found->page & DIO_PAGE_MASK);
+}
+unsigned dio_tlb_second_permissions (const DioTlbSecond *found);
 
 /* Drops the write tags of all entries of all sets that point to the 4 KiB of host memory at @host,
  * or of all entries with NULL. With @note the pages that lost one are noted as written in that RAM

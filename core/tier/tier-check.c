@@ -277,6 +277,7 @@ dio_tier_check_watch (DioJitGuest *seen)
 {
   seen->tlb_data = seen->jit + (int32_t) offsetof (DioJitVcpu, no_tlb);
   seen->tlb_jumps = seen->jit + (int32_t) offsetof (DioJitVcpu, no_jumps);
+  seen->tlb_second = 0;
   seen->lookup = lookup;
   seen->interpret = interpret;
   seen->poll = poll;

@@ -4,8 +4,7 @@
  * What is cached where:
  * - the TLB (core/mem/mem-tlb.h) holds whole translations, permissions of page table and PMP
  *   merged, in sets per privilege and address space (riscv64-priv.h);
- * - behind it the second level holds more of them, shared by all sets, without room for a pointer
- * to writable memory: whether a page may be written at once is looked at when it is entered again;
+ * - behind it its second level holds more of them, shared by all sets;
  * - the page-walk cache holds where the last and last-but-one tables of recently walked parts of
  *   an address space are, so that a TLB miss reads one PTE and not five;
  * - the last PMP range that answered, for M and for S/U.
@@ -15,8 +14,6 @@
  * (tables are tagged with the whole of satp). */
 #include <string.h>
 
-#include "core/base/base-error.h"
-#include "core/base/base-i18n.h"
 #include "core/guest/riscv64/riscv64-priv.h"
 #include "core/vm/vm-machine.h"
 
@@ -321,49 +318,14 @@ walk (DioRiscv64 *hart, DioGva va, DioRvAccess access, unsigned priv, RvPage *pa
   }
 }
 
-/* ---- The second level ---- */
-
-static DIO_ALWAYS_INLINE uint64_t
-second_tag (const DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
-{
-  return (va & ~DIO_PAGE_MASK) | (uint64_t) (set - hart->interp.tlb.sets);
-}
-
-static DIO_ALWAYS_INLINE RvSecondEntry *
-second_entry (const DioRiscv64 *hart, uint64_t tag)
-{
-  uint64_t page = tag >> DIO_PAGE_SHIFT;
-  uint64_t index = page ^ page >> RV_SECOND_BITS ^ (tag & DIO_PAGE_MASK) << (RV_SECOND_BITS - 5);
-  return &hart->mmu->second[index & (RV_SECOND - 1)];
-}
-
-static void
-second_fill (DioRiscv64 *hart, const DioTlbSet *set, DioGva va, const RvPage *page, unsigned enter)
-{
-  uint64_t tag = second_tag (hart, set, va);
-  *second_entry (hart, tag) = (RvSecondEntry){ .tag = tag,
-                                               .va_mask = page->va_mask,
-                                               .gpa = page->gpa,
-                                               .ram_offset = page->info.ram_offset,
-                                               .generation = set->generation,
-                                               .permissions = enter };
-}
-
-static void
-second_drop (DioRiscv64 *hart, const DioTlbSet *set, DioGva va)
-{
-  uint64_t tag = second_tag (hart, set, va);
-  RvSecondEntry *entry = second_entry (hart, tag);
-  if (entry->tag == tag)
-    entry->tag = UINT64_MAX;
-}
+/* ---- Both levels of the TLB ---- */
 
 /* Flushes the page of @va from both levels. */
 static void
 flush_page (DioRiscv64 *hart, unsigned set, DioGva va)
 {
   dio_tlb_flush_page (&hart->interp.tlb.sets[set], va);
-  second_drop (hart, &hart->interp.tlb.sets[set], va);
+  dio_tlb_second_drop (&hart->interp.tlb, &hart->interp.tlb.sets[set], va);
 }
 
 /* Enters the page, which is RAM, in the first level. */
@@ -389,17 +351,17 @@ enter_page (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, Dio
 static bool
 second_find (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, RvPage *page)
 {
-  uint64_t tag = second_tag (hart, set, va);
-  const RvSecondEntry *entry = second_entry (hart, tag);
-  if (entry->tag != tag || entry->generation != set->generation
-      || !(entry->permissions & needed_permission (access)))
+  const DioTlbSecond *found =
+      dio_tlb_second_find (&hart->interp.tlb, set, va, needed_permission (access));
+  if (!found)
     return false;
   DioRam *ram = hart->interp.cpu.machine->ram;
-  *page = (RvPage){ .gpa = entry->gpa,
-                    .va_mask = entry->va_mask,
-                    .permissions = entry->permissions & ~(unsigned) DIO_TLB_LOCAL,
-                    .info = { .ram = ram, .ram_offset = entry->ram_offset } };
-  enter_page (hart, set, va, access, ram, entry->ram_offset, entry->va_mask, entry->permissions);
+  unsigned permissions = dio_tlb_second_permissions (found);
+  *page = (RvPage){ .gpa = dio_tlb_second_gpa (found),
+                    .va_mask = dio_tlb_second_mask (found),
+                    .permissions = permissions & ~(unsigned) DIO_TLB_LOCAL,
+                    .info = { .ram = ram, .ram_offset = found->ram_offset } };
+  enter_page (hart, set, va, access, ram, found->ram_offset, page->va_mask, permissions);
   return true;
 }
 
@@ -454,7 +416,8 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   if (!global)
     enter |= DIO_TLB_LOCAL;
   if (ram == hart->interp.cpu.machine->ram && set != &hart->interp.tlb.sets[RV_SET_TRANSIENT])
-    second_fill (hart, set, va, page, enter);
+    dio_tlb_second_fill (&hart->interp.tlb, set, va, page->va_mask, page->gpa,
+                         ram->host + page->info.ram_offset, page->info.ram_offset, enter);
   enter_page (hart, set, va, access, ram, page->info.ram_offset, page->va_mask, enter);
   return DIO_RV_EXC_NONE;
 }
@@ -655,14 +618,9 @@ rv_mmu_init (DioRiscv64 *hart, GError **error)
 {
   hart->mmu = g_new0 (DioRiscv64Mmu, 1);
   hart->mmu->walk_generation = 1;
-  hart->mmu->second = g_try_new0 (RvSecondEntry, RV_SECOND);
-  if (!hart->mmu->second) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
-                 _ ("This computer has not enough free memory for a CPU of the machine"));
-    return false;
-  }
   pthread_mutex_init (&hart->mmu->lock, NULL);
-  return dio_tlb_init (&hart->interp.tlb, RV_SETS, error);
+  return dio_tlb_init (&hart->interp.tlb, RV_SETS, error)
+         && dio_tlb_add_second (&hart->interp.tlb, error);
 }
 
 void
@@ -671,8 +629,6 @@ rv_mmu_free (DioRiscv64 *hart)
   dio_tlb_clear (&hart->interp.tlb);
   if (hart->mmu)
     pthread_mutex_destroy (&hart->mmu->lock);
-  if (hart->mmu)
-    g_free (hart->mmu->second);
   g_clear_pointer (&hart->mmu, g_free);
 }
 

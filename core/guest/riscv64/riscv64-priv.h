@@ -111,20 +111,6 @@ typedef struct {
   bool global;         /* a G bit was seen above */
 } RvWalkEntry;
 
-/* The second level of the TLB: whole translations that the first has no room for, of all sets. As
- * large as a guest's working set may be; taken lazily from the host. */
-typedef struct {
-  uint64_t tag; /* page of the address, and number of the set */
-  uint64_t va_mask;
-  DioGpa gpa;
-  uint64_t ram_offset;
-  uint32_t generation;  /* of the set */
-  uint32_t permissions; /* DIO_TLB_* */
-} RvSecondEntry;
-
-#define RV_SECOND_BITS 14
-#define RV_SECOND (1u << RV_SECOND_BITS)
-
 #define RV_WALK_2M 128
 #define RV_WALK_1G 16
 
@@ -153,8 +139,6 @@ typedef struct DioRiscv64Mmu {
   uint32_t walk_generation;
   RvWalkEntry walk_2m[RV_WALK_2M];
   RvWalkEntry walk_1g[RV_WALK_1G];
-
-  RvSecondEntry *second;
 
   /* PMP entries as ranges, and for M [1] and S/U [0] the last range that answered. */
   unsigned n_pmp; /* entries up to the last one that is on */

@@ -141,6 +141,7 @@ const DioTierGuest dio_rv_tier_guest = {
     .jit = offsetof (DioRiscv64, interp.jit),
     .tlb_data = offsetof (DioRiscv64, interp.tlb.data),
     .tlb_jumps = offsetof (DioRiscv64, interp.tlb.jumps),
+    .tlb_second = offsetof (DioRiscv64, interp.tlb.second),
     .requests = offsetof (DioRiscv64, interp.requests),
     .reservation = offsetof (DioRiscv64, reservation),
     .reservation_value = offsetof (DioRiscv64, reservation_value),

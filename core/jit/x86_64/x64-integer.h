@@ -403,6 +403,18 @@ dio_x64_bt_ri (DioX64Asm *a, unsigned w, DioX64Reg r, unsigned bit)
 }
 
 static inline void
+dio_x64_bts_rr (DioX64Asm *a, unsigned w, DioX64Reg r, DioX64Reg bit)
+{
+  dio_x64_put_rr (a, 0xab | DIO_X64_0F | dio_x64_wide (w), bit, r, 0);
+}
+
+static inline void
+dio_x64_btr_rr (DioX64Asm *a, unsigned w, DioX64Reg r, DioX64Reg bit)
+{
+  dio_x64_put_rr (a, 0xb3 | DIO_X64_0F | dio_x64_wide (w), bit, r, 0);
+}
+
+static inline void
 dio_x64_bt_rr (DioX64Asm *a, unsigned w, DioX64Reg r, DioX64Reg bit)
 {
   dio_x64_put_rr (a, 0xa3 | DIO_X64_0F | dio_x64_wide (w), bit, r, 0);

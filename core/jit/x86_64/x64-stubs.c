@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "core/jit/x86_64/x64-refill.h"
+
 #include "core/fp/fp.h"
 
 typedef struct {
@@ -12,6 +14,7 @@ typedef struct {
   DioJit *jit;
   const DioJitGuest *guest;
   DioX64Label leave, resume;
+  const uint8_t *page_flags; /* a constant: the address of those of the RAM */
 } Stubs;
 
 /* Registers saved around calls, by number: 16 general ones, 16 vector ones (the low halves, where
@@ -73,8 +76,13 @@ guest_flags (unsigned host)
 static void
 make_constants (Stubs *s)
 {
-  static const uint64_t constants[] = {
-    UINT64_C (0xffffffff00000000), 0, DIO_FP32_NAN, DIO_FP64_NAN, 0x1f80, 0,
+  const uint64_t constants[] = {
+    UINT64_C (0xffffffff00000000),
+    0,
+    DIO_FP32_NAN,
+    DIO_FP64_NAN,
+    0x1f80,
+    (uint64_t) (uintptr_t) s->jit->ram->page_flags,
   };
   const uint8_t *at = here (s);
   for (unsigned i = 0; i < G_N_ELEMENTS (constants); i++)
@@ -83,6 +91,7 @@ make_constants (Stubs *s)
   s->jit->stubs.nan32 = at + 16;
   s->jit->stubs.nan64 = at + 24;
   s->jit->stubs.mxcsr = at + 32;
+  s->page_flags = at + 40;
   s->jit->stubs.flags = here (s);
   for (unsigned host = 0; host < 64; host++)
     dio_x64_put_bytes (&s->a, guest_flags (host), 1);
@@ -226,14 +235,18 @@ fault (DioJit *jit, void *vcpu, const uint64_t *frame)
   return jit->guest->fault (vcpu);
 }
 
-/* An access of the guest in full: address in rcx, value in rdx, result in rcx. When it faults the
- * compiled code that called is left for good. */
+/* An access of the guest that the first level of the TLB does not have: address in rcx, value in
+ * rdx, result in rcx. When it faults the compiled code that called is left for good. */
 static const uint8_t *
 make_access (Stubs *s, unsigned opcode, bool fp)
 {
   DioX64Asm *a = &s->a;
-  DioX64Label faulted = DIO_X64_LABEL_INIT;
+  DioX64Label faulted = DIO_X64_LABEL_INIT, in_full = DIO_X64_LABEL_INIT;
+  DioX64Access plain;
   const uint8_t *at = here (s);
+  if (s->guest->tlb_second && dio_x64_plain_access (opcode, &plain))
+    dio_x64_gen_refill (a, s->guest, plain, s->page_flags, &in_full);
+  dio_x64_bind (a, &in_full);
   save (s, fp);
   dio_x64_mov_mr (a, 8, VCPU (s, budget), X64_BUDGET);
   vcpu_to (s, DIO_X64_RDI);

@@ -18,16 +18,14 @@ typedef struct JitRunCpu {
   uint8_t saturated;
   uint64_t reservation, reservation_value;
   DioJitVcpu jit;
-  DioTlbEntry *tlb;
-  DioTlbJump *jumps;
+  DioTlb tlb;
   uint32_t requests;
   uint8_t fflags;
   uint8_t *memory;
   unsigned left; /* accesses until one faults */
   bool faulted;
   uint64_t fault_address;
-  DioTlbEntry no_pages[DIO_TLB_ENTRIES];
-  DioTlbJump no_jumps[DIO_TLB_JUMPS];
+  unsigned calls; /* of access functions */
 } JitRunCpu;
 
 static const uint8_t *
@@ -55,6 +53,7 @@ static uint64_t
 get (JitRunCpu *cpu, uint64_t va, unsigned size)
 {
   uint64_t value = 0;
+  cpu->calls++;
   for (unsigned i = 0; i < size; i++)
     value |= (uint64_t) cpu->memory[(va + i) % IR_EVAL_MEMORY] << (8 * i);
   return value;
@@ -63,6 +62,7 @@ get (JitRunCpu *cpu, uint64_t va, unsigned size)
 static void
 put (JitRunCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
+  cpu->calls++;
   for (unsigned i = 0; i < size; i++)
     cpu->memory[(va + i) % IR_EVAL_MEMORY] = (uint8_t) (value >> (8 * i));
 }
@@ -156,8 +156,9 @@ AMOS (AMO_FUNCTION, 64)
 #define COMMON                                                                                     \
   .base = offsetof (JitRunCpu, x) + 16 * sizeof (uint64_t), .x = offsetof (JitRunCpu, x),          \
   .pc = offsetof (JitRunCpu, pc), .jit = offsetof (JitRunCpu, jit),                                \
-  .tlb_data = offsetof (JitRunCpu, tlb), .tlb_jumps = offsetof (JitRunCpu, jumps),                 \
-  .requests = offsetof (JitRunCpu, requests), .reservation = offsetof (JitRunCpu, reservation),    \
+  .tlb_data = offsetof (JitRunCpu, tlb.data), .tlb_jumps = offsetof (JitRunCpu, tlb.jumps),        \
+  .tlb_second = offsetof (JitRunCpu, tlb.second), .requests = offsetof (JitRunCpu, requests),      \
+  .reservation = offsetof (JitRunCpu, reservation),                                                \
   .reservation_value = offsetof (JitRunCpu, reservation_value),                                    \
   .fflags = offsetof (JitRunCpu, fflags), .lookup = leave, .interpret = leave, .fp_enter = leave,  \
   .poll = leave, .fault = leave_by_fault,                                                          \
@@ -205,12 +206,10 @@ new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
   run->jit = dio_jit_new (kind, run->ram, vcpus, &options, &error);
   g_assert_no_error (error);
   JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
-  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
-    cpu->no_pages[i] = (DioTlbEntry){ DIO_TLB_INVALID, DIO_TLB_INVALID, DIO_TLB_INVALID, 0 };
-  for (unsigned i = 0; i < DIO_TLB_JUMPS; i++)
-    cpu->no_jumps[i].target = DIO_TLB_NO_JUMP;
-  cpu->tlb = cpu->no_pages;
-  cpu->jumps = cpu->no_jumps;
+  g_assert_true (dio_tlb_init (&cpu->tlb, JIT_RUN_SETS, NULL));
+  g_assert_true (dio_tlb_add_second (&cpu->tlb, NULL));
+  for (unsigned set = 0; set < JIT_RUN_SETS; set++)
+    dio_tlb_add_jumps (&cpu->tlb, set);
   return run;
 }
 
@@ -229,7 +228,7 @@ jit_run_new_with_vectors (const char *options)
 void
 jit_run_map (JitRun *run, uint64_t page, uint8_t *host)
 {
-  run->cpu->no_pages[page >> DIO_PAGE_SHIFT & (DIO_TLB_ENTRIES - 1)] =
+  run->cpu->tlb.data[dio_tlb_index (page)] =
       (DioTlbEntry){ page, page, DIO_TLB_INVALID, (uintptr_t) host - page };
 }
 
@@ -237,9 +236,24 @@ void
 jit_run_free (JitRun *run)
 {
   dio_jit_free (run->jit);
+  dio_tlb_clear (&run->cpu->tlb);
   dio_ram_free (run->ram);
   g_free (run->cpu);
   g_free (run);
+}
+
+DioTlb *
+jit_run_tlb (JitRun *run)
+{
+  return &run->cpu->tlb;
+}
+
+unsigned
+jit_run_take_calls (JitRun *run)
+{
+  unsigned calls = run->cpu->calls;
+  run->cpu->calls = 0;
+  return calls;
 }
 
 DioJitEntry *

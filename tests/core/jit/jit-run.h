@@ -7,6 +7,7 @@
 #include "tests/support/ir-eval.h"
 
 #define JIT_RUN_RAM (UINT64_C (64) << 20)
+#define JIT_RUN_SETS 4
 
 typedef struct {
   DioRam *ram;
@@ -20,6 +21,11 @@ JitRun *jit_run_new (const char *options, unsigned vcpus);
 /* The same, of a guest that has vector registers and none of floating point. */
 JitRun *jit_run_new_with_vectors (const char *options);
 void jit_run_free (JitRun *run);
+
+/* The TLB, with a second level; empty unless a test fills it. */
+DioTlb *jit_run_tlb (JitRun *run);
+/* How many loads and stores have left compiled code since the last call of this. */
+unsigned jit_run_take_calls (JitRun *run);
 
 /* A region of one block, at an address of its own, from @ir, which it takes; NULL when it is
  * refused. */

@@ -113,6 +113,52 @@ test_local (void)
   dio_tlb_clear (&tlb);
 }
 
+static bool
+second_has (const DioTlb *tlb, unsigned set, DioGva va, unsigned permissions)
+{
+  return dio_tlb_second_find (tlb, &tlb->sets[set], va, permissions);
+}
+
+/* The second level: what is valid by the generations of the sets. */
+static void
+test_second (void)
+{
+  const DioGva global = 0xffffffff80005000, local = 0x7000, big = 0x40000000;
+  DioTlb tlb;
+  g_assert_true (dio_tlb_init (&tlb, 2, NULL));
+  g_assert_true (dio_tlb_add_second (&tlb, NULL));
+  DioTlbSet *set = &tlb.sets[1];
+  g_assert_false (second_has (&tlb, 0, 0, 0));
+  dio_tlb_second_fill (&tlb, set, global + 8, ~DIO_PAGE_MASK, 0x80001000, host_of (1), 0x1000,
+                       DIO_TLB_READ | DIO_TLB_EXECUTE);
+  dio_tlb_second_fill (&tlb, set, local, ~DIO_PAGE_MASK, 0x80002000, host_of (2), 0x2000,
+                       DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_LOCAL);
+  dio_tlb_second_fill (&tlb, set, big, ~UINT64_C (0x1fffff), 0x80200000, host_of (3), 0x200000,
+                       DIO_TLB_WRITE);
+
+  const DioTlbSecond *found = dio_tlb_second_find (&tlb, set, global + 0xfff, DIO_TLB_READ);
+  g_assert_nonnull (found);
+  g_assert_true ((const uint8_t *) (global + found->entry.addend) == host_of (1));
+  g_assert_cmphex (dio_tlb_second_gpa (found), ==, 0x80001000);
+  g_assert_cmphex (dio_tlb_second_mask (found), ==, ~DIO_PAGE_MASK);
+  g_assert_cmphex (found->ram_offset, ==, 0x1000);
+  g_assert_cmphex (dio_tlb_second_permissions (found), ==, DIO_TLB_READ | DIO_TLB_EXECUTE);
+  g_assert_false (second_has (&tlb, 1, global, DIO_TLB_WRITE));
+  g_assert_false (second_has (&tlb, 0, global, DIO_TLB_READ));
+  found = dio_tlb_second_find (&tlb, set, big, DIO_TLB_WRITE);
+  g_assert_cmphex (dio_tlb_second_mask (found), ==, ~UINT64_C (0x1fffff));
+
+  dio_tlb_flush_local (set);
+  g_assert_false (second_has (&tlb, 1, local, DIO_TLB_READ));
+  g_assert_true (second_has (&tlb, 1, global, DIO_TLB_READ));
+  dio_tlb_second_drop (&tlb, set, global);
+  g_assert_false (second_has (&tlb, 1, global, DIO_TLB_READ));
+  g_assert_true (second_has (&tlb, 1, big, DIO_TLB_WRITE));
+  dio_tlb_flush_set (set);
+  g_assert_false (second_has (&tlb, 1, big, DIO_TLB_WRITE));
+  dio_tlb_clear (&tlb);
+}
+
 /* Flushing any address of a big page takes its slices; what is far from all big pages stays. */
 static void
 test_big (void)
@@ -243,6 +289,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/mem/tlb/hits", test_hits);
   g_test_add_func ("/core/mem/tlb/victims", test_victims);
   g_test_add_func ("/core/mem/tlb/local", test_local);
+  g_test_add_func ("/core/mem/tlb/second", test_second);
   g_test_add_func ("/core/mem/tlb/big", test_big);
   g_test_add_func ("/core/mem/tlb/flush-write", test_flush_write);
   g_test_add_func ("/core/mem/tlb/random", test_random);

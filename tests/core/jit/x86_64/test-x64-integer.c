@@ -136,6 +136,8 @@ FORM (tzcnt, WORDS, expect_rr, "tzcnt", d.r, d.s)
 FORM (bsf, WORDS, expect_rr, "bsf", d.r, d.s)
 FORM (bsr, WORDS, expect_rr, "bsr", d.r, d.s)
 FORM (bt_rr, WORDS, expect_rr, "bt", d.r, d.s)
+FORM (bts_rr, WORDS, expect_rr, "bts", d.r, d.s)
+FORM (btr_rr, WORDS, expect_rr, "btr", d.r, d.s)
 FORM (shlx, WIDE, expect_rrr, "shlx", d.r, d.s, d.t)
 FORM (shrx, WIDE, expect_rrr, "shrx", d.r, d.s, d.t)
 FORM (sarx, WIDE, expect_rrr, "sarx", d.r, d.s, d.t)
@@ -470,7 +472,7 @@ form_branch_abs (Judge *judge)
   X (movsx_rr) X (movsx_rm) X (lea) X (shift_ri) X (shift_cl) X (shld_rri) X (shrd_rri) X (shlx) X (shrx) \
   X (sarx) X (rorx) X (andn) X (mulx) X (neg) X (not) X (inc) X (dec) X (imul_rr) X (imul_rri) X (imul_rm) \
   X (mul1) X (imul1) X (div1) X (idiv1) X (cqo) X (setcc) X (cmov) X (cmov_rm) X (bswap) X (popcnt) X (lzcnt) \
-  X (tzcnt) X (bsf) X (bsr) X (bt_ri) X (bt_rr) X (crc32) X (xchg_mr) X (lock_xadd_mr) X (lock_cmpxchg_mr) \
+  X (tzcnt) X (bsf) X (bsr) X (bt_ri) X (bt_rr) X (bts_rr) X (btr_rr) X (crc32) X (xchg_mr) X (lock_xadd_mr) X (lock_cmpxchg_mr) \
   X (lock_alu_mr) X (lock_alu_mi) X (lock_cmpxchg16b) X (fixed) X (register_only) X (branch_mem) X (branch_abs)
 /* clang-format on */
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * What compiled code does when the first level of the TLB does not have a page, against what the
+ * functions of the TLB would do. */
+#include <string.h>
+
+#include "tests/core/jit/jit-run.h"
+
+#define ROUNDS 60000
+#define PAGES 6
+#define SEED 5
+
+/* The guest's pages: two that share a place in the first level, two that do in the second. */
+static const DioGva page_addresses[PAGES] = {
+  0x0,
+  0x5000,
+  0x5000 + DIO_TLB_ENTRIES *DIO_PAGE_SIZE,
+  0xffffffff80006000,
+  0xffffffff80006000 ^ (UINT64_C (1) << (DIO_PAGE_SHIFT + 2 * DIO_TLB_SECOND_BITS)),
+  0xfffffffffffff000,
+};
+
+typedef struct {
+  JitRun *run;
+  DioTlb *tlb;
+  GRand *rng;
+  DioJitEntry *entries[DIO_IR_N_OPS];
+  unsigned refills, calls;
+} Test;
+
+static uint64_t
+ram_offset_of (unsigned page)
+{
+  return (UINT64_C (32) << 20) + page * 3 * DIO_PAGE_SIZE;
+}
+
+static bool
+is_store (unsigned opcode)
+{
+  return opcode >= DIO_IR_STORE_8;
+}
+
+static unsigned
+size_of (unsigned opcode)
+{
+  static const unsigned sizes[] = { 1, 1, 2, 2, 4, 4, 8 };
+  return is_store (opcode) ? 1u << (opcode - DIO_IR_STORE_8) : sizes[opcode - DIO_IR_LOAD_S8];
+}
+
+static void
+compile (Test *t)
+{
+  for (unsigned opcode = DIO_IR_LOAD_S8; opcode <= DIO_IR_STORE_64; opcode++) {
+    DioIrBlock *block = dio_ir_block_new ();
+    dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+    uint32_t va = dio_ir_block_append (block, DIO_IR_GET_X, 10, 0, 0, 0, 0);
+    uint32_t value = dio_ir_block_append (block, DIO_IR_GET_X, 11, 0, 0, 0, 0);
+    uint32_t loaded = dio_ir_block_append (block, (DioIrOpcode) opcode, 0, va, value, 0, 0);
+    if (!is_store (opcode))
+      dio_ir_block_append (block, DIO_IR_SET_X, 12, loaded, 0, 0, 0);
+    dio_ir_block_append (block, DIO_IR_EXIT, DIO_PAGE_SIZE, 0, 0, 0, 0);
+    t->entries[opcode] = jit_run_compile (t->run, block);
+    g_assert_nonnull (t->entries[opcode]);
+  }
+}
+
+static unsigned
+random_permissions (Test *t)
+{
+  return (unsigned) g_rand_int_range (t->rng, 0, 16) | (g_rand_boolean (t->rng) ? DIO_TLB_READ : 0);
+}
+
+/* Something that makes the levels differ. */
+static void
+change (Test *t)
+{
+  DioTlbSet *set = &t->tlb->sets[g_rand_int_range (t->rng, 0, JIT_RUN_SETS)];
+  unsigned page = (unsigned) g_rand_int_range (t->rng, 0, PAGES);
+  DioGva va = page_addresses[page];
+  uint64_t offset = ram_offset_of (page);
+  const uint8_t *host = t->run->ram->host + offset;
+  unsigned permissions = random_permissions (t);
+  _Atomic uint8_t *flags = &t->run->ram->page_flags[offset >> DIO_PAGE_SHIFT];
+  switch (g_rand_int_range (t->rng, 0, 9)) {
+  case 0:
+    dio_tlb_flush_set (set);
+    break;
+  case 1:
+    dio_tlb_flush_local (set);
+    break;
+  case 2:
+    dio_tlb_second_drop (t->tlb, set, va);
+    break;
+  case 3:
+    dio_tlb_select (t->tlb, (unsigned) (set - t->tlb->sets), 0);
+    break;
+  case 4:
+    *flags = (uint8_t) (1 << g_rand_int_range (t->rng, 0, 4));
+    dio_tlb_flush_write (t->tlb, host, NULL);
+    break;
+  case 5:
+    *flags = 0;
+    break;
+  case 6:
+    if (permissions & DIO_TLB_WRITE && *flags & DIO_PAGE_SLOW_WRITE)
+      permissions -= DIO_TLB_WRITE;
+    dio_tlb_fill (set, va, ~DIO_PAGE_MASK, host, permissions);
+    break;
+  default:
+    dio_tlb_second_fill (t->tlb, set, va, ~DIO_PAGE_MASK, offset, host, offset, permissions);
+    break;
+  }
+}
+
+/* Does the first level have it as compiled code looks for it? */
+static bool
+is_hit (const DioTlbSet *set, unsigned opcode, DioGva va)
+{
+  const DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
+  return (is_store (opcode) ? entry->write : entry->read)
+         == dio_tlb_tag_unaligned (va, size_of (opcode));
+}
+
+/* What must come out of the second level: fills @set and returns true, or false for the slow way.
+ */
+static bool
+refill (Test *t, DioTlbSet *set, unsigned opcode, DioGva va)
+{
+  unsigned permissions = is_store (opcode) ? DIO_TLB_WRITE : DIO_TLB_READ;
+  const DioTlbSecond *found = dio_tlb_second_find (t->tlb, t->tlb->data_set, va, permissions);
+  if (!found || (va & DIO_PAGE_MASK) + size_of (opcode) > DIO_PAGE_SIZE)
+    return false;
+  permissions = dio_tlb_second_permissions (found);
+  if (t->run->ram->page_flags[found->ram_offset >> DIO_PAGE_SHIFT] & DIO_PAGE_SLOW_WRITE) {
+    if (is_store (opcode))
+      return false;
+    permissions &= ~(unsigned) DIO_TLB_WRITE;
+  }
+  dio_tlb_fill (set, va, ~DIO_PAGE_MASK, t->run->ram->host + found->ram_offset, permissions);
+  return true;
+}
+
+static uint64_t
+widened (unsigned opcode, const uint8_t *host)
+{
+  uint64_t value = 0;
+  memcpy (&value, host, size_of (opcode));
+  switch (opcode) {
+  case DIO_IR_LOAD_S8:
+    return (uint64_t) (int8_t) value;
+  case DIO_IR_LOAD_S16:
+    return (uint64_t) (int16_t) value;
+  case DIO_IR_LOAD_S32:
+    return (uint64_t) (int32_t) value;
+  default:
+    return value;
+  }
+}
+
+static void
+access_memory (Test *t, DioTlbSet *expected)
+{
+  unsigned opcode = (unsigned) g_rand_int_range (t->rng, DIO_IR_LOAD_S8, DIO_IR_STORE_64 + 1);
+  unsigned page = (unsigned) g_rand_int_range (t->rng, 0, PAGES);
+  uint64_t at = g_rand_boolean (t->rng)
+                    ? (uint64_t) g_rand_int_range (t->rng, 0, DIO_PAGE_SIZE)
+                    : DIO_PAGE_SIZE - (uint64_t) g_rand_int_range (t->rng, 1, 10);
+  DioGva va = page_addresses[page] + at;
+  uint8_t *host = t->run->ram->host + ram_offset_of (page) + at;
+  IrEvalState state;
+  ir_eval_randomize (&state, t->rng);
+  state.pc = 0;
+  state.fault_rate = 0;
+  state.x[10] = va;
+  uint64_t untouched[32], value = state.x[11], before = widened (opcode, host);
+  memcpy (untouched, state.x, sizeof untouched);
+
+  memcpy (expected, t->tlb->data_set, sizeof *expected);
+  bool hit = is_hit (expected, opcode, va);
+  bool refilled = !hit && refill (t, expected, opcode, va);
+  jit_run (t->run, t->entries[opcode], &state);
+  g_assert_cmpuint (jit_run_take_calls (t->run), ==, !hit && !refilled);
+  t->refills += refilled;
+  t->calls += !hit && !refilled;
+  if ((hit || refilled) && is_store (opcode))
+    g_assert_cmpmem (host, size_of (opcode), &value, size_of (opcode));
+  else if (hit || refilled)
+    untouched[12] = before;
+  else
+    untouched[12] = state.x[12];
+  g_assert_cmpmem (state.x, sizeof state.x, untouched, sizeof untouched);
+
+  const DioTlbSet *have = t->tlb->data_set;
+  g_assert_cmpmem (have->entries, sizeof have->entries, expected->entries,
+                   sizeof expected->entries);
+  g_assert_cmpmem (have->local, sizeof have->local, expected->local, sizeof expected->local);
+  g_assert_cmpuint (have->used, ==, expected->used);
+}
+
+static void
+test_refill (void)
+{
+  Test t = { .run = jit_run_new ("", 1), .rng = g_rand_new_with_seed (SEED) };
+  DioTlbSet *expected = g_new (DioTlbSet, 1);
+  t.tlb = jit_run_tlb (t.run);
+  compile (&t);
+  for (uint64_t i = 0; i < (UINT64_C (1) << 20); i++)
+    t.run->ram->host[ram_offset_of (0) + i] = (uint8_t) (i * 131 >> 3);
+  for (unsigned round = 0; round < ROUNDS; round++) {
+    change (&t);
+    access_memory (&t, expected);
+  }
+  g_assert_cmpuint (t.refills, >, ROUNDS / 50);
+  g_assert_cmpuint (t.calls, >, ROUNDS / 20);
+  g_free (expected);
+  g_rand_free (t.rng);
+  jit_run_free (t.run);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/jit/refill", test_refill);
+  return g_test_run ();
+}
