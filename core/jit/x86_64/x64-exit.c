@@ -40,7 +40,12 @@ dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty)
 /* ---- Out of the region ---- */
 
 /* To the virtual address in rax, by the jump table: one entry of 16 bytes for each address, chosen
- * by bits of its place in the page and of the page. */
+ * by bits of its place in the page and of the page.
+ *
+ * Returns too. The host's own call and ret, with the guest's address pushed besides and compared
+ * before the ret, would need as many instructions, and the host's indirect predictor is as good as
+ * its return stack: two programs of 20 and 30 million calls, compiled for the host with both
+ * sequences in place of call and ret, took 0.040 (stack) and 0.033 s (table), and 0.100 s each. */
 static void
 jump_by_table (DioX64Gen *g)
 {

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Code for guest memory: the software TLB in line, everything else through the access stubs.
  *
- * A hit takes nine instructions. The tag that must be found is the page of the access's last byte:
- * as the entry is chosen by its first byte, one compare covers a miss and an access that crosses
- * into the next page, while a misaligned one within a page goes the fast way. Atomic operations
- * must be aligned, so their tag keeps the low bits of the address, which no valid tag has. */
+ * A hit takes eight instructions (one more without BMI2). The tag that must be found keeps those
+ * low bits of the address that alignment makes 0, which no valid tag has: one compare covers a miss
+ * and an access that crosses into the next page, and sends all that are misaligned to the stub,
+ * where loads and stores within a page that is there have a short way. For a range of several
+ * accesses the tag is the page of the last byte, while the entry is chosen by the first.
+ *
+ * Seven are possible with a host register more, for the control word of BEXTR, and with tags of 8
+ * bytes in arrays of their own: not worth a register. From nine to eight gave 1 % over 11 programs.
+ */
 #include "core/jit/x86_64/x64-gen.h"
 
 /* From an address to the offset of its entry in the TLB. */
@@ -112,27 +117,56 @@ dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold)
 
 /* ---- In line ---- */
 
-/* Looks up [base + low, base + high) and leaves what to add to the guest's address in @addend; goes
- * to
- * @miss if the TLB does not have it. */
+/* The offset of the entry for the address in @from to rcx. */
 static void
-probe (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, size_t tag, bool aligned,
+entry_offset (DioX64Gen *g, DioX64Reg from)
+{
+  DioX64Asm *a = &g->a;
+  if (g->cpu.bmi2) {
+    dio_x64_rorx (a, 4, DIO_X64_RCX, from, INDEX_SHIFT);
+  } else {
+    if (from != DIO_X64_RCX)
+      dio_x64_mov_rr (a, 4, DIO_X64_RCX, from);
+    dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RCX, INDEX_SHIFT);
+  }
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, INDEX_MASK);
+}
+
+/* Vectors are often less aligned than they are wide. */
+#define MAX_SINGLE 8
+
+/* Makes rcx the offset of the entry for base + @low, and rdx the tag that it must have for all of
+ * [base + low, base + high). An aligned access lies in the page of its first byte: if that is all
+ * it needs no second address, and whether it is aligned fits into the same compare. */
+static void
+index_and_tag (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, bool single)
+{
+  DioX64Asm *a = &g->a;
+  int32_t tag_at = single ? low : high - 1;
+  if (tag_at)
+    dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem (base, tag_at));
+  else
+    dio_x64_mov_rr (a, 8, DIO_X64_RDX, base);
+  if (!low) {
+    entry_offset (g, base);
+  } else if (single) {
+    entry_offset (g, DIO_X64_RDX);
+  } else {
+    dio_x64_lea (a, 4, DIO_X64_RCX, dio_x64_mem (base, low));
+    entry_offset (g, DIO_X64_RCX);
+  }
+  dio_x64_alu_ri (a, DIO_X64_AND, 8, DIO_X64_RDX,
+                  -(int32_t) DIO_PAGE_SIZE | (single ? high - low - 1 : 0));
+}
+
+/* Looks up [base + low, base + high), a @single access or several, and leaves what to add to the
+ * guest's address in @addend; goes to @miss if the TLB does not have it. */
+static void
+probe (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, bool single, size_t tag,
        DioX64Reg addend, DioX64Label *miss)
 {
   DioX64Asm *a = &g->a;
-  int32_t last = aligned ? low : high - 1;
-  if (last)
-    dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem (base, last));
-  else
-    dio_x64_mov_rr (a, 8, DIO_X64_RDX, base);
-  if (low)
-    dio_x64_lea (a, 4, DIO_X64_RCX, dio_x64_mem (base, low));
-  else
-    dio_x64_mov_rr (a, 4, DIO_X64_RCX, base);
-  dio_x64_alu_ri (a, DIO_X64_AND, 8, DIO_X64_RDX,
-                  -(int32_t) DIO_PAGE_SIZE | (aligned ? high - low - 1 : 0));
-  dio_x64_shift_ri (a, DIO_X64_SHR, 4, DIO_X64_RCX, INDEX_SHIFT);
-  dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, INDEX_MASK);
+  index_and_tag (g, base, low, high, single);
   dio_x64_alu_rm (a, DIO_X64_CMP, 8, DIO_X64_RDX,
                   dio_x64_mem_index (X64_TLB, DIO_X64_RCX, 0, (int32_t) tag));
   dio_x64_jcc_label (a, DIO_X64_CC_NE, miss);
@@ -338,8 +372,8 @@ dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_bind (&g->a, &cold->label);
   if (cold->leads)
     clear_groups (g, cold);
-  probe (g, (DioX64Reg) cold->base, cold->disp, high, tag_of (is_store (cold->opcode)), false,
-         DIO_X64_RCX, &miss);
+  probe (g, (DioX64Reg) cold->base, cold->disp, high, high - cold->disp <= MAX_SINGLE,
+         tag_of (is_store (cold->opcode)), DIO_X64_RCX, &miss);
   do_access (g, cold, DIO_X64_RCX);
   dio_x64_jmp_label (&g->a, &cold->back);
   dio_x64_bind (&g->a, &miss);
@@ -353,8 +387,9 @@ static void
 emit (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, DioX64Group *group, bool leads)
 {
   if (!group) {
-    probe (g, (DioX64Reg) cold->base, cold->disp, cold->disp + (int32_t) access_size (cold->opcode),
-           tag_of (is_store (op->opcode)), false, DIO_X64_RCX, &cold->label);
+    int32_t size = (int32_t) access_size (op->opcode);
+    probe (g, (DioX64Reg) cold->base, cold->disp, cold->disp + size, size <= MAX_SINGLE,
+           tag_of (is_store (op->opcode)), DIO_X64_RCX, &cold->label);
     do_access (g, cold, DIO_X64_RCX);
     dio_x64_bind (&g->a, &cold->back);
     return;
@@ -362,8 +397,10 @@ emit (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, DioX64Group *group, boo
   cold->kind = X64_COLD_MEMBER;
   cold->leads = leads;
   if (leads) {
-    probe (g, (DioX64Reg) cold->base, group->low + group->shift, group->high + group->shift,
-           tag_of (group->write), false, group->reg, &cold->label);
+    int32_t size = group->high - group->low;
+    bool single = size <= MAX_SINGLE && size == (int32_t) access_size (op->opcode);
+    probe (g, (DioX64Reg) cold->base, group->low + group->shift, group->high + group->shift, single,
+           tag_of (group->write), group->reg, &cold->label);
   } else {
     dio_x64_test_rr (&g->a, 8, group->reg, group->reg);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &cold->label);
@@ -466,7 +503,7 @@ load_reserved (DioX64Gen *g, const DioIrOp *op)
   DioX64Reg dst = dio_x64_result_gpr (g, op->arguments[0]);
   DioX64Cold *cold = dio_x64_access_cold (g, op, base);
   cold->result = (int8_t) dst;
-  probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, read), true, DIO_X64_RCX, &cold->label);
+  probe (g, base, 0, (int32_t) size, true, offsetof (DioTlbEntry, read), DIO_X64_RCX, &cold->label);
   dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0));
   dio_x64_mov_mr (&g->a, 8, dio_x64_state (g, g->guest->reservation), DIO_X64_RCX);
   dio_x64_mov_rm (&g->a, size, DIO_X64_RDX, dio_x64_mem (DIO_X64_RCX, 0));
@@ -491,7 +528,7 @@ store_conditional (DioX64Gen *g, const DioIrOp *op)
   cold->value = (int8_t) value;
   cold->result = (int8_t) dst;
   DioX64Mem reservation = dio_x64_state (g, g->guest->reservation);
-  probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, write), true, DIO_X64_RCX,
+  probe (g, base, 0, (int32_t) size, true, offsetof (DioTlbEntry, write), DIO_X64_RCX,
          &cold->label);
   dio_x64_lea (&g->a, 8, DIO_X64_RCX, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0));
   dio_x64_alu_rm (&g->a, DIO_X64_CMP, 8, DIO_X64_RCX, reservation);
@@ -530,7 +567,7 @@ amo (DioX64Gen *g, const DioIrOp *op)
   if (!amo_in_line (g, op, kind)) {
     dio_x64_jmp_label (&g->a, &cold->label);
   } else {
-    probe (g, base, 0, (int32_t) size, offsetof (DioTlbEntry, write), true, DIO_X64_RCX,
+    probe (g, base, 0, (int32_t) size, true, offsetof (DioTlbEntry, write), DIO_X64_RCX,
            &cold->label);
     DioX64Mem mem = dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0);
     if (kind <= 1) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Loads and stores whose page the first level of the TLB does not have, by the second: what the
- * guest's function would do with dio_tlb_second_find(), without leaving compiled code. About 50
- * instructions, where the function and all that must be saved around it take some 300.
+ * Loads and stores that are misaligned, or whose page the first level of the TLB does not have but
+ * the second: what the guest's function would do with dio_tlb_second_find(), without leaving
+ * compiled code. About 60 instructions, where the function and all that must be saved around it
+ * take some 300.
  *
  * All else goes to the function: pages that are not there either, I/O, accesses that cross into
  * another page, and stores to pages that must not be written unseen. What the first level had at
- * that place is not put aside: the second level has it too. */
+ * that place is not put aside: the second level has it too.
+ */
 #include "core/jit/x86_64/x64-refill.h"
 
 #include "core/jit/x86_64/x64-gen.h"
@@ -19,6 +21,8 @@
 
 static const uint8_t saved[] = { INDEX, FOUND, TEMP, WORD };
 
+#define ENTRY_SHIFT 5
+_Static_assert(sizeof (DioTlbEntry) == 1 << ENTRY_SHIFT, "found by a shift");
 #define SECOND_SHIFT 6
 _Static_assert(sizeof (DioTlbSecond) == 1 << SECOND_SHIFT, "found by a shift");
 
@@ -66,6 +70,55 @@ check_crossing (Refill *r)
   dio_x64_jcc_label (r->a, DIO_X64_CC_NE, &r->fail);
 }
 
+static void
+access_by (Refill *r, DioX64Mem addend)
+{
+  DioX64Asm *a = r->a;
+  DioX64Mem mem = dio_x64_mem_index (VA, TEMP, 0, 0);
+  dio_x64_mov_rm (a, 8, TEMP, addend);
+  if (r->access.is_store)
+    dio_x64_mov_mr (a, r->access.size, mem, VALUE);
+  else if (r->access.is_signed)
+    dio_x64_movsx_rm (a, r->access.size, VA, mem);
+  else
+    dio_x64_movzx_rm (a, r->access.size, VA, mem);
+}
+
+static void
+restore (Refill *r)
+{
+  for (unsigned i = G_N_ELEMENTS (saved); i-- > 0;)
+    dio_x64_pop (r->a, (DioX64Reg) saved[i]);
+}
+
+static size_t
+tag_of (const Refill *r)
+{
+  return r->access.is_store ? offsetof (DioTlbEntry, write) : offsetof (DioTlbEntry, read);
+}
+
+/* A misaligned access whose page the first level has. */
+static void
+try_first (Refill *r)
+{
+  DioX64Asm *a = r->a;
+  DioX64Label miss = DIO_X64_LABEL_INIT;
+  if (r->access.size == 1)
+    return;
+  dio_x64_mov_rr (a, 8, INDEX, VA);
+  dio_x64_alu_ri (a, DIO_X64_AND, 8, INDEX, -(int32_t) DIO_PAGE_SIZE);
+  dio_x64_mov_rr (a, 4, WORD, VA);
+  dio_x64_shift_ri (a, DIO_X64_SHR, 4, WORD, DIO_PAGE_SHIFT - ENTRY_SHIFT);
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, WORD, (DIO_TLB_ENTRIES - 1) << ENTRY_SHIFT);
+  dio_x64_alu_mr (a, DIO_X64_CMP, 8, dio_x64_mem_index (X64_TLB, WORD, 0, (int32_t) tag_of (r)),
+                  INDEX);
+  dio_x64_jcc_label (a, DIO_X64_CC_NE, &miss);
+  access_by (r, dio_x64_mem_index (X64_TLB, WORD, 0, offsetof (DioTlbEntry, addend)));
+  restore (r);
+  dio_x64_ret (a);
+  dio_x64_bind (a, &miss);
+}
+
 /* Makes FOUND the slot, and INDEX the key that it must have. */
 static void
 look_up (Refill *r)
@@ -91,7 +144,6 @@ static void
 check_found (Refill *r)
 {
   DioX64Asm *a = r->a;
-  size_t tag = r->access.is_store ? offsetof (DioTlbEntry, write) : offsetof (DioTlbEntry, read);
   dio_x64_alu_mr (a, DIO_X64_CMP, 8, in_found (offsetof (DioTlbSecond, key)), INDEX);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
   dio_x64_mov_rm (a, 4, TEMP, in_found (offsetof (DioTlbSecond, local)));
@@ -99,7 +151,7 @@ check_found (Refill *r)
                   dio_x64_mem_index (X64_TLB, TEMP, 2, offsetof (DioTlbSet, generations)));
   dio_x64_alu_mr (a, DIO_X64_CMP, 4, in_found (offsetof (DioTlbSecond, generation)), TEMP);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
-  dio_x64_test_mi (a, 4, in_entry (tag), (int32_t) DIO_TLB_INVALID);
+  dio_x64_test_mi (a, 4, in_entry (tag_of (r)), (int32_t) DIO_TLB_INVALID);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
 }
 
@@ -124,7 +176,7 @@ copy_entry (Refill *r, const uint8_t *flags)
   dio_x64_shift_ri (a, DIO_X64_SHR, 4, INDEX, DIO_PAGE_SHIFT);
   dio_x64_alu_ri (a, DIO_X64_AND, 4, INDEX, DIO_TLB_ENTRIES - 1);
   dio_x64_mov_rr (a, 4, WORD, INDEX);
-  dio_x64_shift_ri (a, DIO_X64_SHL, 4, WORD, 5);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 4, WORD, ENTRY_SHIFT);
   test_flags (r, flags);
   if (r->access.is_store)
     dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
@@ -164,27 +216,6 @@ note_entry (Refill *r)
   dio_x64_mov_mr (a, 8, in_set (offsetof (DioTlbSet, used)), WORD);
 }
 
-static void
-do_access (Refill *r)
-{
-  DioX64Asm *a = r->a;
-  DioX64Mem mem = dio_x64_mem_index (VA, TEMP, 0, 0);
-  dio_x64_mov_rm (a, 8, TEMP, in_entry (offsetof (DioTlbEntry, addend)));
-  if (r->access.is_store)
-    dio_x64_mov_mr (a, r->access.size, mem, VALUE);
-  else if (r->access.is_signed)
-    dio_x64_movsx_rm (a, r->access.size, VA, mem);
-  else
-    dio_x64_movzx_rm (a, r->access.size, VA, mem);
-}
-
-static void
-restore (Refill *r)
-{
-  for (unsigned i = G_N_ELEMENTS (saved); i-- > 0;)
-    dio_x64_pop (r->a, (DioX64Reg) saved[i]);
-}
-
 bool
 dio_x64_plain_access (unsigned opcode, DioX64Access *access)
 {
@@ -208,11 +239,12 @@ dio_x64_gen_refill (DioX64Asm *a, const DioJitGuest *guest, DioX64Access access,
   for (unsigned i = 0; i < G_N_ELEMENTS (saved); i++)
     dio_x64_push (a, (DioX64Reg) saved[i]);
   check_crossing (&r);
+  try_first (&r);
   look_up (&r);
   check_found (&r);
   copy_entry (&r, flags);
   note_entry (&r);
-  do_access (&r);
+  access_by (&r, in_entry (offsetof (DioTlbEntry, addend)));
   restore (&r);
   dio_x64_alu_mi (a, DIO_X64_ADD, 8,
                   state (&r, guest->jit + (int32_t) offsetof (DioJitVcpu, refills)), 1);
