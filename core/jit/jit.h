@@ -57,6 +57,13 @@ typedef struct {
   DioTlbJump *no_jumps;
 } DioJitVcpu;
 
+/* DioJitVcpu.fp_block of a guest whose rounding is in MXCSR, see DioJitGuest.frm. */
+enum {
+  DIO_JIT_FP_OFF = 1 << 0,      /* not to be used, or not yet marked as used */
+  DIO_JIT_FP_DIRECTED = 1 << 1, /* rounds in a direction, not to nearest */
+  DIO_JIT_FP_NO_MODE = 1 << 2,  /* the host cannot round like this, or nobody */
+};
+
 #define DIO_JIT_BUDGET 16384
 #define DIO_JIT_FAR_BYTES 14
 
@@ -73,6 +80,9 @@ typedef struct {
   int32_t v, saturated, fp_mode;
   /* Condition flags as x64-flags.c has them, and words per thread, for guests that keep these. */
   int32_t flags, thread;
+  /* The byte with the direction in which FP_ROUNDING rounds (DioFpMode), or 0: that is always to
+   * nearest while fp_block is 0. */
+  int32_t frm;
   /* DioTlb.second, for compiled code that searches it by itself, or 0. What is in it must be in the
    * RAM of the machine, and tlb_data the entries of a DioTlbSet. */
   int32_t tlb_second;

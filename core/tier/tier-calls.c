@@ -92,9 +92,10 @@ const uint8_t *
 dio_tier_fp_enter (void *vcpu)
 {
   DioInterpCpu *cpu = vcpu;
-  if (!cpu->tier->guest->fp_prepare (cpu))
+  /* It may be the rounding that the region does not have. */
+  if (!(cpu->jit.fp_block & DIO_JIT_FP_OFF) || !cpu->tier->guest->fp_prepare (cpu))
     return dio_tier_interpret (vcpu);
-  cpu->jit.fp_block = false;
+  cpu->jit.fp_block &= (uint8_t) ~DIO_JIT_FP_OFF;
   return dio_tier_lookup (vcpu);
 }
 

@@ -30,11 +30,20 @@ dio_tier_fp_collect (DioInterpCpu *cpu)
     *dio_tier_fp_flags (cpu) |= dio_tier_fp_exceptions (cpu->jit.mxcsr);
 }
 
+/* MXCSR without exceptions, and what keeps compiled code from computing. */
 void
 dio_tier_fp_refresh (DioInterpCpu *cpu)
 {
-  cpu->jit.mxcsr = 0x1f80;
-  cpu->jit.fp_block = !cpu->tier->guest->fp_ready (cpu);
+  static const uint16_t controls[] = {
+    [DIO_FP_RNE] = 0x0000, [DIO_FP_RTZ] = 0x6000, [DIO_FP_RDN] = 0x2000, [DIO_FP_RUP] = 0x4000
+  };
+  const DioTierGuest *guest = cpu->tier->guest;
+  uint8_t mode = guest->layout.frm ? *((const uint8_t *) cpu + guest->layout.frm) : DIO_FP_RNE;
+  bool has_mode = mode < G_N_ELEMENTS (controls);
+  cpu->jit.mxcsr = 0x1f80u | (has_mode ? controls[mode] : 0);
+  cpu->jit.fp_block = (guest->fp_ready (cpu) ? 0 : DIO_JIT_FP_OFF)
+                      | (mode != DIO_FP_RNE ? DIO_JIT_FP_DIRECTED : 0)
+                      | (has_mode ? 0 : DIO_JIT_FP_NO_MODE);
 }
 
 /* ---- In and out ---- */

@@ -73,7 +73,7 @@ typedef struct {
                uint64_t *result);
 
   /* ---- Floating point ---- */
-  /* Does the guest compute in the way that compiled code does? */
+  /* Does the guest compute in the way that compiled code does, but for what layout.frm says? */
   bool (*fp_ready) (const DioInterpCpu *cpu);
   /* Before a region that may compute: makes it so if the guest may compute; false if it may not or
    * does it in another way. */

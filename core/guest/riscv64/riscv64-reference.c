@@ -102,14 +102,15 @@ access_fp_register (State *state, DioRvCsrOp op, unsigned csr, uint64_t operand)
   return old >> shift;
 }
 
-/* What code generators may do in line, and so is not recorded: reading and writing fflags and frm
- * while that leaves the guest computing as compiled code does. */
+/* What code generators may do in line, and so is not recorded: reading fflags and frm, and writing
+ * them while the rounding stays as it is. */
 static bool
 is_in_line (const State *state, DioRvCsrOp op, unsigned csr, uint64_t operand)
 {
-  if (state->fp_off || state->frm != DIO_FP_RNE || csr == 3)
+  if (state->fp_off || csr == 3)
     return false;
-  return op == DIO_RV_CSR_READ || (op == DIO_RV_CSR_WRITE && (csr == 1 || operand == 0));
+  return op == DIO_RV_CSR_READ
+         || (op == DIO_RV_CSR_WRITE && (csr == 1 || (operand == 0 && state->frm == DIO_FP_RNE)));
 }
 
 static bool

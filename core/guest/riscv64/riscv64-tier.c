@@ -106,8 +106,10 @@ csr (DioInterpCpu *cpu, unsigned opcode, unsigned number, uint64_t value, uint64
     dio_tier_fp_collect (cpu);
   }
   DioRvExc cause = dio_rv_csr_access (hart, number, csr_op (opcode), value, result);
-  if (fp)
+  if (fp) {
     dio_tier_fp_refresh (cpu);
+    dio_fp_host_leave (cpu->jit.mxcsr);
+  }
   return note (hart, cause);
 }
 
@@ -117,7 +119,7 @@ static bool
 fp_ready (const DioInterpCpu *cpu)
 {
   const DioRiscv64 *hart = (const DioRiscv64 *) cpu;
-  return !hart->fp_slow && hart->frm == DIO_FP_RNE;
+  return !hart->fp_slow;
 }
 
 /* FS becomes dirty with the way into a region that computes, whether it comes to that or not: it
@@ -126,7 +128,7 @@ static bool
 fp_prepare (DioInterpCpu *cpu)
 {
   DioRiscv64 *hart = (DioRiscv64 *) cpu;
-  if (!(hart->mstatus & RV_MSTATUS_FS) || hart->frm != DIO_FP_RNE)
+  if (!(hart->mstatus & RV_MSTATUS_FS))
     return false;
   dio_rv_fp_dirty (hart);
   return true;
@@ -146,6 +148,7 @@ const DioTierGuest dio_rv_tier_guest = {
     .reservation = offsetof (DioRiscv64, reservation),
     .reservation_value = offsetof (DioRiscv64, reservation_value),
     .fflags = offsetof (DioRiscv64, fflags),
+    .frm = offsetof (DioRiscv64, frm),
   },
   .decode = decode,
   .lift = dio_rv_lift,

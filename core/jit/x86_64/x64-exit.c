@@ -318,7 +318,7 @@ dio_x64_gen_entries (DioX64Gen *g)
     g->code->entries[i] = (uint32_t) dio_x64_size (&g->a);
     if (g->region->checks_fp) {
       DioX64Label on = DIO_X64_LABEL_INIT;
-      dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+      dio_x64_test_mi (&g->a, 1, X64_VCPU (g, fp_block), g->fp_mask);
       dio_x64_jcc_label (&g->a, DIO_X64_CC_E, &on);
       dio_x64_mov_ri (&g->a, DIO_X64_RAX, block->offset);
       dio_x64_jmp_abs (&g->a, g->jit->stubs.fp_enter);

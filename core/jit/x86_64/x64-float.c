@@ -2,22 +2,29 @@
  * Code for floating point: on the host's FPU where that has the guest's results and flags, by the
  * functions of core/fp elsewhere.
  *
- * While compiled code runs MXCSR is the guest's: rounding to nearest, nothing trapped, exceptions
+ * While compiled code runs MXCSR is the guest's: its rounding, nothing trapped, exceptions
  * collected in its sticky bits, which the way out of compiled code hands to the guest's own. SSE
  * detects tininess after rounding, as RISC-V does, and the exceptions of both correspond one to
  * one. What differs is which NaN comes out: RISC-V has one. So every result is compared with
  * itself.
  *
- * Regions are made for the guest's rounding mode being to nearest; in any other mode, and while FP
- * is off or not yet marked as used, DioJitVcpu.fp_block sends FP instructions to the interpreter.
+ * What rounds dynamically is right in any mode that MXCSR has. To nearest, which the code of some
+ * compilers always names, is taken to be in force, and the region is not entered when it is not: so
+ * one bit is all of rounding that a region depends on. The other modes, where they are named, are
+ * left to functions but for conversions to integers: switching MXCSR for one operation took 50 ns,
+ * the function 15. Ties away from zero, which MXCSR lacks, is left to the interpreter when it is in
+ * force, as all of floating point while it is off or not yet marked as used: DioJitVcpu.fp_block.
  */
 #include "core/jit/x86_64/x64-gen.h"
 
 /* DioFpMode: IEEE directions, RISC-V's numbers. */
 #define ROUND_NEAREST 0
 #define ROUND_TO_ZERO 1
+#define ROUND_DOWN 2
+#define ROUND_UP 3
+#define ROUND_DYNAMIC 7
 
-/* The rounding of @op, or -1: only the function can do it. */
+/* The rounding of @op, or -1: not known. */
 static int
 rounding_of (const DioX64Gen *g, const DioIrOp *op)
 {
@@ -25,8 +32,62 @@ rounding_of (const DioX64Gen *g, const DioIrOp *op)
   if (g->guest->v)
     return dio_x64_mode_rounding (g, op->arguments[0]);
   if (from->opcode == DIO_IR_FP_ROUNDING)
-    return ROUND_NEAREST;
+    return g->guest->frm ? ROUND_DYNAMIC : ROUND_NEAREST;
   return from->opcode == DIO_IR_CONST ? (int) from->immediate : -1;
+}
+
+/* MXCSR has it, as the region is entered only then. */
+static bool
+is_in_force (int rounding)
+{
+  return rounding == ROUND_DYNAMIC || rounding == ROUND_NEAREST;
+}
+
+/* Does @op, which names rounding to nearest, give the same in every mode? */
+static bool
+is_exact (const DioIrOp *op)
+{
+  switch (op->immediate) {
+  case DIO_IR_FP_i32_to_f64:
+  case DIO_IR_FP_u32_to_f64:
+  case DIO_IR_FP_f32_to_f64:
+  case DIO_IR_FP_min32:
+  case DIO_IR_FP_max32:
+  case DIO_IR_FP_minm32:
+  case DIO_IR_FP_maxm32:
+  case DIO_IR_FP_min64:
+  case DIO_IR_FP_max64:
+  case DIO_IR_FP_minm64:
+  case DIO_IR_FP_maxm64:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool
+needs_nearest (const DioIrBlock *block)
+{
+  for (uint32_t i = 0; i < block->ops->len; i++) {
+    const DioIrOp *op = dio_ir_block_op (block, i);
+    if (op->opcode < DIO_IR_FP_CALL1 || op->opcode > DIO_IR_FP_CALL3 || is_exact (op))
+      continue;
+    const DioIrOp *rounding = dio_ir_block_op (block, op->arguments[0]);
+    if (rounding->opcode == DIO_IR_CONST && rounding->immediate == ROUND_NEAREST)
+      return true;
+  }
+  return false;
+}
+
+uint8_t
+dio_x64_fp_mask (const DioX64Gen *g)
+{
+  if (!g->guest->frm)
+    return 0xff;
+  for (unsigned i = 0; i < g->region->n_blocks; i++)
+    if (needs_nearest (g->region->blocks[i].ir))
+      return DIO_JIT_FP_OFF | DIO_JIT_FP_NO_MODE | DIO_JIT_FP_DIRECTED;
+  return DIO_JIT_FP_OFF | DIO_JIT_FP_NO_MODE;
 }
 
 /* ---- By function ---- */
@@ -88,7 +149,10 @@ dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold)
     }
   }
   DioX64Mem mode = dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 24);
-  if (cold->mode.keep) {
+  if (g->guest->frm && cold->mode.set == ROUND_DYNAMIC) {
+    dio_x64_movzx_rm (a, 1, DIO_X64_RCX, dio_x64_state (g, g->guest->frm));
+    dio_x64_mov_mr (a, 8, mode, DIO_X64_RCX);
+  } else if (cold->mode.keep) {
     dio_x64_mov_rm (a, 4, DIO_X64_RCX, dio_x64_state (g, g->guest->fp_mode));
     dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, (int32_t) cold->mode.keep);
     dio_x64_alu_ri (a, DIO_X64_OR, 4, DIO_X64_RCX, (int32_t) cold->mode.set);
@@ -201,7 +265,7 @@ square_root (DioX64Gen *g, const DioIrOp *op, unsigned w)
 static void
 fused (DioX64Gen *g, const DioIrOp *op, unsigned w)
 {
-  if (!g->cpu.fma || rounding_of (g, op) != ROUND_NEAREST) {
+  if (!g->cpu.fma || !is_in_force (rounding_of (g, op))) {
     by_function (g, op, 1);
     return;
   }
@@ -251,6 +315,15 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
   dio_x64_define_xmm (g, dst, w_fp == 4);
 }
 
+/* Can to_integer() do it? Rounding up or down takes two steps, which have the flags of one as long
+ * as nothing that does not fit has a fraction. */
+static bool
+is_conversion (const DioX64Gen *g, int rounding, unsigned w_int)
+{
+  return is_in_force (rounding) || rounding == ROUND_TO_ZERO
+         || ((rounding == ROUND_DOWN || rounding == ROUND_UP) && w_int == 8 && g->cpu.sse41);
+}
+
 /* What does not fit comes out as the most negative number, with the flag set that RISC-V wants too:
  * the function then gives the right value, and decides about that number itself. */
 static void
@@ -260,10 +333,16 @@ to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
   DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
-  if (rounding_of (g, op) == ROUND_TO_ZERO)
-    dio_x64_cvtts2si (&g->a, w_fp, w_int, dst, x);
-  else
+  int rounding = rounding_of (g, op);
+  if (is_in_force (rounding)) {
     dio_x64_cvts2si (&g->a, w_fp, w_int, dst, x);
+  } else {
+    if (rounding != ROUND_TO_ZERO) {
+      dio_x64_rounds (&g->a, w_fp, DIO_X64_XMM0, x, rounding == ROUND_DOWN ? 1 : 2);
+      x = DIO_X64_XMM0;
+    }
+    dio_x64_cvtts2si (&g->a, w_fp, w_int, dst, x);
+  }
   dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
   if (w_int == 4)
@@ -290,8 +369,6 @@ static bool
 call1 (DioX64Gen *g, const DioIrOp *op)
 {
   int rounding = rounding_of (g, op);
-  bool is_nearest = rounding == ROUND_NEAREST;
-  bool is_integer_mode = is_nearest || rounding == ROUND_TO_ZERO;
   /* With fraction bits, or other NaNs: the rest is x64-simd-scalar.c's. */
   if (g->guest->v && (rounding < 0 || op->immediate == DIO_IR_FP_f32_to_f64))
     return false;
@@ -306,25 +383,19 @@ call1 (DioX64Gen *g, const DioIrOp *op)
     between_formats (g, op, false);
     return true;
   case DIO_IR_FP_f32_to_i32:
-    if (is_integer_mode)
-      to_integer (g, op, 4, 4);
-    return is_integer_mode;
-  case DIO_IR_FP_f32_to_i64:
-    if (is_integer_mode)
-      to_integer (g, op, 4, 8);
-    return is_integer_mode;
   case DIO_IR_FP_f64_to_i32:
-    if (is_integer_mode)
-      to_integer (g, op, 8, 4);
-    return is_integer_mode;
+    if (is_conversion (g, rounding, 4))
+      to_integer (g, op, op->immediate == DIO_IR_FP_f32_to_i32 ? 4 : 8, 4);
+    return is_conversion (g, rounding, 4);
+  case DIO_IR_FP_f32_to_i64:
   case DIO_IR_FP_f64_to_i64:
-    if (is_integer_mode)
-      to_integer (g, op, 8, 8);
-    return is_integer_mode;
+    if (is_conversion (g, rounding, 8))
+      to_integer (g, op, op->immediate == DIO_IR_FP_f32_to_i64 ? 4 : 8, 8);
+    return is_conversion (g, rounding, 8);
   default:
     break;
   }
-  if (!is_nearest)
+  if (!is_in_force (rounding))
     return false;
   switch (op->immediate) {
   case DIO_IR_FP_sqrt32:
@@ -370,7 +441,7 @@ call2 (DioX64Gen *g, const DioIrOp *op)
     { DIO_IR_FP_add64, DIO_X64_FP_ADD, 8 }, { DIO_IR_FP_sub64, DIO_X64_FP_SUB, 8 },
     { DIO_IR_FP_mul64, DIO_X64_FP_MUL, 8 }, { DIO_IR_FP_div64, DIO_X64_FP_DIV, 8 },
   };
-  if (rounding_of (g, op) != ROUND_NEAREST)
+  if (!is_in_force (rounding_of (g, op)))
     return false;
   for (unsigned i = 0; i < G_N_ELEMENTS (table); i++)
     if (table[i].name == op->immediate) {
@@ -463,11 +534,11 @@ dio_x64_gen_float (DioX64Gen *g, const DioIrOp *op)
     if (g->region->checks_fp)
       return true;
     DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
-    dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+    dio_x64_test_mi (&g->a, 1, X64_VCPU (g, fp_block), g->fp_mask);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
     return true;
   }
-  case DIO_IR_FP_ROUNDING: /* lazy: to nearest, as FP_REQUIRE has made sure */
+  case DIO_IR_FP_ROUNDING: /* lazy: what MXCSR has, as FP_REQUIRE has made sure */
     return true;
   case DIO_IR_UNBOX:
     unbox (g, op);

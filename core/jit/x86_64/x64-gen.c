@@ -90,6 +90,7 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
                   .colds = g_array_sized_new (FALSE, FALSE, sizeof (DioX64Cold), 64) };
   dio_x64_init (&g.a, buffer, size);
   g.a.exec_delta = exec - buffer;
+  g.fp_mask = dio_x64_fp_mask (&g);
   for (unsigned i = 0; i < region->n_blocks; i++)
     g.blocks[i] = (DioX64Label) DIO_X64_LABEL_INIT;
   for (unsigned i = 0; i < region->n_blocks && !g.failed && !g.a.overflow; i++)

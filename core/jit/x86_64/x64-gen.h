@@ -137,7 +137,8 @@ typedef struct {
   uint64_t dirty;
   uint64_t boxed; /* F variables known to hold a well-boxed single */
   uint16_t offset, retired;
-  bool counted; /* the block's instructions are off the budget */
+  uint8_t fp_mask; /* bits of fp_block with which the region must not compute */
+  bool counted;    /* the block's instructions are off the budget */
   bool failed;
 
   GArray *simd_colds; /* x64-simd.c */
@@ -244,6 +245,9 @@ void dio_x64_simd_want (DioX64Gen *g);
 void dio_x64_simd_colds (DioX64Gen *g);
 /* Condition flags and what is kept per thread: x64-flags.c. */
 bool dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op);
+
+/* What fp_mask must be. */
+uint8_t dio_x64_fp_mask (const DioX64Gen *g);
 
 /* The comparison @value as flags: emits it, returns the condition for true. */
 DioX64Cc dio_x64_gen_flags (DioX64Gen *g, uint32_t value);

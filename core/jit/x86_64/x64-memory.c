@@ -643,7 +643,7 @@ fp_flags (DioX64Gen *g, const DioIrOp *op, const DioX64Cold *cold, bool wanted)
     dio_x64_mov_rr (a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
 }
 
-/* fflags and frm in line while fp_block is clear: FS is dirty and the rounding mode 0. */
+/* fflags in line while the guest may compute, frm only if it stays to nearest or is read. */
 static void
 fp_register (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, bool wanted)
 {
@@ -652,7 +652,8 @@ fp_register (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, bool wanted)
     dio_x64_jmp_label (a, &cold->label);
     return;
   }
-  dio_x64_alu_mi (a, DIO_X64_CMP, 1, X64_VCPU (g, fp_block), 0);
+  bool any_mode = g->guest->frm && (op->immediate == 1 || op->opcode == DIO_IR_CSR_READ);
+  dio_x64_test_mi (a, 1, X64_VCPU (g, fp_block), any_mode ? DIO_JIT_FP_OFF : 0xff);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
   if (op->immediate == 1) {
     fp_flags (g, op, cold, wanted);
@@ -662,7 +663,9 @@ fp_register (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, bool wanted)
     dio_x64_test_rr (a, 8, (DioX64Reg) cold->value, (DioX64Reg) cold->value);
     dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
   }
-  if (wanted)
+  if (wanted && g->guest->frm)
+    dio_x64_movzx_rm (a, 1, (DioX64Reg) cold->result, dio_x64_state (g, g->guest->frm));
+  else if (wanted)
     dio_x64_mov_ri (a, (DioX64Reg) cold->result, 0);
 }
 

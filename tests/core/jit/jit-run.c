@@ -20,12 +20,13 @@ typedef struct JitRunCpu {
   DioJitVcpu jit;
   DioTlb tlb;
   uint32_t requests;
-  uint8_t fflags;
+  uint8_t fflags, frm;
   uint8_t *memory;
   unsigned left; /* accesses until one faults */
   bool faulted;
   uint64_t fault_address;
   unsigned calls; /* of access functions */
+  bool rounds;    /* as frm says */
 } JitRunCpu;
 
 static const uint8_t *
@@ -181,6 +182,7 @@ AMOS (AMO_FUNCTION, 64)
 
 static const DioJitGuest guest = {
   .f = offsetof (JitRunCpu, f),
+  .frm = offsetof (JitRunCpu, frm),
   COMMON,
 };
 
@@ -206,6 +208,7 @@ new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
   run->jit = dio_jit_new (kind, run->ram, vcpus, &options, &error);
   g_assert_no_error (error);
   JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
+  cpu->rounds = kind->frm;
   g_assert_true (dio_tlb_init (&cpu->tlb, JIT_RUN_SETS, NULL));
   g_assert_true (dio_tlb_add_second (&cpu->tlb, NULL));
   for (unsigned set = 0; set < JIT_RUN_SETS; set++)
@@ -303,6 +306,14 @@ exceptions (uint32_t mxcsr)
                     | (mxcsr & 32 ? DIO_FP_NX : 0));
 }
 
+static uint32_t
+control_of (uint8_t frm)
+{
+  static const uint32_t controls[] = { 0x0000, 0x6000, 0x2000, 0x4000 };
+  g_assert_cmpuint (frm, <, G_N_ELEMENTS (controls));
+  return 0x1f80 | controls[frm];
+}
+
 IrEvalExit
 jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
 {
@@ -317,7 +328,9 @@ jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
   cpu->pc = state->pc;
   cpu->fflags = state->fflags;
   cpu->memory = state->memory;
-  cpu->jit.mxcsr = 0x1f80;
+  cpu->frm = cpu->rounds ? state->frm : 0;
+  cpu->jit.mxcsr = control_of (cpu->frm);
+  cpu->jit.fp_block = cpu->frm ? DIO_JIT_FP_DIRECTED : 0;
   cpu->jit.budget = DIO_JIT_BUDGET;
   dio_jit_synchronise (run->jit, 0);
   const uint8_t *code = dio_jit_entry_far (run->jit, entry);

@@ -37,5 +37,6 @@ DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
 void jit_run_map (JitRun *run, uint64_t page, uint8_t *host);
 
 /* Runs @entry from and to @state, whose pc must be that of the entry in its page. Accesses do not
- * fault; or if its fault_rate is not 0, that one does which follows state->accesses others. */
+ * fault; or if its fault_rate is not 0, that one does which follows state->accesses others. The
+ * rounding is one of the host's. */
 IrEvalExit jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state);

@@ -165,6 +165,14 @@ set (Builder *b, Result where, uint32_t value, bool fp)
                          0);
 }
 
+static uint32_t
+rounding (Builder *b)
+{
+  if (g_rand_boolean (b->rng))
+    return op0 (b, DIO_IR_FP_ROUNDING, 0);
+  return op0 (b, DIO_IR_CONST, g_rand_int_range (b->rng, 0, 5));
+}
+
 /* A block that does @opcode, with @name if it is one of floating point. */
 static DioIrBlock *
 build (GRand *rng, DioIrOpcode opcode, int64_t name, const Place *places, Result where)
@@ -190,7 +198,7 @@ build (GRand *rng, DioIrOpcode opcode, int64_t name, const Place *places, Result
     arguments[i + rounded] = value;
   }
   if (rounded)
-    arguments[0] = op0 (&b, DIO_IR_CONST, g_rand_int_range (rng, 0, 5) % 5);
+    arguments[0] = rounding (&b);
   int64_t immediate = info->immediate == DIO_IR_IMM_SHIFT ? g_rand_int_range (rng, 1, 4)
                       : info->immediate == DIO_IR_IMM_DISPLACEMENT
                           ? g_rand_int_range (rng, -5000, 5000)
@@ -217,6 +225,21 @@ print_state (const IrEvalState *state)
   g_printerr ("fflags %02x\n", state->fflags);
 }
 
+/* Then it is only run while that is the rounding. */
+static bool
+names_nearest (const DioIrBlock *block)
+{
+  for (uint32_t i = 0; i < block->ops->len; i++) {
+    const DioIrOp *op = dio_ir_block_op (block, i);
+    if (op->opcode < DIO_IR_FP_CALL1 || op->opcode > DIO_IR_FP_CALL3)
+      continue;
+    const DioIrOp *rounding = dio_ir_block_op (block, op->arguments[0]);
+    if (rounding->opcode == DIO_IR_CONST && rounding->immediate == DIO_FP_RNE)
+      return true;
+  }
+  return false;
+}
+
 /* Compiles a copy of @block and compares it with the evaluator in a few states; false if it is
  * refused. */
 static bool
@@ -232,7 +255,7 @@ compare (JitRun *run, const DioIrBlock *block, GRand *rng, const char *what)
     IrEvalState start, expected, actual;
     ir_eval_randomize (&start, rng);
     start.fault_rate = 0;
-    start.frm = DIO_FP_RNE;
+    start.frm = names_nearest (block) ? DIO_FP_RNE : (uint8_t) g_rand_int_range (rng, 0, 4);
     start.fp_on = true;
     start.pc = (start.pc & ~(uint64_t) DIO_PAGE_MASK) | (entry->address & DIO_PAGE_MASK);
     expected = actual = start;
@@ -394,8 +417,7 @@ random_float (Random *r)
   bool rounded = opcode >= DIO_IR_FP_CALL1 && opcode <= DIO_IR_FP_CALL3;
   uint32_t arguments[4] = { 0 };
   if (rounded)
-    arguments[0] = op0 (&r->b, DIO_IR_CONST,
-                        g_rand_boolean (r->b.rng) ? 0 : g_rand_int_range (r->b.rng, 0, 5));
+    arguments[0] = rounding (&r->b);
   for (unsigned i = rounded; i < dio_ir_op_info[opcode].n_arguments; i++) {
     arguments[i] = g_rand_boolean (r->b.rng)
                        ? some_word (r)

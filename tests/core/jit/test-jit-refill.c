@@ -169,6 +169,7 @@ access_memory (Test *t, DioTlbSet *expected)
   IrEvalState state;
   ir_eval_randomize (&state, t->rng);
   state.pc = 0;
+  state.frm = 0;
   state.fault_rate = 0;
   state.x[10] = va;
   uint64_t untouched[32], value = state.x[11], before = widened (opcode, host);
