@@ -40,7 +40,8 @@ options_clear (DiskOptions *options)
 #define FORMAT_ENTRY(options)                                                                      \
   {                                                                                                \
     "format", 'f', 0, G_OPTION_ARG_STRING, &(options).format,                                      \
-        N_ ("Format of FILE: raw or qcow2 (default: by its name)"), N_ ("FORMAT")                  \
+        N_ ("Format of FILE: raw, qcow2, vmdk, vdi, vhd or vhdx (default: by its name)"),          \
+        N_ ("FORMAT")                                                                              \
   }
 #define BACKING_ENTRY(options)                                                                     \
   {                                                                                                \
@@ -63,10 +64,8 @@ format_of (Cli *cli, const char *asked, const char *path)
   static const struct {
     const char *suffix, *format;
   } names[] = {
-    { ".qcow2", "qcow2" },
-    { ".raw", "raw" },
-    { ".img", "raw" },
-    { ".iso", "raw" },
+    { ".qcow2", "qcow2" }, { ".raw", "raw" }, { ".img", "raw" }, { ".iso", "raw" },
+    { ".vmdk", "vmdk" },   { ".vdi", "vdi" }, { ".vhd", "vhd" }, { ".vhdx", "vhdx" },
   };
   if (asked && dio_block_is_format (asked))
     return asked;
@@ -74,7 +73,7 @@ format_of (Cli *cli, const char *asked, const char *path)
     if (g_str_has_suffix (path, names[i].suffix))
       return names[i].format;
   if (asked)
-    cli_usage (cli, _ ("there is no disk format “%s”; there are raw and qcow2"), asked);
+    cli_usage (cli, _ ("there is no disk format “%s”; there are %s"), asked, DIO_BLOCK_FORMATS);
   else
     cli_usage (cli,
                _ ("the name of “%s” does not tell its format; say --format raw or "
@@ -428,7 +427,8 @@ disk_check (Cli *cli, int argc, char **argv)
   if (node && g_str_equal (node->driver->format, "qcow2"))
     code = run_check (node, repair, &options);
   else if (node)
-    code = cli_usage (cli, "%s", _ ("a raw disk has nothing that could be checked"));
+    code = cli_usage (cli, _ ("a disk of the format %s has nothing that could be checked"),
+                      node->driver->format);
   dio_block_node_close (node);
   options_clear (&options);
   return code;

@@ -67,8 +67,8 @@ command_create (Cli *cli, int argc, char **argv)
     if (!config)
       code = DIO_CLI_USAGE;
     else if (options.disk_format && !dio_block_is_format (options.disk_format))
-      code = cli_usage (cli, _ ("there is no disk format “%s”; there are raw and qcow2"),
-                        options.disk_format);
+      code = cli_usage (cli, _ ("there is no disk format “%s”; there are %s"), options.disk_format,
+                        DIO_BLOCK_FORMATS);
     else if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
       code = cli_usage (cli, "--disk-size: %s", error->message);
     else

@@ -144,7 +144,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_STRING,                                                                       \
         &(options).disk_format,                                                                    \
-        N_ ("Format of the disk images: raw or qcow2"),                                            \
+        N_ ("Format of the disk images, like raw or qcow2 (default: looked up)"),                  \
         N_ ("FORMAT") },                                                                           \
       { "firmware",                                                                                \
         0,                                                                                         \

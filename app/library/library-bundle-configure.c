@@ -89,8 +89,22 @@ place_file (Change *change, const char *role, char **file, GError **error)
   return TRUE;
 }
 
-static void
-place_disks (Change *change, DioMachineConfig *config)
+static gboolean
+import_disk (Change *change, DioDiskConfig *disk, GError **error)
+{
+  const DioBlockJob job = { progress_cb, change->cancellable };
+  g_autofree char *name = free_file_name (change, "disk", ".qcow2");
+  g_autoptr (GError) local = NULL;
+  g_ptr_array_add (change->made, g_strdup (name));
+  if (dio_bundle_import_disk (change->files, change->path, name, disk, &job, &local))
+    return TRUE;
+  if (!g_cancellable_set_error_if_cancelled (change->cancellable, error))
+    g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+static gboolean
+place_disks (Change *change, DioMachineConfig *config, GError **error)
 {
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
@@ -98,7 +112,10 @@ place_disks (Change *change, DioMachineConfig *config)
     const char *inside = dio_bundle_inside (change->path, absolute);
     g_free (disk->path);
     disk->path = g_strdup (inside ? inside : absolute);
+    if (dio_bundle_must_import (disk) && !import_disk (change, disk, error))
+      return FALSE;
   }
+  return TRUE;
 }
 
 static gboolean
@@ -187,8 +204,7 @@ apply (Change *change, DioManifest *manifest, const DioBlockCreate *new_disk, co
       || !place_file (change, "kernel", &config->kernel, error)
       || !place_file (change, "initrd", &config->initrd, error))
     return FALSE;
-  place_disks (change, config);
-  return add_new_disk (change, config, new_disk, error)
+  return place_disks (change, config, error) && add_new_disk (change, config, new_disk, error)
          && !g_cancellable_set_error_if_cancelled (change->cancellable, error)
          && write_manifest (change, manifest, old_name, error);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/library/library-bundle.h"
+#include "core/backend/block/block-job.h"
 
 /* Room that is asked for beside the files, for machine.json and the journal. */
 #define DIO_BUNDLE_SPACE_MARGIN (G_GUINT64_CONSTANT (1) << 20)
@@ -16,3 +17,10 @@ gboolean dio_bundle_add_size (DioFiles *files, const char *path, guint64 *total,
 /* FALSE when a machine of @library is called @name. Hold the library's lock. */
 gboolean dio_bundle_require_free_name (DioFiles *files, const char *library, const char *name,
                                        GError **error);
+
+/* Is @disk an image that only can be read, to be written to? */
+gboolean dio_bundle_must_import (const DioDiskConfig *disk);
+
+/* Makes it the qcow2 image NAME in the bundle at @path, and @disk that. */
+gboolean dio_bundle_import_disk (DioFiles *files, const char *path, const char *name,
+                                 DioDiskConfig *disk, const DioBlockJob *job, GError **error);

@@ -155,6 +155,7 @@ typedef struct {
   void *data;
   guint64 before; /* bytes of the files that are copied already */
   guint64 total;
+  double importing; /* bytes of the image that is being converted */
   const char *library;
   DioManifest *manifest;
   DioBlockCreate new_disk;
@@ -203,6 +204,58 @@ copy_in (Creation *creation, int dir_fd, char **file, const char *name, GError *
   return TRUE;
 }
 
+/* Conversion counts bytes of the disk, all else bytes of files. */
+static bool
+import_progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Creation *creation = data;
+  return progress_cb (total ? (guint64) ((double) done / (double) total * creation->importing) : 0,
+                      0, creation);
+}
+
+/* Disks that Diorama only reads become disk0.qcow2, disk1.qcow2, ... in the bundle at @path; the
+ * others are used where they are. */
+static gboolean
+place_disks (Creation *creation, const char *path, DioMachineConfig *config, guint *n_imported,
+             GError **error)
+{
+  const DioBlockJob job = { import_progress_cb, creation };
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    char *absolute = g_canonicalize_filename (disk->path, NULL);
+    g_free (disk->path);
+    disk->path = absolute;
+    if (!dio_bundle_must_import (disk))
+      continue;
+    g_autoptr (GError) local = NULL;
+    guint64 size = 0;
+    dio_bundle_add_size (creation->files, disk->path, &size, NULL);
+    creation->importing = (double) size;
+    g_autofree char *name = g_strdup_printf ("disk%u.qcow2", (*n_imported)++);
+    if (!dio_bundle_import_disk (creation->files, path, name, disk, &job, &local)) {
+      if (!g_cancellable_set_error_if_cancelled (creation->cancellable, error))
+        g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+    creation->before += size;
+  }
+  return TRUE;
+}
+
+static gboolean
+add_sizes (Creation *creation, const DioMachineConfig *config, GError **error)
+{
+  gboolean good = dio_bundle_add_size (creation->files, config->firmware, &creation->total, error)
+                  && dio_bundle_add_size (creation->files, config->kernel, &creation->total, error)
+                  && dio_bundle_add_size (creation->files, config->initrd, &creation->total, error);
+  for (guint i = 0; good && config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    if (dio_bundle_must_import (disk))
+      good = dio_bundle_add_size (creation->files, disk->path, &creation->total, error);
+  }
+  return good;
+}
+
 /* Everything inside the bundle at @path, opened as @fd. */
 static gboolean
 fill_bundle (Creation *creation, const char *path, int fd, const char *library,
@@ -210,24 +263,18 @@ fill_bundle (Creation *creation, const char *path, int fd, const char *library,
 {
   DioMachineConfig *config = manifest->config;
   DioFiles *files = creation->files;
-  if (!dio_bundle_add_size (files, config->firmware, &creation->total, error)
-      || !dio_bundle_add_size (files, config->kernel, &creation->total, error)
-      || !dio_bundle_add_size (files, config->initrd, &creation->total, error)
+  guint n_imported = 0;
+  if (!add_sizes (creation, config, error)
       || !dio_file_check_space (files, fd, creation->total + DIO_BUNDLE_SPACE_MARGIN, library,
-                                error))
+                                error)
+      || !place_disks (creation, path, config, &n_imported, error))
     return FALSE;
-  for (guint i = 0; config->disks && i < config->disks->len; i++) {
-    DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
-    char *absolute = g_canonicalize_filename (disk->path, NULL);
-    g_free (disk->path);
-    disk->path = absolute;
-  }
   if (!copy_in (creation, fd, &config->firmware, "firmware", error)
       || !copy_in (creation, fd, &config->kernel, "kernel", error)
       || !copy_in (creation, fd, &config->initrd, "initrd", error))
     return FALSE;
   if (new_disk->size) {
-    g_autofree char *name = g_strconcat ("disk0.", new_disk->format, NULL);
+    g_autofree char *name = g_strdup_printf ("disk%u.%s", n_imported, new_disk->format);
     g_autofree char *disk = g_build_filename (path, name, NULL);
     if (!dio_block_create (files, disk, new_disk, error))
       return FALSE;

@@ -180,7 +180,8 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
             _ ("“%s” is neither a plain name inside the machine’s folder nor an absolute path"),
             path);
   if (format && !dio_block_is_format (format))
-    refuse (parse, format_key, _ ("“%s” is not known; this version knows raw and qcow2"), format);
+    refuse (parse, format_key, _ ("“%s” is not known; this version knows %s"), format,
+            DIO_BLOCK_FORMATS);
   JsonNode *flag = json_object_get_member (disk, "readonly");
   if (flag && JSON_NODE_HOLDS_VALUE (flag) && json_node_get_value_type (flag) == G_TYPE_BOOLEAN)
     readonly = json_node_get_boolean (flag);

@@ -13,8 +13,9 @@
 #define DIO_SNAPSHOT_REVERT_PREFIX "revert-"
 
 #define DIO_SNAPSHOT_IMAGE_SUFFIX ".qcow2"
-#define DIO_SNAPSHOT_DISPOSABLE_SUFFIX ".disposable" /* in no tree; gone when the machine is off   \
-                                                      */
+#define DIO_SNAPSHOT_DISPOSABLE_SUFFIX                                                             \
+  ".disposable" /* in no tree; gone when the machine is off                                        \
+                 */
 #define DIO_SNAPSHOT_MAX_IMAGES (4 * DIO_SNAPSHOT_MAX)
 
 /* An image of a disk. Names are files, relative to the bundle. */

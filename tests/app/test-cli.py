@@ -171,7 +171,7 @@ class CliTest(unittest.TestCase):
         odd = self.write("odd", bytes(1024))
         for arguments in (["nonsense"], ["create", "x.qcow2"], ["create", "x", "1M"],
                           ["create", "x.qcow2", "big"], ["info", odd],
-                          ["info", odd, "--format", "vmdk"], ["merge", "x.qcow2"],
+                          ["info", odd, "--format", "nonsense"], ["merge", "x.qcow2"],
                           ["check", odd, "--format", "raw"],
                           ["check", "x.qcow2", "--repair", "magic"], ["map"]):
             with self.subTest(arguments=arguments):
@@ -211,6 +211,34 @@ class CliTest(unittest.TestCase):
         with open(os.path.join(self.library, "c.diorama", "machine.json"),
                   encoding="utf-8") as file:
             self.assertEqual([{"path": own, "format": "qcow2"}], json.load(file)["disks"])
+
+    def test_disk_of_another_program(self):
+        """A machine gets a copy of it that it can write to; read-only it is used as it is."""
+        disks = {}
+        for qemu, ours in (("vmdk", "vmdk"), ("vdi", "vdi"), ("vpc", "vhd"), ("vhdx", "vhdx")):
+            raw, image = self.path("raw"), self.path("image." + ours)
+            with open(raw, "wb") as file:
+                file.write(b"contents" * 100000)
+                file.truncate(8 << 20)
+            subprocess.run(["qemu-img", "convert", "-O", qemu, raw, image], check=True)
+            self.cli("create", ours, "--kernel", self.kernel, "--disk", image,
+                     "--disk-size", "64M")
+            bundle = os.path.join(self.library, ours + ".diorama")
+            with open(os.path.join(bundle, "machine.json"), encoding="utf-8") as file:
+                disks[ours] = json.load(file)["disks"]
+            subprocess.run(["qemu-img", "compare", "-F", qemu, "-f", "qcow2",
+                            os.path.join(bundle, "disk0.qcow2"), image], check=True,
+                           stdout=subprocess.DEVNULL)
+            self.cli("set", ours, "--disk", image + ",readonly")
+            result = self.cli("disk", "info", image)
+            self.assertIn("Format: " + ours, result.stdout)
+        for ours, made in disks.items():
+            with self.subTest(format=ours):
+                self.assertEqual([{"path": "disk0.qcow2", "format": "qcow2"},
+                                  {"path": "disk1.qcow2", "format": "qcow2"}], made)
+        self.cli("disk", "resize", self.path("image.vdi"), "1G", code=ERROR)
+        self.cli("disk", "create", self.path("new.vdi"), "1G", code=ERROR)
+        self.assertFalse(os.path.exists(self.path("new.vdi")))
 
     def test_usage(self):
         for arguments in (["nonsense"], ["run"], ["run", "--nonsense"], ["list", "extra"],

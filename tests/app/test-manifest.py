@@ -112,7 +112,7 @@ BAD = [(changed(key, DELETE), key) for key in REQUIRED] + [
     (changed("disks", 1, "path", "/a/b/"), "disks[1].path"),
     (changed("disks", 1, "path", "//a"), "disks[1].path"),
     (changed("disks", 0, "path", 5), "disks[0].path"),
-    (changed("disks", 0, "format", "vmdk"), "disks[0].format"),
+    (changed("disks", 0, "format", "qed"), "disks[0].format"),
     (changed("disks", 0, "format", DELETE), "disks[0].format"),
     (changed("disks", 1, "readonly", "yes"), "disks[1].readonly"),
     (changed("snapshots", []), "snapshots"),

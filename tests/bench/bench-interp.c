@@ -26,7 +26,7 @@ run_once (const char *name, const char *data, size_t length, uint64_t *instructi
   double start = cpu_seconds ();
   bool finished = rig_run (rig, 120 * G_USEC_PER_SEC) && rig->finish_value == 0x5555;
   double seconds = cpu_seconds () - start;
-  *instructions = rig->hart->cpu.stats.instructions;
+  *instructions = rig->hart->interp.cpu.stats.instructions;
   if (!finished)
     fprintf (stderr, "%s failed: %s\n", name, rig->output->str);
   rig_free (rig);

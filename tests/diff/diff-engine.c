@@ -43,7 +43,7 @@ write_csr (DiffEngine *engine, unsigned csr, uint64_t value)
 static void
 run (DiffEngine *engine, uint64_t pc)
 {
-  engine->hart->pc = pc;
+  engine->hart->interp.pc = pc;
   atomic_store (&engine->cpu->kicked, DIO_KICK_NONE);
   if (engine->cpu->type->run (engine->cpu) != DIO_EXIT_HALT)
     g_error ("the engine left its run without a wfi");

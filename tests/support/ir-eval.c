@@ -6,6 +6,7 @@
 
 #include "core/fp/fp.h"
 #include "core/interp/interp-sem.h"
+#include "tests/support/ir-eval-vec.h"
 
 typedef struct {
   const DioIrBlock *block;
@@ -79,6 +80,7 @@ access_memory (Run *run, uint64_t address)
   unsigned rate = run->state->fault_rate;
   if (rate && oracle (run) % rate == 0)
     return leave (run, IR_EVAL_FAULT, address, 0);
+  run->state->accesses++;
   return true;
 }
 
@@ -124,8 +126,8 @@ store (Run *run, uint64_t address, unsigned size, uint64_t value)
   case DIO_IR_FP_##name:                                                                           \
     return (Val) dio_fp_##name (a);
 
-static uint64_t
-call_fp (int64_t function, uint8_t *flags, DioFpMode mode, uint64_t a, uint64_t b, uint64_t c)
+uint64_t
+ir_eval_fp (int64_t function, uint8_t *flags, DioFpMode mode, uint64_t a, uint64_t b, uint64_t c)
 {
   switch (function) {
     CALL1 (sqrt32)
@@ -397,12 +399,12 @@ do_state (Run *run, const DioIrOp *op, const uint64_t *v, uint64_t *value)
   case DIO_IR_FP_CALL1:
   case DIO_IR_FP_CALL2:
   case DIO_IR_FP_CALL3:
-    *value = call_fp (op->immediate, &state->fflags, (DioFpMode) v[0], v[1], v[2], v[3]);
+    *value = ir_eval_fp (op->immediate, &state->fflags, (DioFpMode) v[0], v[1], v[2], v[3]);
     return true;
   case DIO_IR_FP_TEST1:
   case DIO_IR_FP_TEST2:
   case DIO_IR_FP_PURE1:
-    *value = call_fp (op->immediate, &state->fflags, 0, v[0], v[1], 0);
+    *value = ir_eval_fp (op->immediate, &state->fflags, 0, v[0], v[1], 0);
     return true;
   case DIO_IR_TRAP_IF:
     return !v[0] || leave (run, IR_EVAL_TRAP, v[1], op->immediate);
@@ -442,19 +444,70 @@ do_state (Run *run, const DioIrOp *op, const uint64_t *v, uint64_t *value)
   }
 }
 
+static DioVec
+load_vector (Run *run, uint64_t address)
+{
+  uint64_t low = load (run, address, 8);
+  return dio_vec_make (low, load (run, address + 8, 8));
+}
+
+static void
+store_vector (Run *run, uint64_t address, DioVec vector)
+{
+  store (run, address, 8, vector[0]);
+  store (run, address + 8, 8, vector[1]);
+}
+
+/* As two words. */
+static bool
+do_vector_memory (Run *run, const DioIrOp *op, const uint64_t *w, const DioVec *q, DioVec *vector)
+{
+  uint64_t address = ADD (w[0], CONST (op->immediate));
+  if (!access_memory (run, address))
+    return false;
+  if (op->opcode == DIO_IR_STORE_V128) {
+    store_vector (run, address, q[1]);
+    return true;
+  }
+  *vector = load_vector (run, address);
+  if (op->opcode == DIO_IR_COMPARE_SWAP_V128 && (*vector)[0] == q[1][0] && (*vector)[1] == q[1][1])
+    store_vector (run, address, q[2]);
+  return true;
+}
+
+static bool
+is_vector_memory (unsigned opcode)
+{
+  return opcode == DIO_IR_LOAD_V128 || opcode == DIO_IR_STORE_V128
+         || opcode == DIO_IR_LOAD_RESERVED_V128 || opcode == DIO_IR_COMPARE_SWAP_V128;
+}
+
+static bool
+do_op (Run *run, const DioIrOp *op, const uint64_t *v, const DioVec *q, uint64_t *value,
+       DioVec *vector)
+{
+  if (is_vector_memory (op->opcode))
+    return do_vector_memory (run, op, v, q, vector);
+  return ir_eval_vector (op, run->state, v, q, value, vector)
+         || do_pure (run, op, v[0], v[1], v[2], value) || do_state (run, op, v, value);
+}
+
 IrEvalExit
 ir_eval_block (const DioIrBlock *block, IrEvalState *state, uint64_t *values)
 {
   g_autofree uint64_t *own = values ? NULL : g_new0 (uint64_t, block->ops->len);
+  g_autofree DioVec *vectors = g_new0 (DioVec, block->ops->len);
   Run run = { .block = block, .state = state, .values = values ? values : own };
   for (uint32_t i = 0; i < block->ops->len; i++) {
     const DioIrOp *op = dio_ir_block_op (block, i);
     uint64_t v[DIO_IR_MAX_ARGUMENTS] = { 0 };
+    DioVec q[DIO_IR_MAX_ARGUMENTS] = { { 0 } };
     for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
       v[a] = run.values[op->arguments[a]];
+    for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+      q[a] = vectors[op->arguments[a]];
     run.values[i] = 0;
-    if (!do_pure (&run, op, v[0], v[1], v[2], &run.values[i])
-        && !do_state (&run, op, v, &run.values[i]))
+    if (!do_op (&run, op, v, q, &run.values[i], &vectors[i]))
       return run.exit;
   }
   g_assert_not_reached ();
@@ -488,6 +541,56 @@ ir_eval_number (GRand *rng)
   }
 }
 
+static uint64_t
+floating_point_number (GRand *rng)
+{
+  static const uint64_t numbers[] = {
+    0,
+    UINT64_C (0x8000000080000000), /* -0 */
+    UINT64_C (0x3f8000003f800000), /* 1, and some double */
+    UINT64_C (0x3ff0000000000000), /* 1 */
+    UINT64_C (0x7f800000ff800000), /* infinities */
+    UINT64_C (0x7ff0000000000000),
+    UINT64_C (0x7fc00001ffc00002), /* quiet NaNs */
+    UINT64_C (0xfff8000000000003),
+    UINT64_C (0x7f8000017f800003), /* signalling ones */
+    UINT64_C (0x7ff0000000000001),
+    UINT64_C (0x0080000000800001), /* the smallest normal numbers */
+    UINT64_C (0x0010000000000000),
+    UINT64_C (0x007fffff00000001), /* not normal */
+    UINT64_C (0x000fffffffffffff),
+    UINT64_C (0x4effffff4f000000), /* around the limits of integers */
+    UINT64_C (0x41dfffffffc00000),
+    UINT64_C (0x3fc000004020001f), /* 1.5, 2.5 */
+    UINT64_C (0x3f7fffff3f800001), /* around 1 */
+    UINT64_C (0x3fefffffffffffff),
+  };
+  uint64_t number = numbers[g_rand_int_range (rng, 0, G_N_ELEMENTS (numbers))];
+  return g_rand_boolean (rng) ? number : number << 32 | number >> 32;
+}
+
+DioVec
+ir_eval_vector_number (GRand *rng)
+{
+  DioVec vector;
+  for (unsigned i = 0; i < 2; i++)
+    switch (g_rand_int_range (rng, 0, 4)) {
+    case 0:
+      vector[i] = (uint64_t) g_rand_int (rng) << 32 | g_rand_int (rng);
+      break;
+    case 1:
+      vector[i] = floating_point_number (rng);
+      break;
+    case 2: /* small numbers in bytes */
+      vector[i] = (uint64_t) g_rand_int (rng) << 32 | (g_rand_int (rng) & 0x0f1f3f7f);
+      break;
+    default:
+      vector[i] = ir_eval_number (rng);
+      break;
+    }
+  return g_rand_int_range (rng, 0, 8) ? vector : dio_vec_make (vector[0], vector[0]);
+}
+
 void
 ir_eval_randomize (IrEvalState *state, GRand *rng)
 {
@@ -508,6 +611,8 @@ ir_eval_randomize (IrEvalState *state, GRand *rng)
     state->memory[i] = (uint8_t) ir_eval_number (rng);
   state->seed = (uint64_t) g_rand_int (rng) << 32 | g_rand_int (rng);
   state->fault_rate = g_rand_boolean (rng) ? 8 : 0;
+  for (unsigned r = 0; r < 32; r++)
+    state->v[r] = ir_eval_vector_number (rng);
 }
 
 const char *
@@ -525,6 +630,10 @@ ir_eval_difference (const IrEvalState *a, IrEvalExit a_exit, const IrEvalState *
   if (a->fflags != b->fflags || a->frm != b->frm || a->fp_on != b->fp_on
       || a->fp_dirty != b->fp_dirty)
     return "floating-point state";
+  if (memcmp (a->v, b->v, sizeof a->v) != 0)
+    return "vector registers";
+  if (a->saturated != b->saturated)
+    return "whether it saturated";
   if (memcmp (a->memory, b->memory, sizeof a->memory) != 0)
     return "memory";
   return a->log == b->log ? NULL : "accesses";

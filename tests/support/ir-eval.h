@@ -3,7 +3,9 @@
  * observation can be compared with that of another block. */
 #pragma once
 
+#include "core/fp/fp-types.h"
 #include "core/ir/ir-block.h"
+#include "core/vec/vec-types.h"
 
 #define IR_EVAL_MEMORY 256
 
@@ -12,12 +14,16 @@
  * that it is the same for a block and for what was made of it. */
 typedef struct {
   uint64_t x[32], f[32];
+  DioVec v[32];
+  DioFpMode fp_mode;
+  uint8_t saturated;
   uint64_t pc; /* of the block's start */
   uint8_t fflags, frm;
   bool fp_on, fp_dirty;
   uint8_t memory[IR_EVAL_MEMORY];
   uint64_t seed;
   unsigned fault_rate; /* one access of so many faults; 0: none */
+  unsigned accesses;   /* that did not fault */
   uint64_t log;        /* of accesses and of what system operations could see, in order */
 } IrEvalState;
 
@@ -49,6 +55,12 @@ void ir_eval_randomize (IrEvalState *state, GRand *rng);
 
 /* A number of which simplifications go wrong: edges of all widths, powers of two, random ones. */
 uint64_t ir_eval_number (GRand *rng);
+
+/* The same for vectors of any lanes, floating point included. */
+DioVec ir_eval_vector_number (GRand *rng);
+
+/* The operation that does vector function @name of core/ir/ir-vec.inc. */
+DioIrOpcode ir_eval_vec_opcode (unsigned name);
 
 /* NULL if both ended alike in the same state, else what differs. Static string. */
 const char *ir_eval_difference (const IrEvalState *a, IrEvalExit a_exit, const IrEvalState *b,

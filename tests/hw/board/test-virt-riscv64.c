@@ -309,7 +309,7 @@ test_entry (Fixture *f, gconstpointer data)
   make (f);
   const void *fdt = load_fdt (f);
   for (unsigned i = 0; i < 64; i++) {
-    g_assert_cmphex (hart (f, i)->pc, ==, DIO_VIRT_RISCV64_RAM);
+    g_assert_cmphex (hart (f, i)->interp.pc, ==, DIO_VIRT_RISCV64_RAM);
     g_assert_cmpuint (hart (f, i)->x[10], ==, i);
     g_assert_cmphex (hart (f, i)->x[11], ==, hart (f, 0)->x[11]);
     g_assert_cmphex (hart (f, i)->x[12], ==, hart (f, 0)->x[12]);
