@@ -10,7 +10,7 @@
 
 #undef FENCE
 #define TIER_REFERENCE (((Checked *) c)->reference)
-#include "core/tier/tier-reference.h"
+#include "core/tier/tier-reference-vec.h"
 
 /* Of the CPU only the registers are used: from x up to what describes an exception. */
 typedef struct {
@@ -57,12 +57,7 @@ typedef struct {
     NEVER ();                                                                                      \
     (type){ 0 };                                                                                   \
   })
-#define LOAD_V128(address) NEVER_OF (Vec, (address), 0, 0)
-#define STORE_V128(address, vec) ((void) NEVER_OF (Val, (address), (vec), 0))
-#define LOAD_RESERVED_V128(address) NEVER_OF (Vec, (address), 0, 0)
-#define STORE_CONDITIONAL_V128(address, vec) NEVER_OF (Val, (address), (vec), 0)
 #define COMPARE_SWAP(bits, address, expected, v) NEVER_OF (Val, (address), (expected), (v))
-#define COMPARE_SWAP_V128(address, expected, vec) NEVER_OF (Vec, (address), (expected), (vec))
 #define CSR(op, csr, operand) NEVER_OF (Val, (operand), 0, 0)
 #define SYSTEM0(name) NEVER ()
 #define CACHE_BLOCK(op, address) NEVER ()

@@ -8,7 +8,7 @@
 
 /* ---- Compiling ---- */
 
-/* What code generators have for this guest: no vectors yet, and so no floating point. */
+/* What code generators have for this guest. */
 static bool
 has_code (const DioIrOp *op)
 {
@@ -17,16 +17,13 @@ has_code (const DioIrOp *op)
   case DIO_IR_CSR_READ:
   case DIO_IR_CSR_WRITE:
   case DIO_IR_CACHE_BLOCK:
-  case DIO_IR_CRC32:
   case DIO_IR_COMPARE_SWAP_8:
   case DIO_IR_COMPARE_SWAP_16:
   case DIO_IR_COMPARE_SWAP_32:
   case DIO_IR_COMPARE_SWAP_64:
-  case DIO_IR_FP_MODE:
     return false;
   default:
-    return !(op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
-           && !dio_ir_op_has_vectors ((DioIrOpcode) op->opcode);
+    return true;
   }
 }
 
@@ -89,6 +86,18 @@ store (DioInterpCpu *cpu, DioGva va, unsigned size, bool user, uint64_t value)
   return dio_a64_store_slow (DIO_ARM64 (cpu), va, size, user, value);
 }
 
+static bool
+load_v128 (DioInterpCpu *cpu, DioGva va, DioVec *value)
+{
+  return dio_a64_load_v128_slow (DIO_ARM64 (cpu), va, value);
+}
+
+static bool
+store_v128 (DioInterpCpu *cpu, DioGva va, DioVec value)
+{
+  return dio_a64_store_v128_slow (DIO_ARM64 (cpu), va, value);
+}
+
 static void *
 atomic (DioInterpCpu *cpu, DioGva va, unsigned size, bool write)
 {
@@ -124,6 +133,9 @@ const DioTierGuest dio_a64_tier_guest = {
     .reservation = offsetof (DioArm64, reservation),
     .reservation_value = offsetof (DioArm64, reservation_value),
     .fflags = offsetof (DioArm64, fp_flags),
+    .v = offsetof (DioArm64, v),
+    .saturated = offsetof (DioArm64, saturated),
+    .fp_mode = offsetof (DioArm64, fp_mode),
     .flags = offsetof (DioArm64, nf),
     .thread = offsetof (DioArm64, thread),
   },
@@ -132,6 +144,8 @@ const DioTierGuest dio_a64_tier_guest = {
   .add_jumps = add_jumps,
   .load = load,
   .store = store,
+  .load_v128 = load_v128,
+  .store_v128 = store_v128,
   .atomic = atomic,
   .fp_ready = fp_ready,
   .fp_prepare = fp_prepare,

@@ -119,7 +119,7 @@ dio_x64_simd_3 (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, DioX64Xm
     emit_noted (g, (Last){ .shape = THREE, .enc = enc, .a = a, .b = b }, dst);
     return;
   }
-  g_assert (dst != b || dst == a);
+  g_assert (dst != b || dst == a || g->failed);
   dio_x64_simd_move (g, dst, a);
   dio_x64_put_rr (&g->a, enc, dst, b, 0);
 }
@@ -145,7 +145,7 @@ dio_x64_simd_3i (DioX64Gen *g, uint32_t enc, DioX64Xmm dst, DioX64Xmm a, DioX64X
         dst);
     return;
   }
-  g_assert (dst != b || dst == a);
+  g_assert (dst != b || dst == a || g->failed);
   dio_x64_simd_move (g, dst, a);
   dio_x64_put_rr (&g->a, enc | DIO_X64_IMM8, dst, b, (int32_t) imm);
 }
@@ -194,7 +194,7 @@ dio_x64_simd_blend (DioX64Gen *g, DioX64Xmm dst, DioX64Xmm no, DioX64Xmm yes, Di
     dio_x64_vblendv (&g->a, 1, dst, no, yes, mask);
     return;
   }
-  g_assert (mask == SIMD_0 && dst != mask && (dst != yes || yes == no));
+  g_assert ((mask == SIMD_0 && dst != mask && (dst != yes || yes == no)) || g->failed);
   dio_x64_simd_move (g, dst, no);
   dio_x64_put_rr (&g->a, P (BINARY_SSE, pblendvb), dst, yes, 0);
 }
