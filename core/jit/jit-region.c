@@ -19,6 +19,7 @@ scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
     int var = dio_jit_var (op);
     if (op->opcode >= DIO_IR_CSR_WRITE && op->opcode <= DIO_IR_CSR_CLEAR && op->immediate != 1)
       region->checks_fp = false; /* the rounding may change on the way */
+    region->requires_fp |= op->opcode == DIO_IR_FP_REQUIRE;
     if ((op->opcode >= DIO_IR_UNBOX && op->opcode <= DIO_IR_FP_PURE1)
         || dio_ir_op_has_vectors (op->opcode))
       region->has_fp = true;
@@ -123,7 +124,7 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
 {
   uint32_t weights[DIO_JIT_N_VARS] = { 0 };
   region->pinned = 0;
-  region->has_fp = false;
+  region->has_fp = region->requires_fp = false;
   region->checks_fp = true;
   region->n_insns = 0;
   memset (region->host, -1, sizeof region->host);
@@ -138,7 +139,7 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
     scan_block (region, &region->blocks[i], weights);
     region->n_insns += region->blocks[i].n_insns;
   }
-  region->checks_fp &= region->has_fp;
+  region->checks_fp &= region->requires_fp;
   pin (region, 0, pool_x, n_pool_x, weights);
   pin (region, DIO_JIT_F, pool_f, n_pool_f, weights);
   find_dirty (region);

@@ -51,6 +51,7 @@ typedef struct {
   uint64_t pinned;             /* variables that have a host register */
   int8_t host[DIO_JIT_N_VARS]; /* which (general or vector register of the host), or -1 */
   bool checks_fp;              /* on entry, that the guest may compute in floating point */
+  bool requires_fp;            /* some instruction may not be run while the guest may not compute */
   bool has_fp;                 /* some operation needs the host's FPU in guest mode */
 } DioJitRegion;
 
