@@ -413,8 +413,9 @@ snapshots_to_json (JsonObject *root, const DioMachineConfig *config)
   JsonObject *object =
       has ? copy_object (json_object_get_object_member (root, "snapshots")) : json_object_new ();
   json_object_set_int_member (object, "hours", config->snapshot_hours);
-  json_object_set_int_member (
-      object, "keep", config->snapshot_keep ? config->snapshot_keep : DIO_MANIFEST_SNAPSHOT_KEEP);
+  guint64 keep = config->snapshot_keep ? config->snapshot_keep : DIO_MANIFEST_SNAPSHOT_KEEP;
+  if (json_object_has_member (object, "keep") || keep != DIO_MANIFEST_SNAPSHOT_KEEP)
+    json_object_set_int_member (object, "keep", (gint64) keep);
   json_object_set_object_member (root, "snapshots", object);
 }
 

@@ -3,12 +3,9 @@
  * that no tree names. So there is nothing to undo, and a crash leaves files that whoever opens the
  * bundle the next time removes. */
 #include <dirent.h>
-#include <errno.h>
 
 #include "app/library/library-snapshot-private.h"
 #include "core/backend/block/block-create.h"
-#include "core/base/base-error.h"
-#include "core/base/base-i18n.h"
 
 static gboolean
 add_overlay (DioSnapshots *self, DioDiskConfig *disk, GError **error)

@@ -50,8 +50,8 @@ dio_tier_poll (void *vcpu)
   if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed))
     return NULL;
   cpu->jit.stats->polls++;
-  dio_tier_set_budget (cpu, dio_tier_retired (cpu));
-  cpu->cpu.stats.instructions = cpu->jit.base - DIO_JIT_BUDGET;
+  cpu->cpu.stats.instructions = dio_tier_retired (cpu);
+  dio_tier_set_budget (cpu, cpu->cpu.stats.instructions);
   uint64_t fp = dio_fp_host_enter ();
   dio_tier_synchronise (cpu);
   dio_fp_host_leave (fp);

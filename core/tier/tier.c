@@ -2,16 +2,23 @@
  * A CPU on the compiler: its life, ways into compiled code, and time and floating point while that
  * runs. */
 #include "core/fp/fp.h"
+#include "core/mem/mem-lazy.h"
 #include "core/tier/tier-check.h"
 #include "core/tier/tier-private.h"
+#include "core/vm/vm-machine.h"
+
+/* While memory comes from a snapshot, each access may take as long as thousands of instructions:
+ * then kicks are looked for more often. */
+#define LAZY_BUDGET 256
 
 /* ---- Time, instructions, floating point ---- */
 
 void
 dio_tier_set_budget (DioInterpCpu *cpu, uint64_t instructions)
 {
-  cpu->jit.base = instructions + DIO_JIT_BUDGET;
-  cpu->jit.budget = DIO_JIT_BUDGET;
+  int64_t budget = dio_ram_count_absent (cpu->cpu.machine->ram) ? LAZY_BUDGET : DIO_JIT_BUDGET;
+  cpu->jit.base = instructions + (uint64_t) budget;
+  cpu->jit.budget = budget;
 }
 
 /* MXCSR: invalid, denormal, division by zero, overflow, underflow, precision. */
