@@ -21,8 +21,9 @@ NAME = "Little machine"
 TIMEOUT = float(os.environ.get("DIORAMA_UI_TIMEOUT", "20"))
 
 
-# What GTK 4.8 says of its own widgets (GtkShortcutsWindow), and 4.18 of a renderer that a test asks for.
-NOT_OURS = ("reported min width -", "The old GL renderer has been removed")
+# What GTK 4.8 says of its own widgets (GtkShortcutsWindow), and 4.18 of a renderer that a test asks for and
+# of libadwaita's message dialogs.
+NOT_OURS = ("reported min width -", "The old GL renderer has been removed", "Trying to measure GtkLabel")
 
 
 class Failure(Exception):
@@ -164,23 +165,13 @@ class Application:
         self.modern |= role == "button"
         return "push button" if role == "button" else role
 
-    @staticmethod
-    def name(node):
-        """Its name; newer GTK only refers to the label that a menu item has."""
-        name = node.get_name() or ""
-        if not name and node.get_role_name().endswith("menu item"):
-            for relation in node.get_relation_set():
-                if relation.get_n_targets():
-                    return relation.get_target(0).get_name() or ""
-        return name
-
     def look(self, role, name, exact=False):
         """The first shown node of a role whose name contains @name, or None."""
         for _, node in self.walk():
             try:
                 if role and self.role(node) not in role.split("|"):
                     continue
-                found = self.name(node)
+                found = node.get_name() or ""
                 name = name.replace("_", "") if self.modern else name
                 if (found == name if exact else name in found) and self.showing(node):
                     return node

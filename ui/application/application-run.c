@@ -8,6 +8,7 @@
 
 #include "render/gl/gl-probe.h"
 #include "ui/ui-resources.h"
+#include "ui/widgets/menu-names.h"
 
 /* GTK would draw with OpenGL in software where there is no GPU, which costs several times what its
  * cairo renderer does (figures: tests/bench/bench-ui.py). */
@@ -35,8 +36,10 @@ init_toolkit (void)
   g_set_prgname (DIO_APP_ID);
   dio_ui_register_resources ();
   choose_renderer ();
-  if (gtk_init_check ())
+  if (gtk_init_check ()) {
+    dio_menu_names_init ();
     return TRUE;
+  }
   g_printerr ("diorama: %s\n",
               _ ("There is no display to show windows on. Start Diorama from a desktop session, or "
                  "use “diorama run --headless” and “diorama start NAME --headless”, which need "
