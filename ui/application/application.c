@@ -2,13 +2,16 @@
  * The application with its windows.
  *
  * It stays while a machine is active, also without a window. Quitting with active machines asks:
- * press their power buttons and quit when they are off, force them off, or stay. */
+ * suspend them, press their power buttons and quit when they are off, force them off, or stay. What
+ * the end of the session does is session-guard.c's business. */
 #include "config.h"
 
 #include "ui/application/application.h"
 
 #include <glib/gi18n.h>
 
+#include "app/model/model-snapshots.h"
+#include "ui/application/session-guard.h"
 #include "ui/create/create-window.h"
 #include "ui/library/library-window.h"
 #include "ui/preferences/preferences-window.h"
@@ -22,7 +25,9 @@ struct _DioApplication {
   DioMachineItem *only;
   DioLibrary *library;
   DioSettings *settings;
+  DioSessionGuard *guard;
   GHashTable *watched; /* DioMachineItem */
+  gboolean offered;    /* to resume what the last session's end suspended */
   gboolean held;       /* for active machines */
   gboolean quitting;   /* as soon as all are off */
   guint patience;      /* source that ends the wait for guests that do not turn off, or 0 */
@@ -176,19 +181,30 @@ show_library (DioApplication *self)
 
 /* Quitting */
 
+static GPtrArray *
+list_active (gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+  GPtrArray *active = g_ptr_array_new_with_free_func (g_object_unref);
+
+  if (self->only && dio_machine_item_is_active (self->only))
+    g_ptr_array_add (active, g_object_ref (self->only));
+  for (guint i = 0; self->library && i < g_list_model_get_n_items (G_LIST_MODEL (self->library));
+       i++) {
+    g_autoptr (DioMachineItem) item = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+    if (dio_machine_item_is_active (item))
+      g_ptr_array_add (active, g_steal_pointer (&item));
+  }
+  return active;
+}
+
 static void
 for_each_active (DioApplication *self, void (*act) (DioMachineItem *item))
 {
-  if (self->only && dio_machine_item_is_active (self->only))
-    act (self->only);
-  if (!self->library)
-    return;
-  GListModel *model = G_LIST_MODEL (self->library);
-  for (guint i = 0; i < g_list_model_get_n_items (model); i++) {
-    g_autoptr (DioMachineItem) item = g_list_model_get_item (model, i);
-    if (dio_machine_item_is_active (item))
-      act (item);
-  }
+  g_autoptr (GPtrArray) active = list_active (self);
+
+  for (guint i = 0; i < active->len; i++)
+    act (g_ptr_array_index (active, i));
 }
 
 static void
@@ -238,6 +254,8 @@ quit_response_cb (AdwMessageDialog *dialog, const char *response, DioApplication
   }
   if (g_str_equal (response, "force"))
     for_each_active (self, force_off);
+  if (g_str_equal (response, "suspend"))
+    dio_session_guard_end (self->guard, DIO_SESSION_SUSPEND, TRUE);
   watch_activity_cb (self);
 }
 
@@ -253,10 +271,13 @@ ask_to_quit (DioApplication *self, GtkWindow *parent, gboolean background)
       parent, heading,
       _ ("Shutting down presses the power button and waits for the machine to turn itself off. "
          "Forcing it off loses work that is not saved in it.")));
+  gboolean kept = !self->only || !dio_machine_item_is_ephemeral (self->only);
 
   adw_message_dialog_add_responses (dialog, "cancel", _ ("_Cancel"), "force",
                                     _ ("_Force Off and Quit"), "shut-down",
                                     _ ("_Shut Down and Quit"), NULL);
+  if (kept)
+    adw_message_dialog_add_response (dialog, "suspend", _ ("S_uspend and Quit"));
   if (background) {
     adw_message_dialog_add_response (dialog, "background", _ ("_Keep Running"));
     adw_message_dialog_set_response_appearance (dialog, "background", ADW_RESPONSE_SUGGESTED);
@@ -292,6 +313,106 @@ quit_action (GSimpleAction *action, GVariant *parameter, gpointer data)
     g_application_quit (G_APPLICATION (self));
   else
     ask_to_quit (self, gtk_application_get_active_window (GTK_APPLICATION (self)), FALSE);
+}
+
+/* The end of the session */
+
+static void
+ask_at_end (gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+
+  ask_to_quit (self, gtk_application_get_active_window (GTK_APPLICATION (self)), FALSE);
+}
+
+/* The machines of @ids that are still suspended. */
+static GPtrArray *
+find_suspended (DioApplication *self, char **ids)
+{
+  GPtrArray *found = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; ids[i]; i++) {
+    DioMachineItem *item = dio_library_find (self->library, ids[i]);
+    if (item && dio_machine_item_is_suspended (item))
+      g_ptr_array_add (found, g_object_ref (item));
+  }
+  return found;
+}
+
+static void
+resume_all (GPtrArray *items)
+{
+  for (guint i = 0; i < items->len; i++)
+    dio_machine_item_start_async (g_ptr_array_index (items, i), NULL, NULL, NULL);
+}
+
+static void
+resume_cb (AdwToast *toast, GPtrArray *items)
+{
+  resume_all (items);
+}
+
+static void
+items_free (gpointer items, GClosure *closure)
+{
+  g_ptr_array_unref (items);
+}
+
+static void
+offer_to_resume (DioApplication *self, GPtrArray *items)
+{
+  const char *name = dio_machine_item_get_name (g_ptr_array_index (items, 0));
+  g_autofree char *escaped = g_markup_escape_text (name, -1);
+  g_autofree char *title =
+      items->len == 1 ? g_strdup_printf (_ ("“%s” is suspended"), escaped)
+                      : g_strdup_printf (g_dngettext (GETTEXT_PACKAGE, "%u machine is suspended",
+                                                      "%u machines are suspended", items->len),
+                                         items->len);
+  AdwToast *toast = adw_toast_new (title);
+
+  adw_toast_set_button_label (toast, _ ("_Resume"));
+  adw_toast_set_timeout (toast, 0);
+  g_signal_connect_data (toast, "button-clicked", G_CALLBACK (resume_cb), g_ptr_array_ref (items),
+                         items_free, 0);
+  dio_library_window_add_toast (DIO_LIBRARY_WINDOW (find_window (self, DIO_TYPE_LIBRARY_WINDOW)),
+                                toast);
+}
+
+/* What the end of a session suspended goes on, or may go on. */
+static void
+restore_session (DioApplication *self, gboolean automatic)
+{
+  g_auto (GStrv) ids = dio_settings_take_suspended (self->settings);
+  g_autoptr (GPtrArray) items = find_suspended (self, ids);
+
+  if (items->len == 0)
+    return;
+  if (automatic)
+    resume_all (items);
+  else
+    offer_to_resume (self, items);
+}
+
+static void
+restore_cancelled (gpointer data)
+{
+  DioApplication *self = DIO_APPLICATION (data);
+
+  /* Without the window the next start offers it. */
+  if (find_window (self, DIO_TYPE_LIBRARY_WINDOW))
+    restore_session (self, FALSE);
+}
+
+static void
+restore_once (DioApplication *self)
+{
+  gboolean automatic;
+
+  if (self->offered)
+    return;
+  self->offered = TRUE;
+  g_object_get (self->settings, "resume-suspended", &automatic, NULL);
+  restore_session (self, automatic);
 }
 
 /* Other actions */
@@ -365,6 +486,7 @@ dio_application_startup (GApplication *application)
     { "win.type-text", { "<Control><Shift>t" } },
     { "window.close", { "<Control>w" } },
   };
+  static const DioSessionGuardFuncs guard_funcs = { list_active, ask_at_end, restore_cancelled };
   DioApplication *self = DIO_APPLICATION (application);
 
   G_APPLICATION_CLASS (dio_application_parent_class)->startup (application);
@@ -374,6 +496,7 @@ dio_application_startup (GApplication *application)
                                            shortcuts[i].accels);
   gtk_window_set_default_icon_name (DIO_APP_ID);
   self->settings = dio_settings_new (NULL);
+  self->guard = dio_session_guard_new (GTK_APPLICATION (self), self->settings, &guard_funcs, self);
 }
 
 /* A library that cannot be opened: says why, and there is nothing else to do. */
@@ -421,8 +544,10 @@ dio_application_activate (GApplication *application)
   DioApplication *self = DIO_APPLICATION (application);
 
   if (!self->only) {
-    if (ensure_library (self))
+    if (ensure_library (self)) {
       show_library (self);
+      restore_once (self);
+    }
     return;
   }
   if (find_window (self, DIO_TYPE_MACHINE_WINDOW))
@@ -450,11 +575,14 @@ dio_application_shutdown (GApplication *application)
 {
   DioApplication *self = DIO_APPLICATION (application);
 
+  if (self->guard)
+    dio_session_guard_settle (self->guard);
   /* Windows first: they borrow from the machines. */
   for (GList *l; (l = gtk_application_get_windows (GTK_APPLICATION (self)));)
     gtk_window_destroy (l->data);
   g_clear_pointer (&self->watched, g_hash_table_unref);
   g_clear_object (&self->library);
+  g_clear_pointer (&self->guard, dio_session_guard_free);
   g_clear_object (&self->settings);
   G_APPLICATION_CLASS (dio_application_parent_class)->shutdown (application);
 }
@@ -492,7 +620,7 @@ dio_application_new (const DioMachineHost *host, DioMachineItem *only)
 {
   DioApplication *self =
       g_object_new (DIO_TYPE_APPLICATION, "application-id", DIO_APP_ID, "resource-base-path",
-                    "/org/diorama/Diorama", "flags",
+                    "/org/diorama/Diorama", "register-session", TRUE, "flags",
                     only ? G_APPLICATION_NON_UNIQUE : G_APPLICATION_HANDLES_OPEN, NULL);
 
   self->host = host;

@@ -6,6 +6,7 @@
 
 #include <glib/gi18n.h>
 
+#include "app/model/model-snapshots.h"
 #include "ui/widgets/machine-actions.h"
 #include "ui/widgets/showing.h"
 #include "ui/widgets/words.h"
@@ -55,7 +56,11 @@ update_state (DioLibraryCard *self)
   g_autofree char *line = NULL;
   g_autofree char *label = NULL;
   const char *class = dio_words_state_class (state);
+  const char *word = dio_words_state_inline (state);
 
+  if (state == DIO_ITEM_OFF && dio_machine_item_is_suspended (self->item))
+    /* Translators: state of a machine, within a line like “RISC-V · suspended”. */
+    word = _ ("suspended");
   g_object_get (self->item, "arch", &arch, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (classes); i++)
     if (g_str_equal (class, classes[i]))
@@ -65,9 +70,9 @@ update_state (DioLibraryCard *self)
 
   if (arch && *arch)
     /* Translators: architecture and state of a machine, as in “RISC-V · running”. */
-    line = g_strdup_printf (_ ("%s · %s"), arch, dio_words_state_inline (state));
+    line = g_strdup_printf (_ ("%s · %s"), arch, word);
   else
-    line = g_strdup (dio_words_state_inline (state));
+    line = g_strdup (word);
   gtk_label_set_label (self->name_label, name);
   gtk_label_set_label (self->line_label, line);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->name_label), name);
@@ -178,6 +183,7 @@ dio_library_card_new (DioMachineItem *item)
   self->item = g_object_ref (item);
   dio_machine_actions_attach (GTK_WIDGET (self), item);
   g_signal_connect_swapped (item, "notify", G_CALLBACK (update_state), self);
+  g_signal_connect_swapped (item, "snapshots-changed", G_CALLBACK (update_state), self);
   g_signal_connect_swapped (item, "thumbnail-changed", G_CALLBACK (update_thumbnail), self);
   update_state (self);
   update_thumbnail (self);

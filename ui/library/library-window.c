@@ -333,6 +333,13 @@ dio_library_window_dispose (GObject *object)
   G_OBJECT_CLASS (dio_library_window_parent_class)->dispose (object);
 }
 
+void
+dio_library_window_add_toast (DioLibraryWindow *self, AdwToast *toast)
+{
+  g_return_if_fail (DIO_IS_LIBRARY_WINDOW (self));
+  adw_toast_overlay_add_toast (self->toasts, toast);
+}
+
 static void
 dio_library_window_class_init (DioLibraryWindowClass *klass)
 {

@@ -18,3 +18,5 @@ GtkWidget *dio_library_window_new (AdwApplication *application, DioLibrary *libr
 
 /* Moves @item to the trash and offers to undo that. */
 void dio_library_window_delete (DioLibraryWindow *self, DioMachineItem *item);
+
+void dio_library_window_add_toast (DioLibraryWindow *self, AdwToast *toast);

@@ -9,9 +9,11 @@ struct _DioPreferencesWindow {
 
   AdwComboRow *scaling_row;
   AdwComboRow *close_row;
+  AdwComboRow *session_row;
   GtkSwitch *follow_switch;
   GtkSwitch *capture_switch;
   GtkSwitch *f11_switch;
+  GtkSwitch *resume_switch;
 };
 
 G_DEFINE_FINAL_TYPE (DioPreferencesWindow, dio_preferences_window, ADW_TYPE_PREFERENCES_WINDOW)
@@ -42,9 +44,11 @@ dio_preferences_window_class_init (DioPreferencesWindowClass *klass)
                                                "/org/diorama/Diorama/ui/preferences-window.ui");
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, scaling_row);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, close_row);
+  gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, session_row);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, follow_switch);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, capture_switch);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, f11_switch);
+  gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, resume_switch);
 }
 
 static void
@@ -64,8 +68,11 @@ dio_preferences_window_new (GtkWindow *parent, DioSettings *settings)
                                enum_to_position, position_to_enum, NULL, NULL);
   g_object_bind_property_full (settings, "close-action", self->close_row, "selected", both,
                                enum_to_position, position_to_enum, NULL, NULL);
+  g_object_bind_property_full (settings, "session-end", self->session_row, "selected", both,
+                               enum_to_position, position_to_enum, NULL, NULL);
   g_object_bind_property (settings, "follow-window", self->follow_switch, "active", both);
   g_object_bind_property (settings, "capture", self->capture_switch, "active", both);
   g_object_bind_property (settings, "reserve-f11", self->f11_switch, "active", both);
+  g_object_bind_property (settings, "resume-suspended", self->resume_switch, "active", both);
   return GTK_WIDGET (self);
 }

@@ -13,6 +13,7 @@
 #include "ui/console/console-view.h"
 
 #define GROUP "preferences"
+#define SESSION_GROUP "session"
 
 struct _DioSettings {
   GObject parent_instance;
@@ -21,12 +22,17 @@ struct _DioSettings {
   GKeyFile *file;
   DioConsoleScaling scaling;
   DioCloseAction close_action;
-  gboolean follow_window, capture, reserve_f11;
+  DioSessionEnd session_end;
+  gboolean follow_window, capture, reserve_f11, resume_suspended;
 };
 
 G_DEFINE_FINAL_TYPE (DioSettings, dio_settings, G_TYPE_OBJECT)
 G_DEFINE_ENUM_TYPE (DioCloseAction, dio_close_action, G_DEFINE_ENUM_VALUE (DIO_CLOSE_ASK, "ask"),
                     G_DEFINE_ENUM_VALUE (DIO_CLOSE_KEEP_RUNNING, "keep-running"))
+G_DEFINE_ENUM_TYPE (DioSessionEnd, dio_session_end,
+                    G_DEFINE_ENUM_VALUE (DIO_SESSION_END_SUSPEND, "suspend"),
+                    G_DEFINE_ENUM_VALUE (DIO_SESSION_END_SHUT_DOWN, "shut-down"),
+                    G_DEFINE_ENUM_VALUE (DIO_SESSION_END_ASK, "ask"))
 
 enum {
   PROP_0,
@@ -35,6 +41,8 @@ enum {
   PROP_CAPTURE,
   PROP_RESERVE_F11,
   PROP_CLOSE_ACTION,
+  PROP_SESSION_END,
+  PROP_RESUME_SUSPENDED,
   N_PROPS
 };
 
@@ -85,6 +93,12 @@ load (DioSettings *self)
       break;
     case PROP_CLOSE_ACTION:
       self->close_action = g_value_get_enum (&value);
+      break;
+    case PROP_RESUME_SUSPENDED:
+      self->resume_suspended = g_value_get_boolean (&value);
+      break;
+    case PROP_SESSION_END:
+      self->session_end = g_value_get_enum (&value);
       break;
     }
   }
@@ -141,6 +155,37 @@ dio_settings_set_window (DioSettings *self, const char *key, int width, int heig
   save (self);
 }
 
+void
+dio_settings_add_suspended (DioSettings *self, const char *const *ids)
+{
+  g_return_if_fail (DIO_IS_SETTINGS (self));
+  g_auto (GStrv) before =
+      g_key_file_get_string_list (self->file, SESSION_GROUP, "suspended", NULL, NULL);
+  g_autoptr (GPtrArray) all = g_ptr_array_new ();
+
+  for (guint i = 0; before && before[i]; i++)
+    g_ptr_array_add (all, before[i]);
+  for (guint i = 0; ids[i]; i++)
+    if (!before || !g_strv_contains ((const char *const *) before, ids[i]))
+      g_ptr_array_add (all, (char *) ids[i]);
+  g_key_file_set_string_list (self->file, SESSION_GROUP, "suspended",
+                              (const char *const *) all->pdata, all->len);
+  save (self);
+}
+
+char **
+dio_settings_take_suspended (DioSettings *self)
+{
+  g_return_val_if_fail (DIO_IS_SETTINGS (self), NULL);
+  char **ids = g_key_file_get_string_list (self->file, SESSION_GROUP, "suspended", NULL, NULL);
+
+  if (!ids)
+    return g_new0 (char *, 1);
+  g_key_file_remove_key (self->file, SESSION_GROUP, "suspended", NULL);
+  save (self);
+  return ids;
+}
+
 static void
 dio_settings_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
@@ -161,6 +206,12 @@ dio_settings_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     break;
   case PROP_CLOSE_ACTION:
     g_value_set_enum (value, self->close_action);
+    break;
+  case PROP_RESUME_SUSPENDED:
+    g_value_set_boolean (value, self->resume_suspended);
+    break;
+  case PROP_SESSION_END:
+    g_value_set_enum (value, self->session_end);
     break;
   default:
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -187,6 +238,12 @@ dio_settings_set_property (GObject *object, guint id, const GValue *value, GPara
     break;
   case PROP_CLOSE_ACTION:
     self->close_action = g_value_get_enum (value);
+    break;
+  case PROP_RESUME_SUSPENDED:
+    self->resume_suspended = g_value_get_boolean (value);
+    break;
+  case PROP_SESSION_END:
+    self->session_end = g_value_get_enum (value);
     break;
   default:
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -230,6 +287,10 @@ dio_settings_class_init (DioSettingsClass *klass)
   properties[PROP_RESERVE_F11] = g_param_spec_boolean ("reserve-f11", NULL, NULL, TRUE, flags);
   properties[PROP_CLOSE_ACTION] =
       g_param_spec_enum ("close-action", NULL, NULL, DIO_TYPE_CLOSE_ACTION, DIO_CLOSE_ASK, flags);
+  properties[PROP_SESSION_END] = g_param_spec_enum ("session-end", NULL, NULL, DIO_TYPE_SESSION_END,
+                                                    DIO_SESSION_END_SUSPEND, flags);
+  properties[PROP_RESUME_SUSPENDED] =
+      g_param_spec_boolean ("resume-suspended", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

@@ -13,11 +13,22 @@ typedef enum {
 #define DIO_TYPE_CLOSE_ACTION (dio_close_action_get_type ())
 GType dio_close_action_get_type (void);
 
+/* What becomes of running machines when the person logs out. */
+typedef enum {
+  DIO_SESSION_END_SUSPEND,
+  DIO_SESSION_END_SHUT_DOWN,
+  DIO_SESSION_END_ASK,
+} DioSessionEnd;
+
+#define DIO_TYPE_SESSION_END (dio_session_end_get_type ())
+GType dio_session_end_get_type (void);
+
 #define DIO_TYPE_SETTINGS (dio_settings_get_type ())
 G_DECLARE_FINAL_TYPE (DioSettings, dio_settings, DIO, SETTINGS, GObject)
 
 /* Properties: "scaling" (DioConsoleScaling of new windows), "follow-window", "capture",
- * "reserve-f11", "close-action". Each change is written at once. */
+ * "reserve-f11", "close-action", "session-end", "resume-suspended" (at the next start, those that
+ * the end of a session suspended). Each change is written at once. */
 
 /* Reads @path, NULL for the usual place. A file that is missing or broken gives the defaults. */
 DioSettings *dio_settings_new (const char *path);
@@ -27,3 +38,8 @@ gboolean dio_settings_get_window (DioSettings *self, const char *key, int *width
                                   gboolean *maximized);
 void dio_settings_set_window (DioSettings *self, const char *key, int width, int height,
                               gboolean maximized);
+
+/* The ids of machines that were suspended because the session ended; the second takes what the
+ * first noted, NULL-terminated, to be freed. */
+void dio_settings_add_suspended (DioSettings *self, const char *const *ids);
+char **dio_settings_take_suspended (DioSettings *self);
