@@ -237,7 +237,7 @@ def test_snapshots(program, shots):
         app.find("list", "Tree of Snapshots")
         app.find("label", "Now")
         app.shot("31-snapshot-tree")
-        buttons = [node for _, node in app.walk() if node.get_role_name() == "push button"
+        buttons = [node for _, node in app.walk() if app.role(node) == "push button"
                    and (node.get_name() or "").startswith("Go Back to") and app.showing(node)]
         check(len(buttons) == 2, f"{len(buttons)} snapshots in the tree, not 2")
         buttons[0].do_action(0)

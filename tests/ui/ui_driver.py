@@ -134,13 +134,24 @@ class Application:
             count = node.get_child_count()
         except Exception:
             return
+        children = []
         for i in range(count):
             try:
                 child = node.get_child_at_index(i)
             except Exception:
                 continue
             if child:
-                yield from self.walk(child, depth + 1)
+                children.append(child)
+        if depth == 0:  # the window that a person works in goes before others
+            children.sort(key=lambda child: not self.is_active(child))
+        for child in children:
+            yield from self.walk(child, depth + 1)
+
+    def is_active(self, window):
+        try:
+            return self.has_state(window, "ACTIVE")
+        except Exception:  # gone meanwhile
+            return False
 
     def tree(self):
         lines = []
@@ -249,9 +260,10 @@ class Application:
         raise Failure(f"Tab never reaches the row “{name}”")
 
     def choose_file(self, path):
-        """Names a file in GTK's own chooser: a slash opens its entry for a path."""
+        """Names a file in GTK's own chooser, in its entry for a path."""
         self.find("push button", "Open")
         time.sleep(0.6)
+        self.key("ctrl+l", "ctrl+a")
         self.type(str(path))
         time.sleep(0.4)
         self.key("Return")
