@@ -55,7 +55,8 @@ struct _DioMachineItem {
   gboolean launched;       /* the machine exists */
   gboolean stop_requested; /* while it started */
   gboolean closing;
-  gboolean configuring; /* its lock is ours meanwhile */
+  gboolean configuring;      /* its lock is ours meanwhile */
+  _Atomic int disk_progress; /* per mille; -1: nothing is being done to a disk */
   DioStopReason stop_reason;
   char *stop_message;
   int exit_code;

@@ -1236,4 +1236,5 @@ dio_machine_item_init (DioMachineItem *self)
 {
   self->state = DIO_ITEM_OFF;
   self->snapshot_progress = -1;
+  self->disk_progress = -1;
 }

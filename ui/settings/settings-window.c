@@ -15,6 +15,7 @@
 #include "app/library/library-manifest.h"
 #include "app/job/job-thread.h"
 #include "app/model/model-image.h"
+#include "ui/disks/disks-window.h"
 #include "ui/widgets/dialogs.h"
 #include "ui/widgets/form.h"
 
@@ -43,6 +44,7 @@ struct _DioSettingsWindow {
   GCancellable *cancellable;
   GArray *archs; /* DioArch by position in the row */
   GPtrArray *disk_rows;
+  GPtrArray *managed; /* of char*: the paths of the disks before they were managed */
   DioFormField fields[N_FIELDS];
   gboolean filling;
   gboolean busy;
@@ -308,6 +310,44 @@ show_disks (DioSettingsWindow *self)
   }
 }
 
+/* Disks that were moved are where they are now; what else was changed here stays. */
+static void
+managed_cb (DioSettingsWindow *self)
+{
+  const DioMachineConfig *now = self->item ? dio_machine_item_get_config (self->item) : NULL;
+  GPtrArray *before = self->managed;
+
+  for (guint i = 0; now && now->disks && i < before->len && i < now->disks->len; i++) {
+    const DioDiskConfig *moved = g_ptr_array_index (now->disks, i);
+    for (guint k = 0; self->config->disks && k < self->config->disks->len; k++) {
+      DioDiskConfig *disk = g_ptr_array_index (self->config->disks, k);
+      if (g_str_equal (disk->path, g_ptr_array_index (before, i))) {
+        g_free (disk->path);
+        disk->path = g_strdup (moved->path);
+        break;
+      }
+    }
+  }
+  if (!now)
+    return;
+  show_disks (self);
+  check (self);
+}
+
+static void
+manage_cb (DioSettingsWindow *self)
+{
+  const DioMachineConfig *config = dio_machine_item_get_config (self->item);
+  GtkWidget *window = dio_disks_window_new (GTK_WINDOW (self), self->item);
+
+  g_ptr_array_set_size (self->managed, 0);
+  for (guint i = 0; config->disks && i < config->disks->len; i++)
+    g_ptr_array_add (self->managed,
+                     g_strdup (((DioDiskConfig *) g_ptr_array_index (config->disks, i))->path));
+  g_signal_connect_object (window, "destroy", G_CALLBACK (managed_cb), self, G_CONNECT_SWAPPED);
+  gtk_window_present (GTK_WINDOW (window));
+}
+
 /* After a row came in above it and everything has its place: what has the focus is in sight. */
 static gboolean
 reveal_cb (gpointer data)
@@ -500,6 +540,7 @@ dio_settings_window_finalize (GObject *object)
   g_clear_object (&self->cancellable);
   g_array_unref (self->archs);
   g_ptr_array_unref (self->disk_rows);
+  g_ptr_array_unref (self->managed);
   G_OBJECT_CLASS (dio_settings_window_parent_class)->finalize (object);
 }
 
@@ -561,6 +602,7 @@ dio_settings_window_class_init (DioSettingsWindowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, clear_initrd_cb);
   gtk_widget_class_bind_template_callback (widget_class, clear_firmware_cb);
   gtk_widget_class_bind_template_callback (widget_class, add_disk_cb);
+  gtk_widget_class_bind_template_callback (widget_class, manage_cb);
 }
 
 static void
@@ -570,6 +612,7 @@ dio_settings_window_init (DioSettingsWindow *self)
   self->cancellable = g_cancellable_new ();
   self->archs = g_array_new (FALSE, FALSE, sizeof (DioArch));
   self->disk_rows = g_ptr_array_new ();
+  self->managed = g_ptr_array_new_with_free_func (g_free);
   gtk_widget_init_template (GTK_WIDGET (self));
 
   const DioFormField fields[N_FIELDS] = {

@@ -6,6 +6,7 @@
 
 #include <glib/gi18n.h>
 
+#include "ui/disks/disks-window.h"
 #include "ui/settings/settings-window.h"
 #include "ui/widgets/dialogs.h"
 
@@ -213,6 +214,16 @@ settings_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+disks_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  Context *context = data;
+  GtkRoot *root = gtk_widget_get_root (context->widget);
+
+  gtk_window_present (GTK_WINDOW (
+      dio_disks_window_new (GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL, context->item)));
+}
+
+static void
 show_folder_cb (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   Context *context = data;
@@ -243,6 +254,7 @@ state_cb (Context *context)
     { "reset", running || paused || elsewhere },
     { "force-off", dio_machine_item_is_active (context->item) || elsewhere },
     { "settings", off && !dio_machine_item_is_ephemeral (context->item) },
+    { "disks", state != DIO_ITEM_BROKEN && !dio_machine_item_is_ephemeral (context->item) },
     { "rename", state != DIO_ITEM_BROKEN && state != DIO_ITEM_ELSEWHERE },
   };
 
@@ -275,6 +287,7 @@ dio_machine_actions_attach (GtkWidget *widget, DioMachineItem *item)
     { "force-off", force_off_cb },
     { "rename", rename_cb },
     { "settings", settings_cb },
+    { "disks", disks_cb },
     { "show-folder", show_folder_cb },
   };
 
