@@ -853,7 +853,7 @@ test_hostile (Fixture *f, gconstpointer data)
      "\"name\": \"a\", \"disks\": [\"disk0.raw\"]}]}"), /* nothing is said of it */
     "{\"version\": 2, \"images\": [{\"file\": \"/etc/passwd\", \"format\": \"raw\"}]}",
     "{\"version\": 2, \"images\": [{\"file\": \"snapshots/../x\", \"format\": \"raw\"}]}",
-    "{\"version\": 2, \"images\": [{\"file\": \"x\", \"format\": \"vmdk\"}]}",
+    "{\"version\": 2, \"images\": [{\"file\": \"x\", \"format\": \"magic\"}]}",
     "{\"version\": 2, \"images\": [{\"file\": \"x\", \"format\": \"raw\", \"backing\": \"x\"}]}",
     ("{\"version\": 2, \"images\": [{\"file\": \"x\", \"format\": \"raw\"}, {\"file\": \"x\", "
      "\"format\": \"raw\"}]}"),

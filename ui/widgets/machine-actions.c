@@ -277,18 +277,12 @@ void
 dio_machine_actions_attach (GtkWidget *widget, DioMachineItem *item)
 {
   static const GActionEntry entries[] = {
-    { "start", start_cb },
-    { "start-disposable", start_disposable_cb },
-    { "pause", pause_cb },
-    { "resume", resume_cb },
-    { "toggle", toggle_cb },
-    { "power-button", power_button_cb },
-    { "reset", reset_cb },
-    { "force-off", force_off_cb },
-    { "rename", rename_cb },
-    { "settings", settings_cb },
-    { "disks", disks_cb },
-    { "show-folder", show_folder_cb },
+    { "start", start_cb },   { "start-disposable", start_disposable_cb },
+    { "pause", pause_cb },   { "resume", resume_cb },
+    { "toggle", toggle_cb }, { "power-button", power_button_cb },
+    { "reset", reset_cb },   { "force-off", force_off_cb },
+    { "rename", rename_cb }, { "settings", settings_cb },
+    { "disks", disks_cb },   { "show-folder", show_folder_cb },
   };
 
   if (!item) {
