@@ -29,20 +29,61 @@ info_free (gpointer data)
   g_free (info);
 }
 
+/* The disks as the bundle has them now, each with its chain. */
+static DioMachineConfig *
+load_disks (const char *bundle, GError **error)
+{
+  DioFiles *files = dio_files_host ();
+  g_autoptr (DioManifest) manifest = dio_bundle_load (files, bundle, error);
+  g_autoptr (DioSnapshots) snapshots =
+      manifest ? dio_snapshots_open (files, bundle, FALSE, error) : NULL;
+  if (!snapshots)
+    return NULL;
+  dio_snapshots_add_chains (snapshots, manifest->config);
+  return dio_manifest_resolve (manifest, bundle);
+}
+
+static guint64
+allocated_bytes (const char *path)
+{
+  struct stat st;
+  return stat (path, &st) == 0 ? (guint64) st.st_blocks * 512 : 0;
+}
+
+/* The images of the chain, but for the uppermost, which is the one that is written. */
 static void
-look_into (DioDiskInfo *info)
+look_at_chain (DioDiskInfo *info, const DioDiskConfig *disk)
+{
+  GString *below = g_string_new (NULL);
+  info->allocated = 0;
+  for (guint i = disk->chain->len; i > 0; i--) {
+    const DioBlockImage *image = g_ptr_array_index (disk->chain, i - 1);
+    g_autofree char *name = g_filename_display_basename (image->path);
+    info->allocated += allocated_bytes (image->path);
+    if (i < disk->chain->len)
+      g_string_append_printf (below, "%s%s", below->len ? ", " : "", name);
+  }
+  info->chained = TRUE;
+  info->backing = g_string_free (below, below->len == 0);
+}
+
+static void
+look_into (DioDiskInfo *info, const DioDiskConfig *disk)
 {
   g_autoptr (GError) error = NULL;
-  struct stat st;
-  info->allocated = stat (info->path, &st) == 0 ? (guint64) st.st_blocks * 512 : 0;
-  g_autoptr (DioBlockNode) node = dio_block_node_open (
-      dio_files_host (), info->path, info->format,
-      DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_CHECK | DIO_BLOCK_OPEN_UNLOCKED, NULL, &error);
+  info->allocated = allocated_bytes (info->path);
+  g_autoptr (DioBlockNode) node = dio_disk_config_open (
+      disk, dio_files_host (),
+      DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_CHECK | DIO_BLOCK_OPEN_UNLOCKED, &error);
   if (!node) {
     info->error = g_strdup (error->message);
     return;
   }
   info->size = node->size;
+  if (disk->chain) {
+    look_at_chain (info, disk);
+    return;
+  }
   if (strcmp (info->format, "qcow2") != 0)
     return;
   DioQcow2Info qcow2;
@@ -53,10 +94,23 @@ look_into (DioDiskInfo *info)
 static void
 inspect_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
 {
-  GPtrArray *infos = task_data;
-  for (guint i = 0; i < infos->len; i++)
-    look_into (g_ptr_array_index (infos, i));
-  g_task_return_pointer (task, g_ptr_array_ref (infos), (GDestroyNotify) g_ptr_array_unref);
+  GError *error = NULL;
+  g_autoptr (DioMachineConfig) config = load_disks (task_data, &error);
+  if (!config) {
+    g_task_return_error (task, error);
+    return;
+  }
+  GPtrArray *infos = g_ptr_array_new_with_free_func (info_free);
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    DioDiskInfo *info = g_new0 (DioDiskInfo, 1);
+    info->path = g_strdup (disk->path);
+    info->format = g_strdup (disk->format ? disk->format : "raw");
+    info->readonly = disk->readonly;
+    look_into (info, disk);
+    g_ptr_array_add (infos, info);
+  }
+  g_task_return_pointer (task, infos, (GDestroyNotify) g_ptr_array_unref);
 }
 
 void
@@ -64,17 +118,9 @@ dio_machine_item_inspect_disks_async (DioMachineItem *self, GAsyncReadyCallback 
                                       gpointer user_data)
 {
   g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
+  g_return_if_fail (self->path);
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
-  GPtrArray *infos = g_ptr_array_new_with_free_func (info_free);
-  for (guint i = 0; self->config && self->config->disks && i < self->config->disks->len; i++) {
-    const DioDiskConfig *disk = g_ptr_array_index (self->config->disks, i);
-    DioDiskInfo *info = g_new0 (DioDiskInfo, 1);
-    info->path = g_strdup (disk->path);
-    info->format = g_strdup (disk->format ? disk->format : "raw");
-    info->readonly = disk->readonly;
-    g_ptr_array_add (infos, info);
-  }
-  g_task_set_task_data (task, infos, (GDestroyNotify) g_ptr_array_unref);
+  g_task_set_task_data (task, g_strdup (self->path), g_free);
   dio_job_thread_run (task, inspect_thread);
 }
 
@@ -108,13 +154,15 @@ dio_machine_item_refuse_disk_action (DioMachineItem *self, const DioDiskInfo *di
     return NULL;
   if (disk->error)
     return g_strdup (disk->error);
+  if (disk->chained && action != DIO_DISK_COMPACT)
+    return g_strdup (_ ("Snapshots need this disk as it is."));
   if (action == DIO_DISK_MOVE)
     return NULL;
   if (disk->readonly)
     return g_strdup (_ ("The machine only reads this disk."));
   if (!g_str_equal (disk->format, "raw") && !g_str_equal (disk->format, "qcow2"))
     return g_strdup (_ ("Disks of this format are only read."));
-  if (disk->backing)
+  if (disk->backing && !disk->chained)
     return g_strdup (_ ("The disk stands on another one."));
   if (action == DIO_DISK_GROW && has_state (self))
     return g_strdup (_ ("The machine is suspended. Resume it and turn it off first."));
@@ -253,15 +301,50 @@ move_disk (Work *work, GError **error)
   return good;
 }
 
+/* The image that is written, alone or on top of what snapshots have. */
+static gboolean
+compact (Work *work, const DioDiskConfig *disk, GError **error)
+{
+  DioFiles *files = dio_files_host ();
+  DioBlockJob job = { progress_cb, work };
+  if (!disk->chain)
+    return dio_block_compact (files, work->path, work->format, NULL, &job, error);
+  DioDiskConfig below = { .path = disk->path, .readonly = true, .chain = g_ptr_array_new () };
+  for (guint i = 0; i + 1 < disk->chain->len; i++)
+    g_ptr_array_add (below.chain, g_ptr_array_index (disk->chain, i));
+  const DioBlockImage *top = g_ptr_array_index (disk->chain, disk->chain->len - 1);
+  DioBlockNode *backing = below.chain->len
+                              ? dio_disk_config_open (&below, files, DIO_BLOCK_OPEN_READONLY, error)
+                              : NULL;
+  gboolean good = (backing || !below.chain->len)
+                  && dio_block_compact (files, top->path, top->format, backing, &job, error);
+  g_ptr_array_unref (below.chain);
+  return good;
+}
+
 static gboolean
 act (Work *work, GError **error)
 {
-  DioBlockJob job = { progress_cb, work };
+  g_autoptr (DioMachineConfig) config = load_disks (work->bundle, error);
+  if (!config)
+    return FALSE;
+  const DioDiskConfig *disk = config->disks && work->index < config->disks->len
+                                  ? g_ptr_array_index (config->disks, work->index)
+                                  : NULL;
+  if (!disk || g_strcmp0 (disk->path, work->path) != 0) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG, "%s",
+                 _ ("The disks were changed meanwhile; look at them again"));
+    return FALSE;
+  }
+  if (disk->chain && work->action != DIO_DISK_COMPACT) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, "%s", _ ("Snapshots need this disk as it is."));
+    return FALSE;
+  }
   switch (work->action) {
   case DIO_DISK_GROW:
     return grow (work, error);
   case DIO_DISK_COMPACT:
-    return dio_block_compact (dio_files_host (), work->path, work->format, NULL, &job, error);
+    return compact (work, disk, error);
   case DIO_DISK_MOVE:
     return move_disk (work, error);
   }

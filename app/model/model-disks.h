@@ -10,7 +10,8 @@ typedef struct {
   gboolean readonly;
   guint64 size;      /* as the guest sees it */
   guint64 allocated; /* of the host's disk */
-  char *backing;     /* the name of what it stands on, for people; NULL: nothing */
+  char *backing;     /* the names of what it stands on, for people; NULL: nothing */
+  gboolean chained;  /* by snapshots */
   char *error;       /* why nothing is known of it, or NULL */
 } DioDiskInfo;
 

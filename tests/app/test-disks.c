@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What can be done with the disks of a machine that is off, and what is left when it fails. */
 #include "app/model/model-disks.h"
+#include "app/model/model-snapshots.h"
 #include "core/backend/block/block-create.h"
 #include "tests/app/app-fixture.h"
 
@@ -143,6 +144,52 @@ test_move (void)
   fixture_tear_down (&fixture);
 }
 
+static void
+snapped_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Answer *answer = data;
+  answer->good =
+      dio_machine_item_snapshot_finish (DIO_MACHINE_ITEM (object), result, NULL, &answer->error);
+  answer->over = TRUE;
+}
+
+/* A snapshot stands on the disk: it must not get another size or place. What is written since may
+ * be compacted. */
+static void
+test_snapshot (void)
+{
+  Fixture fixture;
+  Answer answer = { 0 };
+  fixture_set_up (&fixture);
+  g_autoptr (DioMachineItem) item = make (&fixture);
+  g_autofree char *before = NULL, *after = NULL;
+  gsize length, now;
+  dio_machine_item_snapshot_async (item, DIO_SNAPSHOT_TAKE, NULL, "Base", NULL, NULL, snapped_cb,
+                                   &answer);
+  fixture_wait_flag (&answer.over);
+  g_assert_no_error (answer.error);
+  g_assert_true (g_file_get_contents (path_of (item), &before, &length, NULL));
+  expect_error (item, DIO_DISK_GROW, 96 << 20, NULL, NULL, DIO_ERROR_BUSY);
+  expect_error (item, DIO_DISK_MOVE, 0, fixture.folder, NULL, DIO_ERROR_BUSY);
+  expect_good (item, DIO_DISK_COMPACT, 0, NULL);
+  g_autoptr (GPtrArray) infos = inspect (item);
+  const DioDiskInfo *info = g_ptr_array_index (infos, 0);
+  g_autofree char *refusal = dio_machine_item_refuse_disk_action (item, info, DIO_DISK_GROW);
+  g_assert_true (info->chained);
+  g_assert_nonnull (info->backing);
+  g_assert_nonnull (refusal);
+  g_assert_cmpuint (info->size, ==, 64 << 20);
+  g_assert_true (g_file_get_contents (path_of (item), &after, &now, NULL));
+  g_assert_cmpmem (before, length, after, now);
+  /* All of it is still a machine. */
+  g_autoptr (GError) error = NULL;
+  fixture_command (item, dio_machine_item_start_async, &error);
+  g_assert_no_error (error);
+  fixture_command (item, dio_machine_item_force_off_async, &error);
+  fixture_wait_state (item, DIO_ITEM_OFF);
+  fixture_tear_down (&fixture);
+}
+
 /* Cancelled before it begins: everything is as it was, and nothing is left over. */
 static void
 test_cancel (void)
@@ -190,6 +237,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/disks/grow", test_grow);
   g_test_add_func ("/app/disks/move", test_move);
+  g_test_add_func ("/app/disks/snapshot", test_snapshot);
   g_test_add_func ("/app/disks/cancel", test_cancel);
   g_test_add_func ("/app/disks/running", test_running);
   int result = g_test_run ();
