@@ -95,10 +95,11 @@ wait_for_alarms (uint32_t *seed)
   for (int i = 1; i <= 10; i++) {
     while (alarms < i)
       sigsuspend (&old);
-    /* Alarms of a periodic timer that is late become one. */
+    /* Alarms of a periodic timer that is late become one. Another may have expired since this one
+     * was taken; the one after that comes when it would have without it. */
     note_wait ("setitimer", start, (int64_t) i * time.tv_usec * 1000);
     if (stress_now () - start > (i + 1) * period)
-      start = stress_now () - (i + 1) * period;
+      start = stress_now () - (i + 2) * period;
   }
   setitimer (ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
   sigprocmask (SIG_SETMASK, &old, NULL);
