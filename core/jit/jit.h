@@ -49,6 +49,8 @@ typedef struct {
   uint32_t mxcsr;   /* the host's FPU in guest mode */
   uint8_t fp_block; /* not 0: FP instructions go the slow way */
   uint8_t pad[3];
+  int32_t slice;  /* the budget between two polls */
+  int64_t polled; /* when that was, by the host's clock */
   uint64_t scratch[4];
   uint64_t refills;   /* accesses that the TLB's second level has answered, not in stats yet */
   DioJitStats *stats; /* the machine's */
@@ -64,7 +66,7 @@ enum {
   DIO_JIT_FP_NO_MODE = 1 << 2,  /* the host cannot round like this, or nobody */
 };
 
-#define DIO_JIT_BUDGET 16384
+#define DIO_JIT_BUDGET 16384 /* at most */
 #define DIO_JIT_FAR_BYTES 14
 
 /* How compiled code sees a guest: where things are in its CPU structure (bytes from the start), and

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Functions that compiled code calls: where to go on. */
+#include "core/base/base-clock.h"
 #include "core/fp/fp.h"
 #include "core/tier/tier-private.h"
+
+/* What polls should be apart at most, and how near they may come, in instructions, to have it so.
+ */
+#define SLICE_NS 40000
+#define MIN_SLICE 512
 
 /* The host address of what is at cpu->pc, or NULL: an exception, or code that cannot be compiled.
  */
@@ -43,6 +49,18 @@ dio_tier_lookup (void *vcpu)
   return code;
 }
 
+/* Kicks are noticed at polls, after so many instructions, which may be slow ones. */
+static void
+adapt_slice (DioJitVcpu *jit)
+{
+  int64_t now = dio_host_now (), spent = now - jit->polled;
+  if (jit->polled && spent > SLICE_NS)
+    jit->slice = MAX (jit->slice / 2, MIN_SLICE);
+  else if (jit->polled && spent < SLICE_NS / 4)
+    jit->slice = MIN (jit->slice * 2, DIO_JIT_BUDGET);
+  jit->polled = now;
+}
+
 const uint8_t *
 dio_tier_poll (void *vcpu)
 {
@@ -50,6 +68,7 @@ dio_tier_poll (void *vcpu)
   if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed))
     return NULL;
   cpu->jit.stats->polls++;
+  adapt_slice (&cpu->jit);
   cpu->cpu.stats.instructions = dio_tier_retired (cpu);
   dio_tier_set_budget (cpu, cpu->cpu.stats.instructions);
   uint64_t fp = dio_fp_host_enter ();

@@ -16,7 +16,7 @@
 void
 dio_tier_set_budget (DioInterpCpu *cpu, uint64_t instructions)
 {
-  int64_t budget = dio_ram_count_absent (cpu->cpu.machine->ram) ? LAZY_BUDGET : DIO_JIT_BUDGET;
+  int64_t budget = dio_ram_count_absent (cpu->cpu.machine->ram) ? LAZY_BUDGET : cpu->jit.slice;
   cpu->jit.base = instructions + (uint64_t) budget;
   cpu->jit.budget = budget;
 }
@@ -65,6 +65,7 @@ enter (DioInterpCpu *cpu, uint64_t address)
   if (!code)
     return false;
   dio_tier_set_budget (cpu, cpu->cpu.stats.instructions);
+  cpu->jit.polled = 0;
   dio_tier_fp_refresh (cpu);
   cpu->jit.stats->enters++;
   if (DIO_UNLIKELY (cpu->tier->check))
@@ -144,6 +145,7 @@ dio_tier_init (DioInterpCpu *cpu, const DioTierGuest *guest, GError **error)
     .optimiser = dio_opt_context_new (),
   };
   cpu->jit.stats = dio_jit_stats (machine->jit);
+  cpu->jit.slice = DIO_JIT_BUDGET;
   bool at_once = dio_jit_options (machine->jit)->hot == 0;
   dio_interp_engine_set_compiler (cpu, &interp_compiler, at_once ? 1 : TIER_SAMPLE_PERIOD);
   if (dio_jit_options (machine->jit)->check)

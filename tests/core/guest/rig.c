@@ -64,11 +64,18 @@ static const DioRegionOps mtime_ops = {
 Rig *
 rig_new (uint64_t memory, unsigned harts)
 {
+  return rig_new_configured (memory, harts, NULL);
+}
+
+Rig *
+rig_new_configured (uint64_t memory, unsigned harts, DioMachineConfig *config)
+{
   Rig *rig = g_new0 (Rig, 1);
   DioMachine *machine = &rig->machine;
   GError *error = NULL;
 
   rig->output = g_string_new (NULL);
+  machine->config = config;
   machine->ram = dio_ram_new (memory, "rig", &error);
   g_assert_no_error (error);
   machine->space = dio_space_new ();
@@ -101,6 +108,8 @@ rig_free (Rig *rig)
   for (unsigned i = 0; i < machine->n_cpus; i++)
     dio_cpu_riscv64.free (machine->cpus[i]);
   g_free (machine->cpus);
+  if (machine->compiler)
+    machine->compiler->free (machine->jit);
   dio_loop_free (machine->loop);
   dio_clock_free (machine->clock);
   for (unsigned i = 0; i < G_N_ELEMENTS (rig->regions); i++)

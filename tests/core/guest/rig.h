@@ -22,6 +22,8 @@ typedef struct {
 } Rig;
 
 Rig *rig_new (uint64_t memory, unsigned harts);
+/* With the engine that @config says; it must stay. NULL: the interpreter. */
+Rig *rig_new_configured (uint64_t memory, unsigned harts, DioMachineConfig *config);
 void rig_free (Rig *rig);
 
 /* Copies code or data into RAM as a loader would (noted as written). */
