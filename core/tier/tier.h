@@ -23,7 +23,7 @@ typedef struct DioTierState DioTierState;
 
 /* An instruction as far as it says where blocks end. */
 typedef struct {
-  uint8_t length; /* 0: it does not end in the page */
+  uint8_t length; /* 0: it does not end in the page, or nothing goes on behind it */
   uint8_t kind;   /* DIO_LEAF_*; SYSTEM and END: it has no compiled form */
   bool call;      /* JUMP, JUMP_REGISTER: what follows is come back to */
   int32_t offset; /* BRANCH, JUMP: from the instruction to where it goes */

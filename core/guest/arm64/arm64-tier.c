@@ -38,6 +38,14 @@ is_compiled (const uint8_t *code)
   return true;
 }
 
+/* Does it end for good? What lies behind BRK and the like is other code, if any. */
+static bool
+is_last (const DioInsn *insn)
+{
+  return insn->leaf != DIO_A64_LEAF_SVC && insn->leaf != DIO_A64_LEAF_HVC
+         && insn->leaf != DIO_A64_LEAF_SMC;
+}
+
 static void
 decode (const uint8_t *page, unsigned offset, DioTierInsn *result)
 {
@@ -56,7 +64,10 @@ decode (const uint8_t *page, unsigned offset, DioTierInsn *result)
   case DIO_LEAF_JUMP:
   case DIO_LEAF_JUMP_REGISTER:
   case DIO_LEAF_SYSTEM:
+    break;
   case DIO_LEAF_END:
+    if (is_last (&insn))
+      result->length = 0;
     break;
   default:
     if (!is_compiled (page + offset))
