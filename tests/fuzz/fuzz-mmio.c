@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/backend/backend-char.h"
+#include "core/guest/arm64/arm64-cpu.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
 #include "hw/board/virt-riscv64.h"
 #include "hw/hw.h"
@@ -63,6 +64,24 @@ dio_rv_irq (DioMachine *machine, unsigned index, unsigned irq)
 
 void
 dio_rv_set_entry (DioCpu *cpu, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+}
+
+/* What the board of arm64 needs, which is linked and not made. */
+
+const DioCpuType dio_cpu_arm64 = {
+  .id = "arm64",
+  .arch = DIO_ARCH_ARM64,
+};
+
+DioIrq
+dio_a64_irq (DioMachine *machine, unsigned index, unsigned line)
+{
+  return (DioIrq){ line_set, machine, line };
+}
+
+void
+dio_a64_set_entry (DioCpu *cpu, uint64_t pc, uint64_t x0)
 {
 }
 
