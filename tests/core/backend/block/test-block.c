@@ -466,7 +466,7 @@ test_open (Fixture *f, gconstpointer data)
   g_assert_true (g_file_set_contents (empty, "", 0, NULL));
   expect_refused (f, "/nowhere/disk", "raw", false, DIO_ERROR_NOT_FOUND, "could not be opened");
   expect_refused (f, f->path, "qcow2", false, DIO_ERROR_FORMAT, "not a qcow2");
-  expect_refused (f, f->path, "vmdk", false, DIO_ERROR_UNSUPPORTED, "qcow2");
+  expect_refused (f, f->path, "qed", false, DIO_ERROR_UNSUPPORTED, "qcow2");
   expect_refused (f, f->path, NULL, false, DIO_ERROR_UNSUPPORTED, "raw");
   expect_refused (f, f->folder, "raw", true, DIO_ERROR_FORMAT, "not a disk image");
   expect_refused (f, "/dev/null", "raw", false, DIO_ERROR_FORMAT, "not a disk image");
