@@ -48,7 +48,8 @@ mapped_cb (GSignalInvocationHint *hint, guint n_values, const GValue *values, gp
 void
 dio_menu_names_init (void)
 {
-  g_autoptr (GTypeClass) class = g_type_class_ref (GTK_TYPE_WIDGET);
+  gpointer class = g_type_class_ref (GTK_TYPE_WIDGET); /* with it come its signals */
 
   g_signal_add_emission_hook (g_signal_lookup ("map", GTK_TYPE_WIDGET), 0, mapped_cb, NULL, NULL);
+  g_type_class_unref (class);
 }
