@@ -7,6 +7,7 @@
 #include "ui/application/application.h"
 #include "ui/console/type-text-dialog.h"
 #include "ui/create/create-window.h"
+#include "ui/disks/disks-window.h"
 #include "ui/library/library-card.h"
 #include "ui/library/library-window.h"
 #include "ui/preferences/preferences-window.h"
@@ -20,9 +21,9 @@ static void
 test_templates (void)
 {
   const GType types[] = {
-    DIO_TYPE_CREATE_WINDOW,    DIO_TYPE_LIBRARY_CARD,       DIO_TYPE_LIBRARY_WINDOW,
-    DIO_TYPE_MACHINE_WINDOW,   DIO_TYPE_PREFERENCES_WINDOW, DIO_TYPE_SETTINGS_WINDOW,
-    DIO_TYPE_SNAPSHOTS_WINDOW, DIO_TYPE_TYPE_TEXT_DIALOG,
+    DIO_TYPE_CREATE_WINDOW,   DIO_TYPE_DISKS_WINDOW,     DIO_TYPE_LIBRARY_CARD,
+    DIO_TYPE_LIBRARY_WINDOW,  DIO_TYPE_MACHINE_WINDOW,   DIO_TYPE_PREFERENCES_WINDOW,
+    DIO_TYPE_SETTINGS_WINDOW, DIO_TYPE_SNAPSHOTS_WINDOW, DIO_TYPE_TYPE_TEXT_DIALOG,
   };
   g_auto (GStrv) files = g_resources_enumerate_children (FOLDER, 0, NULL);
   guint made = 0;
