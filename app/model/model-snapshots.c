@@ -42,6 +42,7 @@ typedef struct {
   DioSnapshot snapshot;
   DioScanoutBox *scanout_box;
   char *taken; /* id */
+  bool moved;  /* the tree has, and with it the disks */
   gulong handler;
   DioSnapshotState state; /* to restart from */
   DioMachineConfig *config;
@@ -372,7 +373,8 @@ revert_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancel
   Job *job = data;
   GError *error = NULL;
   g_autoptr (DioManifest) manifest = NULL;
-  if (dio_snapshots_revert (job->snapshots, job->id, &error))
+  job->moved = dio_snapshots_revert (job->snapshots, job->id, &error);
+  if (job->moved)
     manifest = dio_bundle_load (dio_files_host (), job->path, &error);
   if (manifest)
     job->config = dio_snapshots_prepare (job->snapshots, manifest, &error);
@@ -402,8 +404,11 @@ reverted_cb (GObject *source, GAsyncResult *result, gpointer user_data)
                               g_task_new (self, NULL, started_cb, task));
     return;
   }
+  /* Its disks are not those of the tree any more once that has moved: what it wrote from then on
+   * would be lost. The next start goes on from the snapshot. */
   if (self->state == DIO_ITEM_PAUSED && self->bridge)
-    dio_bridge_command_async (self->bridge, DIO_BRIDGE_RESUME, NULL, NULL);
+    dio_bridge_command_async (self->bridge, job->moved ? DIO_BRIDGE_STOP : DIO_BRIDGE_RESUME, NULL,
+                              NULL);
   if (!error)
     error = g_error_new (DIO_ERROR, DIO_ERROR_BUSY, _ ("“%s” is not running"), self->name);
   finish (task, error);
