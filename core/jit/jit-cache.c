@@ -19,6 +19,7 @@
 #define OUTSIDE UINT64_MAX
 #define REACH ((size_t) 0x60000000)
 #define ENTRIES_STEP ((size_t) 16 << 20)
+#define MEMORY_TRIES 8
 /* Of code for one guest instruction and one block at most, in general. */
 #define INSN_BYTES 96
 #define BLOCK_BYTES 320
@@ -592,6 +593,27 @@ map_entries (DioJit *jit, size_t cache_size)
   return false;
 }
 
+/* Code memory with room for the entries near it. Where there is none, as in an address space that
+ * is crowded, another place is tried while the first is held. */
+static bool
+make_memory (DioJit *jit, size_t cache_size, GError **error)
+{
+  DioJitMemory *crowded[MEMORY_TRIES];
+  unsigned n = 0;
+  bool done = false;
+  while (!done && n < MEMORY_TRIES) {
+    jit->memory = dio_jit_memory_new (cache_size, jit->options.segment, error);
+    if (!jit->memory)
+      break;
+    done = map_entries (jit, cache_size);
+    if (!done)
+      crowded[n++] = g_steal_pointer (&jit->memory);
+  }
+  while (n > 0)
+    dio_jit_memory_free (crowded[--n]);
+  return done;
+}
+
 static bool
 make_stubs (DioJit *jit)
 {
@@ -625,8 +647,7 @@ dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, const DioJ
     jit->segments[i].units = g_ptr_array_new_with_free_func (free_unit);
   for (unsigned i = 0; i < DIO_JIT_MAX_VCPUS; i++)
     jit->inside[i] = OUTSIDE;
-  jit->memory = dio_jit_memory_new (cache_size, jit->options.segment, error);
-  if (!jit->memory || !dio_jit_host_init (jit, error) || !map_entries (jit, cache_size)
+  if (!make_memory (jit, cache_size, error) || !dio_jit_host_init (jit, error)
       || !make_stubs (jit)) {
     if (error && !*error)
       g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",

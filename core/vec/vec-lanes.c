@@ -141,8 +141,9 @@ VEC_SAT_1 (sqabs, s, Wide, Wide, SIGNED_CLAMP (x < 0 ? -x : x))
 VEC_SAT_1 (sqneg, s, Wide, Wide, SIGNED_CLAMP (-x))
 VEC_SAT_2 (sqdmulh, s, Wide, Wide, SIGNED_CLAMP ((2 * x * y) >> bits))
 VEC_SAT_2 (sqrdmulh, s, Wide, Wide, SIGNED_CLAMP ((2 * x * y + ((Wide) 1 << (bits - 1))) >> bits))
+#define UWIDE(x) ((unsigned __int128) (x))
 VEC_SAT_3 (sqrdmlah, s, Wide, Wide,
-           SIGNED_CLAMP (((x << bits) + 2 * y * z + ((Wide) 1 << (bits - 1))) >> bits))
+           SIGNED_CLAMP ((Wide) ((UWIDE (x) << bits) + 2 * UWIDE (y) * UWIDE (z) + (UWIDE (1) << (bits - 1))) >> bits))
 VEC_SAT_3 (sqrdmlsh, s, Wide, Wide,
-           SIGNED_CLAMP (((x << bits) - 2 * y * z + ((Wide) 1 << (bits - 1))) >> bits))
+           SIGNED_CLAMP ((Wide) ((UWIDE (x) << bits) - 2 * UWIDE (y) * UWIDE (z) + (UWIDE (1) << (bits - 1))) >> bits))
 /* clang-format on */

@@ -44,6 +44,7 @@ def main():
         app.press("push button", "New Machine")
         app.find("list item", NAME)
         app.shot("real-1-source")
+        app.key("Down")  # the images by name: Debian 12 for arm64, then this one
         app.key("Return")
         app.press("push button", "Create and Start")
         app.find("image", "Screen of " + NAME, timeout=60)
