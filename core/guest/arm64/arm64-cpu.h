@@ -69,6 +69,7 @@ typedef struct DioArm64 DioArm64;
 /* A comparator of the generic timer. */
 typedef struct {
   DioArm64 *cpu;
+  pthread_mutex_t lock; /* of the line and the alarm, which the vCPU and the alarm itself set */
   DioTimer *timer;
   DioIrq irq; /* set by the board */
   uint64_t compare;

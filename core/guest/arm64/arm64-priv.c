@@ -379,10 +379,11 @@ a64_time (DioArm64 *cpu)
 }
 
 /* Sets the line and arms the alarm by control and compare. vCPU thread, or the loop's when the
- * alarm has rung. */
+ * alarm has rung: who comes last has seen the last change, and leaves the line by that. */
 void
 a64_timer_update (DioA64Timer *timer)
 {
+  pthread_mutex_lock (&timer->lock);
   uint32_t control = __atomic_load_n (&timer->control, __ATOMIC_ACQUIRE);
   uint64_t compare = __atomic_load_n (&timer->compare, __ATOMIC_ACQUIRE);
   bool due = (control & 1) && a64_time (timer->cpu) >= compare;
@@ -391,6 +392,7 @@ a64_timer_update (DioA64Timer *timer)
     dio_timer_cancel (timer->timer);
   else
     dio_timer_set (timer->timer, (int64_t) compare * NS_PER_TICK);
+  pthread_mutex_unlock (&timer->lock);
 }
 
 void

@@ -68,8 +68,10 @@ static void
 cpu_free (DioCpu *base)
 {
   DioArm64 *cpu = DIO_ARM64 (base);
-  for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++)
+  for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++) {
     g_clear_pointer (&cpu->timers[i].timer, dio_timer_free);
+    pthread_mutex_destroy (&cpu->timers[i].lock);
+  }
   dio_tier_free (&cpu->interp);
   dio_interp_engine_free (&cpu->interp);
   a64_mmu_free (cpu);
@@ -86,6 +88,7 @@ cpu_create (DioMachine *machine, unsigned index, GError **error)
   cpu->interp.cpu.index = index;
   for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++) {
     cpu->timers[i].cpu = cpu;
+    pthread_mutex_init (&cpu->timers[i].lock, NULL);
     cpu->timers[i].timer =
         dio_timer_new (machine->loop, machine->clock, a64_timer_fired, &cpu->timers[i]);
   }
