@@ -273,6 +273,16 @@ put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *m
   return result == 0;
 }
 
+/* What is damaged is no place to go to: nothing has changed yet. */
+static gboolean
+can_be_loaded (DioSnapshots *self, const char *id, GError **error)
+{
+  DioSnapshotState state;
+  gboolean good = dio_snapshots_load_state (self, id, &state, error);
+  dio_snapshot_state_clear (&state);
+  return good;
+}
+
 static gboolean
 revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
 {
@@ -293,7 +303,8 @@ revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
   pthread_mutex_lock (&self->lock);
   dio_snapshots_save_disks_locked (self, &after);
   pthread_mutex_unlock (&self->lock);
-  gboolean good = put_files (self, info, manifest, now, installs, &after, made, error)
+  gboolean good = can_be_loaded (self, info->id, error)
+                  && put_files (self, info, manifest, now, installs, &after, made, error)
                   && commit_revert (self, info->id, installs, &after, &tried, error);
   if (!good && !tried)
     dio_snapshots_remove_files (self, made);

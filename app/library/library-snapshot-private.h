@@ -95,6 +95,9 @@ GPtrArray *dio_snapshot_disk_list (void);
  * machine was off. */
 DioRamMap *dio_snapshots_load_map (DioSnapshots *self, DioStore *store, DioStateFile *state,
                                    DioStoreMarks *marks, GError **error);
+/* The whole state of the snapshot @id, as for dio_snapshots_load_pending(). */
+gboolean dio_snapshots_load_state (DioSnapshots *self, const char *id, DioSnapshotState *state,
+                                   GError **error);
 /* Does the renames that the tree asks for. */
 gboolean dio_snapshots_install_locked (DioSnapshots *self, GError **error);
 /* Removes files that the tree does not name. */

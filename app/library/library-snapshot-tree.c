@@ -439,3 +439,13 @@ dio_snapshots_commit_locked (DioSnapshots *self, GError **error)
   self->uncertain = !good;
   return good;
 }
+
+gboolean
+dio_snapshots_may_start_from (DioSnapshots *self, const char *id)
+{
+  gsize length;
+  g_autofree char *text = dio_file_load (self->files, self->dir_fd, DIO_SNAPSHOT_TREE,
+                                         DIO_SNAPSHOT_TREE_MAX_BYTES, &length, NULL);
+  g_autoptr (JsonObject) root = text ? dio_json_parse_object (text, length, MAX_DEPTH, NULL) : NULL;
+  return !root || g_strcmp0 (get_string (root, "pending"), id) == 0;
+}

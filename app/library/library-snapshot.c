@@ -392,12 +392,11 @@ dio_snapshot_state_clear (DioSnapshotState *state)
 }
 
 gboolean
-dio_snapshots_load_pending (DioSnapshots *self, DioSnapshotState *state, GError **error)
+dio_snapshots_load_state (DioSnapshots *self, const char *id, DioSnapshotState *state,
+                          GError **error)
 {
+  g_autoptr (GError) local = NULL;
   *state = (DioSnapshotState){ 0 };
-  g_autofree char *id = dio_snapshots_get_pending (self, NULL);
-  if (!id)
-    return TRUE;
   DioStore *store = dio_snapshots_get_store (self, error);
   g_autofree char *name = dio_snapshot_state_name (id);
   g_autoptr (DioStateFile) file =
@@ -407,11 +406,24 @@ dio_snapshots_load_pending (DioSnapshots *self, DioSnapshotState *state, GError 
   GBytes *devices = dio_state_file_get (file, DIO_STATE_DEVICES);
   if (!devices)
     return TRUE; /* of a machine that was off */
-  state->map = dio_snapshots_load_map (self, store, file, NULL, error);
-  if (!state->map)
+  state->map = dio_snapshots_load_map (self, store, file, NULL, &local);
+  if (!state->map && !local)
+    g_set_error (&local, DIO_ERROR, DIO_ERROR_FORMAT, _ ("The snapshot file “%s” is damaged"),
+                 name);
+  if (local) {
+    g_propagate_error (error, g_steal_pointer (&local));
     return FALSE;
+  }
   state->devices = g_bytes_ref (devices);
   return TRUE;
+}
+
+gboolean
+dio_snapshots_load_pending (DioSnapshots *self, DioSnapshotState *state, GError **error)
+{
+  *state = (DioSnapshotState){ 0 };
+  g_autofree char *id = dio_snapshots_get_pending (self, NULL);
+  return !id || dio_snapshots_load_state (self, id, state, error);
 }
 
 char *

@@ -125,6 +125,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshotTake, dio_snapshot_take_free)
  * loaded at the next start. */
 gboolean dio_snapshots_revert (DioSnapshots *self, const char *id, GError **error);
 
+/* What the tree on the disk says, whatever a commit that failed has told: TRUE when the next start
+ * is from @id, or may be. */
+gboolean dio_snapshots_may_start_from (DioSnapshots *self, const char *id);
+
 typedef struct {
   GBytes *devices;
   DioRamMap *map;

@@ -373,8 +373,9 @@ revert_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancel
   Job *job = data;
   GError *error = NULL;
   g_autoptr (DioManifest) manifest = NULL;
-  job->moved = dio_snapshots_revert (job->snapshots, job->id, &error);
-  if (job->moved)
+  gboolean reverted = dio_snapshots_revert (job->snapshots, job->id, &error);
+  job->moved = reverted || dio_snapshots_may_start_from (job->snapshots, job->id);
+  if (reverted)
     manifest = dio_bundle_load (dio_files_host (), job->path, &error);
   if (manifest)
     job->config = dio_snapshots_prepare (job->snapshots, manifest, &error);

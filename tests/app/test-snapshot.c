@@ -784,6 +784,40 @@ run_all (Fixture *f, DioFiles *files, GError **error)
     dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, error);
 }
 
+/* Whether the tree has moved is known, however the revert fails: a running machine depends on it.
+ */
+static void
+test_failing_revert (Fixture *f, gconstpointer data)
+{
+  static const FilesFailHow hows[] = { FILES_FAIL, FILES_FAIL_AFTER };
+  unsigned moved = 0, stayed = 0;
+  FilesFail fail;
+  files_fail_init (&fail, dio_files_host ());
+  g_autoptr (DioSnapshots) first = open_tree (dio_files_host (), f->path);
+  g_autofree char *one = change_and_take (f, first, 1);
+  for (unsigned kind = 0; kind < G_N_ELEMENTS (hows); kind++)
+    for (unsigned nth = 1;; nth++) {
+      g_autoptr (DioSnapshots) tree = open_tree (&fail.files, f->path);
+      fail = (FilesFail){ .files = fail.files, .nth = nth, .error = EIO, .how = hows[kind] };
+      gboolean good = dio_snapshots_revert (tree, one, NULL);
+      fail.nth = 0;
+      gboolean may = dio_snapshots_may_start_from (tree, one);
+      dio_snapshots_unref (g_steal_pointer (&tree));
+      tree = open_tree (dio_files_host (), f->path);
+      g_autofree char *pending = dio_snapshots_get_pending (tree, NULL);
+      g_assert_true (may == (pending != NULL));
+      g_assert_true (!good || pending);
+      moved += !good && may;
+      stayed += !may;
+      g_assert_true (dio_snapshots_clear_pending (tree, NULL));
+      if (!fail.failed)
+        break;
+    }
+  g_test_message ("%u failures before the commit, %u behind it", stayed, moved);
+  g_assert_cmpuint (moved, >=, 2);
+  g_assert_cmpuint (stayed, >, 5);
+}
+
 /* A clone that there is has all of its disk. */
 static void
 check_clone (Fixture *f)
@@ -894,6 +928,7 @@ main (int argc, char **argv)
   ADD ("power-cut/qcow2/linked", test_power_cut, "qcow2");
   ADD ("power-cut/qcow2/full", test_power_cut, "qcow2");
   ADD ("failing-calls", test_failing_calls, NULL);
+  ADD ("failing-revert", test_failing_revert, NULL);
 #undef ADD
   return g_test_run ();
 }
