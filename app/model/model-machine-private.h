@@ -67,6 +67,7 @@ struct _DioMachineItem {
 
   /* Snapshots. */
   _Atomic int snapshot_progress; /* per mille; -1: none is being taken */
+  unsigned snapshot_jobs;        /* while it is off: its lock is ours meanwhile */
   guint purge_source;
   GCancellable *merge_cancellable; /* of what goes on by itself while the machine is off */
   gint64 snapshot_pause_ns;        /* of the last one */

@@ -220,7 +220,8 @@ dio_machine_item_reload (DioMachineItem *self)
   if (self->state == DIO_ITEM_BROKEN)
     set_error_text (self, NULL);
   gboolean was_elsewhere = self->state == DIO_ITEM_ELSEWHERE;
-  set_state (self, is_locked_by_others (self) ? DIO_ITEM_ELSEWHERE : DIO_ITEM_OFF);
+  set_state (self, !self->snapshot_jobs && is_locked_by_others (self) ? DIO_ITEM_ELSEWHERE
+                                                                      : DIO_ITEM_OFF);
   if (was_elsewhere && self->state == DIO_ITEM_OFF) {
     /* The other process left a newer picture. */
     self->thumbnail_loaded = FALSE;

@@ -42,6 +42,7 @@ typedef struct {
   DioSnapshot snapshot;
   DioScanoutBox *scanout_box;
   char *taken; /* id */
+  bool off;    /* the machine was when this began */
   bool moved;  /* the tree has, and with it the disks */
   gulong handler;
   DioSnapshotState state; /* to restart from */
@@ -85,6 +86,10 @@ finish (GTask *task, GError *error)
   g_clear_pointer (&job->take, dio_snapshot_take_free);
   g_clear_pointer (&job->snapshots, dio_snapshots_unref);
   g_clear_pointer (&job->lock, dio_lock_release);
+  if (job->off) {
+    self->snapshot_jobs--;
+    dio_machine_item_reload (self);
+  }
   g_signal_emit_by_name (self, "snapshots-changed");
   if (error)
     g_task_return_error (task, error);
@@ -613,6 +618,8 @@ start_job (GTask *task)
   gboolean on = is_on (self);
   job->snapshots = on && self->snapshots ? dio_snapshots_ref (self->snapshots) : NULL;
   job->pool = self->host.pool;
+  job->off = !on;
+  self->snapshot_jobs += job->off;
   switch (job->action) {
   case DIO_SNAPSHOT_TAKE:
     start_taking (task);
