@@ -13,6 +13,7 @@
 #include "app/cli/cli-private.h"
 #include "app/library/library-json.h"
 #include "app/library/library-size.h"
+#include "app/library/library-snapshot.h"
 #include "core/backend/block/block-job.h"
 #include "core/backend/block/qcow2.h"
 
@@ -182,6 +183,17 @@ open_disk (Cli *cli, const DiskOptions *options, const char *path, DioBlockOpenF
   if (!node)
     *code = cli_fail (error);
   return node;
+}
+
+/* False after printing why the file @path must not be changed. */
+static bool
+may_change (const char *path, bool resize, int *code)
+{
+  g_autoptr (GError) error = NULL;
+  if (dio_snapshots_check_file (dio_files_host (), path, resize, &error))
+    return true;
+  *code = cli_fail (error);
+  return false;
 }
 
 /* ---- create ---- */
@@ -484,7 +496,8 @@ disk_compact (Cli *cli, int argc, char **argv)
   DioBlockNode *backing;
   if (code < 0 && !format)
     code = DIO_CLI_USAGE;
-  if (code < 0 && open_backing (cli, &options, DIO_BLOCK_OPEN_READONLY, &backing, &code)) {
+  if (code < 0 && may_change (argv[1], false, &code)
+      && open_backing (cli, &options, DIO_BLOCK_OPEN_READONLY, &backing, &code)) {
     Progress progress;
     g_autoptr (GError) error = NULL;
     guint64 before = allocated_bytes (argv[1]);
@@ -511,7 +524,7 @@ disk_merge (Cli *cli, int argc, char **argv)
   DioBlockNode *node = NULL;
   if (code < 0 && !options.backing)
     code = cli_usage (cli, "%s", _ ("--backing is missing: the image to merge into"));
-  if (code < 0)
+  if (code < 0 && may_change (argv[1], true, &code) && may_change (options.backing[0], true, &code))
     node = open_disk (cli, &options, argv[1], 0, 0, &code);
   if (node) {
     Progress progress;
@@ -544,7 +557,7 @@ disk_resize (Cli *cli, int argc, char **argv)
   DioBlockNode *node = NULL;
   if (code < 0)
     code = parse_size (cli, argv[2], argv[2], &size);
-  if (code < 0)
+  if (code < 0 && may_change (argv[1], true, &code))
     node = open_disk (cli, &options, argv[1], 0, DIO_BLOCK_OPEN_READONLY, &code);
   if (node && size < node->size && !options.shrink) {
     cli_message (_ ("“%s” is larger than that. Make the file systems in it smaller first, then say "

@@ -225,11 +225,8 @@ dio_snapshots_remove_file (DioSnapshots *self, const char *file)
 /* ---- What nobody needs ---- */
 
 static gboolean
-is_named_locked (DioSnapshots *self, const char *file)
+in_snapshot_locked (DioSnapshots *self, const char *file)
 {
-  for (guint i = 0; i < self->disks->len; i++)
-    if (strcmp (((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image, file) == 0)
-      return TRUE;
   for (guint i = 0; i < self->infos->len; i++) {
     const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
     for (guint j = 0; j < info->disks->len; j++)
@@ -237,6 +234,15 @@ is_named_locked (DioSnapshots *self, const char *file)
         return TRUE;
   }
   return FALSE;
+}
+
+static gboolean
+is_named_locked (DioSnapshots *self, const char *file)
+{
+  for (guint i = 0; i < self->disks->len; i++)
+    if (strcmp (((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image, file) == 0)
+      return TRUE;
+  return in_snapshot_locked (self, file);
 }
 
 /* The only image on @file, or NULL; *@count is how many there are. */
@@ -253,6 +259,14 @@ child_locked (DioSnapshots *self, const char *file, guint *count)
     }
   }
   return *count == 1 ? child : NULL;
+}
+
+gboolean
+dio_snapshots_is_base_locked (DioSnapshots *self, const char *file)
+{
+  guint children;
+  child_locked (self, file, &children);
+  return children > 0 || in_snapshot_locked (self, file);
 }
 
 /* A disk that is again the one file that it is known by. */

@@ -120,6 +120,8 @@ DioBlockNode *dio_snapshots_open_image (DioSnapshots *self, GPtrArray *images, c
 /* Makes an empty overlay on @below and adds it to @images; returns its file. */
 char *dio_snapshots_make_overlay (DioSnapshots *self, GPtrArray *images, const char *below,
                                   GError **error);
+/* True when snapshots or other images stand on the image @file. */
+gboolean dio_snapshots_is_base_locked (DioSnapshots *self, const char *file);
 /* Takes what nobody needs out of the tree; returns the files, to be removed after the commit. */
 GPtrArray *dio_snapshots_drop_images_locked (DioSnapshots *self);
 void dio_snapshots_remove_file (DioSnapshots *self, const char *file);

@@ -72,6 +72,12 @@ gboolean dio_snapshots_add_disposable (DioSnapshots *self, DioMachineConfig *con
                                        GError **error);
 void dio_snapshots_end_disposable (DioSnapshots *self);
 
+/* False when the file @path belongs to a bundle whose snapshots stand on it, so that nobody may
+ * write to it; with @resize also for the image that its machine writes, as the tree knows its size.
+ * Other files are none of its business. Any thread; reads a small file. */
+gboolean dio_snapshots_check_file (DioFiles *files, const char *path, gboolean resize,
+                                   GError **error);
+
 /* A machine has the disks of the configuration open, which are left alone as long. */
 void dio_snapshots_set_running (DioSnapshots *self, gboolean running);
 

@@ -282,6 +282,14 @@ move_into (Work *work, int dir_fd, GError **error)
   return TRUE;
 }
 
+/* A disk may lie in the bundle of another machine, which has snapshots. */
+static gboolean
+check_file (Work *work, const char *path, GError **error)
+{
+  return dio_snapshots_check_file (dio_files_host (), path, work->action != DIO_DISK_COMPACT,
+                                   error);
+}
+
 /* Nobody else may write to the image meanwhile. */
 static gboolean
 move_disk (Work *work, GError **error)
@@ -340,6 +348,10 @@ act (Work *work, GError **error)
     g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, "%s", _ ("Snapshots need this disk as it is."));
     return FALSE;
   }
+  const DioBlockImage *top =
+      disk->chain ? g_ptr_array_index (disk->chain, disk->chain->len - 1) : NULL;
+  if (!check_file (work, top ? top->path : work->path, error))
+    return FALSE;
   switch (work->action) {
   case DIO_DISK_GROW:
     return grow (work, error);

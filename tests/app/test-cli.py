@@ -526,6 +526,32 @@ class CliTest(unittest.TestCase):
         self.snapshot("show", "t", code=USAGE)
         self.cli("suspend", "t", code=BUSY)
 
+    def test_disk_below_snapshots(self):
+        """Nobody writes to what snapshots stand on."""
+        self.cli("create", "s", "--kernel", self.kernel, "--disk-size", "16M")
+        folder = os.path.join(self.library, next(n for n in os.listdir(self.library) if n[0] != "."))
+        disk = os.path.join(folder, "disk0.qcow2")
+        self.cli("disk", "resize", disk, "32M")
+        self.snapshot("take", "s", "one")
+        with open(disk, "rb") as file:
+            before = file.read()
+        images = [name for name in os.listdir(f"{folder}/snapshots") if name.endswith(".qcow2")]
+        top = f"{folder}/snapshots/{images[0]}"
+        os.symlink(disk, self.path("link.qcow2"))
+        for arguments in (["resize", disk, "64M"], ["compact", disk],
+                          ["resize", self.path("link.qcow2"), "64M"],
+                          ["resize", top, "64M", "--backing", disk],
+                          ["merge", top, "--backing", disk]):
+            self.assertIn("snapshots", self.cli("disk", *arguments, code=BUSY).stderr)
+        with open(disk, "rb") as file:
+            self.assertEqual(before, file.read())
+        self.cli("disk", "compact", top, "--backing", disk)
+        self.cli("disk", "info", disk)
+        # And without the snapshot it is a disk like others again.
+        self.snapshot("delete", "s", "one")
+        self.cli("disk", "resize", disk, "64M")
+        self.cli("disk", "compact", disk)
+
     def test_stop(self):
         self.cli("create", "deaf", "--kernel", self.kernel, "--append", "dummy:deaf")
         process = self.start("deaf")

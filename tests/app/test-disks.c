@@ -190,6 +190,32 @@ test_snapshot (void)
   fixture_tear_down (&fixture);
 }
 
+/* The same when the disk lies in the bundle of another machine. */
+static void
+test_foreign (void)
+{
+  Fixture fixture;
+  Answer answer = { 0 };
+  fixture_set_up (&fixture);
+  g_autoptr (DioMachineItem) item = make (&fixture);
+  g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Other", "dummy:still");
+  dio_machine_config_add_disk (config, path_of (item), "qcow2", false);
+  g_autoptr (DioMachineItem) other = NULL;
+  dio_library_create_async (fixture.library, config, 0, NULL, NULL, created_cb, &other);
+  while (!other)
+    g_main_context_iteration (NULL, TRUE);
+  fixture_wait_state (other, DIO_ITEM_OFF);
+  expect_good (other, DIO_DISK_GROW, 96 << 20, NULL);
+  dio_machine_item_snapshot_async (item, DIO_SNAPSHOT_TAKE, NULL, "Base", NULL, NULL, snapped_cb,
+                                   &answer);
+  fixture_wait_flag (&answer.over);
+  g_assert_no_error (answer.error);
+  expect_error (other, DIO_DISK_GROW, 128 << 20, NULL, NULL, DIO_ERROR_BUSY);
+  expect_error (other, DIO_DISK_COMPACT, 0, NULL, NULL, DIO_ERROR_BUSY);
+  expect_error (other, DIO_DISK_MOVE, 0, fixture.folder, NULL, DIO_ERROR_BUSY);
+  fixture_tear_down (&fixture);
+}
+
 /* Cancelled before it begins: everything is as it was, and nothing is left over. */
 static void
 test_cancel (void)
@@ -238,6 +264,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/disks/grow", test_grow);
   g_test_add_func ("/app/disks/move", test_move);
   g_test_add_func ("/app/disks/snapshot", test_snapshot);
+  g_test_add_func ("/app/disks/foreign", test_foreign);
   g_test_add_func ("/app/disks/cancel", test_cancel);
   g_test_add_func ("/app/disks/running", test_running);
   int result = g_test_run ();
