@@ -70,6 +70,9 @@ packages_test=(
 )
 
 packages_bench=(
+  gcc-aarch64-linux-gnu
+  libc6-dev-arm64-cross
+  qemu-system-arm
   qemu-system-misc
 )
 

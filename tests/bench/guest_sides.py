@@ -248,15 +248,15 @@ class Diorama(Guest):
 
 
 class Qemu(Guest):
-    title = "QEMU"
-
-    def __init__(self, setup, program, machine):
+    def __init__(self, setup, program, cpu):
         super().__init__(setup)
         self.program = program
-        self.machine = machine
+        self.cpu = cpu
+        self.title = f"QEMU ({cpu})"
 
     def command(self):
-        return [self.program, *self.machine, "-smp", str(self.setup.cpus), "-m", self.setup.memory,
-                "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-kernel", self.setup.kernel, "-initrd", self.setup.initramfs,
+        return [self.program, "-machine", "virt", "-cpu", self.cpu, "-smp", str(self.setup.cpus),
+                "-m", self.setup.memory, "-accel", "tcg,thread=multi", "-nodefaults",
+                "-no-user-config", "-display", "none", "-no-reboot",
+                "-kernel", self.setup.kernel, "-initrd", self.setup.initramfs,
                 "-append", self.setup.append, "-serial", "stdio"]
