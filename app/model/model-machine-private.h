@@ -92,6 +92,18 @@ void dio_machine_item_restart (DioMachineItem *self, DioMachineConfig *config,
 /* Looks at the bundle again: machine.json and who runs it. */
 void dio_machine_item_reload (DioMachineItem *self);
 
+/* Setters that notify. set_config() takes @config. */
+void dio_machine_item_set_state (DioMachineItem *self, DioItemState state);
+void dio_machine_item_set_config (DioMachineItem *self, DioMachineConfig *config);
+void dio_machine_item_set_error (DioMachineItem *self, const char *text);
+void dio_machine_item_set_engine_note (DioMachineItem *self, const char *note);
+
+/* Does another process run the bundle? */
+gboolean dio_machine_item_is_locked_by_others (DioMachineItem *self);
+
+/* Refuses @task with a sentence in which %s is the name. */
+void dio_machine_item_return_busy (DioMachineItem *self, GTask *task, const char *format);
+
 /* What went wrong before does not matter any more. */
 void dio_machine_item_clear_error (DioMachineItem *self);
 
