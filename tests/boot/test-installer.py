@@ -13,16 +13,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from diorama_guest import DioramaGuest  # noqa: E402
-from guest_images import image_files  # noqa: E402
+from guest_images import INSTALLERS, installer  # noqa: E402
 from screen import wait_for_dialog  # noqa: E402
 
 WARNINGS = ("rcu: INFO", "soft lockup", "BUG:", "Oops", "Call Trace", "WARNING: CPU", "Unable to handle")
-
-
-INSTALLERS = {  # the image, and what its kernel calls the serial port
-    "riscv64": ("debian-13-riscv64-netboot", "ttyS0"),
-    "arm64": ("debian-12-arm64-netboot", "ttyAMA0"),
-}
 
 
 def moved(guest, before, timeout=20):
@@ -50,11 +44,10 @@ def main():
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--keep")
     options = parser.parse_args()
-    image, port = INSTALLERS[options.arch]
-    kernel, initrd = image_files(image, "linux", "initrd.gz")
+    kernel, initrd, append = installer(options.arch)
     log = f"/tmp/dio-boot-{os.getpid()}.log"
-    guest = DioramaGuest(options.program, kernel, initrd, f"console={port} console=tty0",
-                         cpus=options.cpus, serial=log, arch=options.arch)
+    guest = DioramaGuest(options.program, kernel, initrd, append, cpus=options.cpus, serial=log,
+                         arch=options.arch)
     try:
         seconds, screen = wait_for_dialog(guest, timeout=400, interval=1)
         check(seconds is not None, f"the language screen came ({seconds} s)")

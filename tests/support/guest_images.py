@@ -4,6 +4,11 @@
 import os
 import sys
 
+INSTALLERS = {  # the image, and what its kernel calls the serial port
+    "riscv64": ("debian-13-riscv64-netboot", "ttyS0"),
+    "arm64": ("debian-12-arm64-netboot", "ttyAMA0"),
+}
+
 
 def image_files(image, *names):
     """The paths of files of an image; ends the process with advice if one is not there."""
@@ -14,3 +19,10 @@ def image_files(image, *names):
         if not os.path.exists(name):
             sys.exit(f"{name} is not there; ./dev guests fetches it")
     return files
+
+
+def installer(arch):
+    """Kernel, initrd and kernel command line of Debian's text installer for @arch."""
+    image, port = INSTALLERS[arch]
+    kernel, initrd = image_files(image, "linux", "initrd.gz")
+    return kernel, initrd, f"console={port} console=tty0"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A peer to measure against: Debian's qemu-system-riscv64 on the same files."""
+"""A peer to measure against: Debian's QEMU on the same files."""
 
 import os
 import socket
@@ -10,16 +10,25 @@ import time
 from screen import Screen
 
 
-class QemuGuest:
-    """A riscv64 `virt` machine under QEMU's TCG with a virtio-gpu, shown nowhere."""
+# By architecture: the program, its machine, and the CPUs that are measured; None: its default.
+QEMUS = {
+    "riscv64": ("qemu-system-riscv64", "virt", (None,)),
+    "arm64": ("qemu-system-aarch64", "virt,gic-version=3", ("max", "cortex-a57")),
+}
 
-    def __init__(self, kernel, initrd, append, memory="1G", cpus=1, serial=None):
+
+class QemuGuest:
+    """A `virt` machine under QEMU's TCG with a virtio-gpu, shown nowhere."""
+
+    def __init__(self, kernel, initrd, append, memory="1G", cpus=1, serial=None, arch="riscv64",
+                 cpu=None):
+        program, machine, _ = QEMUS[arch]
         self.folder = tempfile.TemporaryDirectory(prefix="dio-qemu-")
         monitor = os.path.join(self.folder.name, "monitor")
         self.dump = os.path.join(self.folder.name, "screen.ppm")
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            ["qemu-system-riscv64", "-machine", "virt", "-smp", str(cpus), "-m", memory,
+            [program, "-machine", machine, *(["-cpu", cpu] if cpu else []), "-smp", str(cpus), "-m", memory,
              "-accel", "tcg,thread=multi", "-nodefaults", "-no-user-config", "-display", "none",
              "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", append,
              "-serial", f"file:{serial}" if serial else "null",
@@ -30,7 +39,7 @@ class QemuGuest:
         deadline = time.monotonic() + 10
         while not os.path.exists(monitor):
             if time.monotonic() > deadline or self.process.poll() is not None:
-                raise RuntimeError("qemu-system-riscv64 did not start: "
+                raise RuntimeError(f"{program} did not start: "
                                    + self.process.stderr.read().decode())
             time.sleep(0.02)
         self.monitor = socket.socket(socket.AF_UNIX)
@@ -42,7 +51,7 @@ class QemuGuest:
         while not text.endswith(b"(qemu) "):
             part = self.monitor.recv(4096)
             if not part:
-                raise RuntimeError("the monitor of qemu-system-riscv64 went away")
+                raise RuntimeError("the monitor of QEMU went away")
             text += part
 
     def command(self, line):
