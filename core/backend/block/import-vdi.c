@@ -15,7 +15,7 @@ enum { VDI_DYNAMIC = 1, VDI_STATIC = 2 };
 bool
 dio_import_is_vdi (const uint8_t *first)
 {
-  return dio_import_le32 (first + 64) == VDI_SIGNATURE;
+  return dio_get_le32 (first + 64) == VDI_SIGNATURE;
 }
 
 static int
@@ -52,17 +52,17 @@ dio_block_vdi_open (const DioBlockNode *node, uint64_t file_size, DioBlockOpenFl
   unsigned grain_bits;
   if (!dio_import_header (node, 0, header, sizeof header, error))
     return NULL;
-  uint32_t type = dio_import_le32 (header + 76), n_blocks = dio_import_le32 (header + 384);
-  uint32_t table = dio_import_le32 (header + 340);
-  uint64_t size = dio_import_le64 (header + 368);
-  if (!dio_import_is_vdi (header) || dio_import_le32 (header + 68) >> 16 != 1)
+  uint32_t type = dio_get_le32 (header + 76), n_blocks = dio_get_le32 (header + 384);
+  uint32_t table = dio_get_le32 (header + 340);
+  uint64_t size = dio_get_le64 (header + 368);
+  if (!dio_import_is_vdi (header) || dio_get_le32 (header + 68) >> 16 != 1)
     return dio_import_refuse (node, error, _ ("it is not a VDI image of version 1"));
   if ((type != VDI_DYNAMIC && type != VDI_STATIC) || has_parent (header))
     return dio_import_refuse (node, error,
                               _ ("it only has what differs from another image; clone it to one "
                                  "that is whole with “VBoxManage clonemedium”"));
-  if (!dio_import_grain_bits (dio_import_le32 (header + 376), &grain_bits)
-      || dio_import_le32 (header + 380) || table % 4
+  if (!dio_import_grain_bits (dio_get_le32 (header + 376), &grain_bits)
+      || dio_get_le32 (header + 380) || table % 4
       || !dio_import_fits (file_size, table, n_blocks, 4) || size > DIO_BLOCK_MAX_SIZE
       || (size + (UINT64_C (1) << grain_bits) - 1) >> grain_bits > n_blocks)
     return dio_import_refuse (node, error, _ ("its header makes no sense"));
@@ -70,6 +70,6 @@ dio_block_vdi_open (const DioBlockNode *node, uint64_t file_size, DioBlockOpenFl
   if (!import)
     return NULL;
   import->table = table;
-  import->first_data = dio_import_le32 (header + 344);
+  import->first_data = dio_get_le32 (header + 344);
   return &import->node;
 }

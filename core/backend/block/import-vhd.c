@@ -35,7 +35,7 @@ checksum_is_right (const uint8_t *bytes, unsigned length, unsigned at)
   uint32_t sum = 0;
   for (unsigned i = 0; i < length; i++)
     sum += i >= at && i < at + 4 ? 0 : bytes[i];
-  return ~sum == dio_import_be32 (bytes + at);
+  return ~sum == dio_get_be32 (bytes + at);
 }
 
 static int
@@ -76,10 +76,10 @@ open_dynamic (const DioBlockNode *node, uint64_t file_size, uint64_t at, uint64_
     return dio_import_refuse (node, error, _ ("a part of it is missing"));
   if (!dio_import_header (node, at, header, sizeof header, error))
     return NULL;
-  uint64_t table = dio_import_be64 (header + 16);
-  uint32_t n_blocks = dio_import_be32 (header + 28);
+  uint64_t table = dio_get_be64 (header + 16);
+  uint32_t n_blocks = dio_get_be32 (header + 28);
   if (memcmp (header, "cxsparse", 8) != 0 || !checksum_is_right (header, sizeof header, 36)
-      || !dio_import_grain_bits (dio_import_be32 (header + 32), &grain_bits) || table % 4 || !table
+      || !dio_import_grain_bits (dio_get_be32 (header + 32), &grain_bits) || table % 4 || !table
       || !dio_import_fits (file_size, table, n_blocks, 4) || size > DIO_BLOCK_MAX_SIZE
       || (size + (UINT64_C (1) << grain_bits) - 1) >> grain_bits > n_blocks)
     return dio_import_refuse (node, error, _ ("its header makes no sense"));
@@ -104,16 +104,16 @@ dio_block_vhd_open (const DioBlockNode *node, uint64_t file_size, DioBlockOpenFl
       || (!is_footer (footer)
           && !dio_import_header (node, file_size - VHD_FOOTER, footer, sizeof footer, error)))
     return NULL;
-  if (!is_footer (footer) || dio_import_be32 (footer + 12) >> 16 != 1)
+  if (!is_footer (footer) || dio_get_be32 (footer + 12) >> 16 != 1)
     return dio_import_refuse (node, error, _ ("it is not a VHD image"));
   if (!checksum_is_right (footer, sizeof footer, 64))
     return dio_import_refuse (node, error, _ ("its header is damaged"));
-  uint64_t size = dio_import_be64 (footer + 48);
-  switch (dio_import_be32 (footer + 60)) {
+  uint64_t size = dio_get_be64 (footer + 48);
+  switch (dio_get_be32 (footer + 60)) {
   case VHD_FIXED:
     return open_fixed (node, file_size, size, error);
   case VHD_DYNAMIC:
-    return open_dynamic (node, file_size, dio_import_be64 (footer + 16), size, error);
+    return open_dynamic (node, file_size, dio_get_be64 (footer + 16), size, error);
   case VHD_DIFFERENCING:
     return dio_import_refuse (node, error,
                               _ ("it only has what differs from another image; merge the two with "

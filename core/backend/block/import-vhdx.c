@@ -57,7 +57,7 @@ checksum_is_right (const uint8_t *bytes, size_t length)
   uint32_t crc = UINT32_MAX;
   for (size_t i = 0; i < length; i++)
     crc = dio_vec_crc32 (DIO_VEC_CRC32C, 1, crc, i >= 4 && i < 8 ? 0 : bytes[i]);
-  return ~crc == dio_import_le32 (bytes + 4);
+  return ~crc == dio_get_le32 (bytes + 4);
 }
 
 /* The newer of the two headers, both at @bytes; NULL: none is whole. */
@@ -67,7 +67,7 @@ current_header (const uint8_t *bytes)
   const uint8_t *best = NULL;
   for (unsigned i = 0; i < 2; i++, bytes += VHDX_HEADER)
     if (memcmp (bytes, "head", 4) == 0 && checksum_is_right (bytes, VHDX_HEADER)
-        && (!best || dio_import_le64 (bytes + 8) > dio_import_le64 (best + 8)))
+        && (!best || dio_get_le64 (bytes + 8) > dio_get_le64 (best + 8)))
       best = bytes;
   return best;
 }
@@ -90,7 +90,7 @@ check_header (const DioBlockNode *node, GError **error)
     why = _ ("it is not a VHDX image");
   else if (!header)
     why = _ ("its header is damaged");
-  else if (dio_import_le16 (header + 66) != 1)
+  else if (dio_get_le16 (header + 66) != 1)
     why = _ ("it is not a VHDX image of version 1");
   else if (memcmp (header + 48, none, VHDX_GUID) != 0)
     why = _ ("it was not closed and has a log to be written back; attach it once in the program "
@@ -103,17 +103,17 @@ check_header (const DioBlockNode *node, GError **error)
 static bool
 find_regions (const DioBlockNode *node, const uint8_t *table, Region *bat, Region *metadata)
 {
-  uint32_t n = dio_import_le32 (table + 8);
+  uint32_t n = dio_get_le32 (table + 8);
   if (memcmp (table, "regi", 4) != 0 || !checksum_is_right (table, VHDX_REGIONS)
       || n > VHDX_MAX_ITEMS)
     return false;
   for (const uint8_t *entry = table + 16; n > 0; n--, entry += 32) {
-    Region region = { dio_import_le64 (entry + 16), dio_import_le32 (entry + 24) };
+    Region region = { dio_get_le64 (entry + 16), dio_get_le32 (entry + 24) };
     if (memcmp (entry, bat_region, VHDX_GUID) == 0)
       *bat = region;
     else if (memcmp (entry, metadata_region, VHDX_GUID) == 0)
       *metadata = region;
-    else if (dio_import_le32 (entry + 28) & 1)
+    else if (dio_get_le32 (entry + 28) & 1)
       return false; /* something without which it must not be used */
   }
   return bat->length && metadata->length;
@@ -142,12 +142,12 @@ static bool
 take_item (Metadata *metadata, const uint8_t *guid, const uint8_t *bytes, uint32_t length)
 {
   if (memcmp (guid, file_parameters, VHDX_GUID) == 0 && length >= 8) {
-    metadata->block_size = dio_import_le32 (bytes);
-    metadata->has_parent = dio_import_le32 (bytes + 4) & 2;
+    metadata->block_size = dio_get_le32 (bytes);
+    metadata->has_parent = dio_get_le32 (bytes + 4) & 2;
   } else if (memcmp (guid, virtual_size, VHDX_GUID) == 0 && length >= 8) {
-    metadata->size = dio_import_le64 (bytes);
+    metadata->size = dio_get_le64 (bytes);
   } else if (memcmp (guid, logical_sector, VHDX_GUID) == 0 && length >= 4) {
-    metadata->sector_size = dio_import_le32 (bytes);
+    metadata->sector_size = dio_get_le32 (bytes);
   }
   return true;
 }
@@ -155,11 +155,11 @@ take_item (Metadata *metadata, const uint8_t *guid, const uint8_t *bytes, uint32
 static bool
 parse_metadata (const uint8_t *bytes, uint32_t length, Metadata *metadata)
 {
-  unsigned n = dio_import_le16 (bytes + 10);
+  unsigned n = dio_get_le16 (bytes + 10);
   if (memcmp (bytes, "metadata", 8) != 0 || n > VHDX_MAX_ITEMS || 32 + n * 32 > length)
     return false;
   for (const uint8_t *entry = bytes + 32; n > 0; n--, entry += 32) {
-    uint32_t offset = dio_import_le32 (entry + 16), size = dio_import_le32 (entry + 20);
+    uint32_t offset = dio_get_le32 (entry + 16), size = dio_get_le32 (entry + 20);
     if (!dio_import_fits (length, offset, size, 1)
         || !take_item (metadata, entry, bytes + offset, size))
       return false;

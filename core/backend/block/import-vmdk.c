@@ -83,7 +83,7 @@ vmdk_unpack (Import *import, uint64_t offset, uint8_t *data)
   uint8_t marker[VMDK_MARKER];
   size_t size = (size_t) 1 << import->grain_bits;
   int64_t got = dio_file_read (import->node.files, import->node.fd, marker, sizeof marker, offset);
-  uint32_t length = dio_import_le32 (marker + 8);
+  uint32_t length = dio_get_le32 (marker + 8);
   if (got < (int64_t) sizeof marker)
     return got < 0 ? (int) got : -EIO;
   if (length > 2 * size + IMPORT_PAGE)
@@ -132,7 +132,7 @@ check_descriptor (const DioBlockNode *node, uint64_t offset, uint64_t length, GE
 static bool
 check_kind (const DioBlockNode *node, const uint8_t *header, GError **error)
 {
-  uint32_t version = dio_import_le32 (header + 4), flags = dio_import_le32 (header + 8);
+  uint32_t version = dio_get_le32 (header + 4), flags = dio_get_le32 (header + 8);
   const char *why = NULL;
   if (is_descriptor (header))
     why = _ ("it only describes a disk that is in other files. Choose the file whose name ends in "
@@ -140,10 +140,10 @@ check_kind (const DioBlockNode *node, const uint8_t *header, GError **error)
              "them");
   else if (!is_sparse (header) || version < 1 || version > 3)
     why = _ ("it is not a VMDK image of version 1 to 3");
-  else if (!dio_import_le64 (header + 28))
+  else if (!dio_get_le64 (header + 28))
     why = _ ("it is one of several files; make one of them with the program that made them");
   else if (!!(flags & VMDK_COMPRESSED) != !!(flags & VMDK_MARKERS)
-           || (flags & VMDK_COMPRESSED && dio_import_le16 (header + 77) != 1))
+           || (flags & VMDK_COMPRESSED && dio_get_le16 (header + 77) != 1))
     why = _ ("it is compressed in a way that is not known");
   if (why)
     dio_import_refuse (node, error, why);
@@ -153,9 +153,9 @@ check_kind (const DioBlockNode *node, const uint8_t *header, GError **error)
 static DioBlockNode *
 open_sparse (const DioBlockNode *node, uint64_t file_size, const uint8_t *header, GError **error)
 {
-  uint64_t sectors = dio_import_le64 (header + 12), grain = dio_import_le64 (header + 20);
-  uint64_t directory = dio_import_le64 (header + 56);
-  uint32_t per_table = dio_import_le32 (header + 44), flags = dio_import_le32 (header + 8);
+  uint64_t sectors = dio_get_le64 (header + 12), grain = dio_get_le64 (header + 20);
+  uint64_t directory = dio_get_le64 (header + 56);
+  uint32_t per_table = dio_get_le32 (header + 44), flags = dio_get_le32 (header + 8);
   unsigned grain_bits, table_bits = per_table ? (unsigned) __builtin_ctz (per_table) : 0;
   if (sectors > DIO_BLOCK_MAX_SIZE / DIO_BLOCK_SECTOR || grain > file_size
       || directory > file_size / DIO_BLOCK_SECTOR || !per_table || per_table & (per_table - 1)
@@ -185,11 +185,11 @@ dio_block_vmdk_open (const DioBlockNode *node, uint64_t file_size, DioBlockOpenF
   /* A description alone may be shorter than a sector. */
   size_t length = (size_t) MIN (file_size, sizeof header);
   if (!dio_import_header (node, 0, header, length, error) || !check_kind (node, header, error)
-      || !check_descriptor (node, dio_import_le64 (header + 28) * DIO_BLOCK_SECTOR,
-                            dio_import_le64 (header + 36) * DIO_BLOCK_SECTOR, error))
+      || !check_descriptor (node, dio_get_le64 (header + 28) * DIO_BLOCK_SECTOR,
+                            dio_get_le64 (header + 36) * DIO_BLOCK_SECTOR, error))
     return NULL;
   /* Streams have their directory behind the data, and another header at their end. */
-  if (dio_import_le64 (header + 56) == VMDK_AT_END
+  if (dio_get_le64 (header + 56) == VMDK_AT_END
       && (file_size < VMDK_FOOTER
           || !dio_import_header (node, file_size - VMDK_FOOTER, header, sizeof header, error)
           || !is_sparse (header)))

@@ -8,44 +8,6 @@
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-/* ---- Numbers ---- */
-
-uint16_t
-dio_import_le16 (const void *at)
-{
-  uint16_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT16_FROM_LE (value);
-}
-
-uint32_t
-dio_import_le32 (const void *at)
-{
-  uint32_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT32_FROM_LE (value);
-}
-
-uint64_t
-dio_import_le64 (const void *at)
-{
-  uint64_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT64_FROM_LE (value);
-}
-
-uint32_t
-dio_import_be32 (const void *at)
-{
-  return GUINT32_SWAP_LE_BE (dio_import_le32 (at));
-}
-
-uint64_t
-dio_import_be64 (const void *at)
-{
-  return GUINT64_SWAP_LE_BE (dio_import_le64 (at));
-}
-
 /* ---- Opening ---- */
 
 DioBlockNode *

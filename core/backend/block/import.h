@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "core/backend/block/block-node.h"
+#include "core/base/base-bytes.h"
 
 #define IMPORT_PAGE 4096u
 #define IMPORT_PAGES 64u
@@ -83,13 +84,6 @@ bool dio_import_fits (uint64_t file_size, uint64_t offset, uint64_t count, uint6
 
 /* NULL, and an error that names the image and says @why, a translated sentence without its end. */
 DioBlockNode *dio_import_refuse (const DioBlockNode *node, GError **error, const char *why);
-
-/* Numbers in headers, wherever they lie. */
-uint16_t dio_import_le16 (const void *at);
-uint32_t dio_import_le32 (const void *at);
-uint64_t dio_import_le64 (const void *at);
-uint32_t dio_import_be32 (const void *at);
-uint64_t dio_import_be64 (const void *at);
 
 /* Whether a file is such an image, from its first 512 bytes and its last. */
 bool dio_import_is_vmdk (const uint8_t *first);

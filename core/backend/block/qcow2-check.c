@@ -324,9 +324,9 @@ check_l2_flags (Walk *walk, uint64_t offset)
   bool changed = false;
   for (uint64_t i = 0; data && i < qcow2->l2_entries; i++) {
     uint8_t *at = data + i * qcow2->l2_entry_bytes;
-    uint64_t value = dio_qcow2_get64 (at);
+    uint64_t value = dio_get_be64 (at);
     if (check_flag (walk, &value)) {
-      dio_qcow2_put64 (at, value);
+      dio_put_be64 (at, value);
       changed = true;
     }
   }

@@ -18,11 +18,11 @@ get_number (const uint8_t *data, unsigned order, uint64_t index)
   case 3:
     return data[index];
   case 4:
-    return dio_qcow2_get16 (data + index * 2);
+    return dio_get_be16 (data + index * 2);
   case 5:
-    return dio_qcow2_get32 (data + index * 4);
+    return dio_get_be32 (data + index * 4);
   case 6:
-    return dio_qcow2_get64 (data + index * 8);
+    return dio_get_be64 (data + index * 8);
   default: {
     unsigned bits = 1u << order;
     unsigned per_byte = 8 / bits;
@@ -44,7 +44,7 @@ put_number (uint8_t *data, unsigned order, uint64_t index, uint64_t value)
   }
   uint8_t bytes[8];
   unsigned length = 1u << (order - 3);
-  dio_qcow2_put64 (bytes, value);
+  dio_put_be64 (bytes, value);
   memcpy (data + index * length, bytes + 8 - length, length);
 }
 
@@ -202,8 +202,8 @@ switch_reftable (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
     result = dio_qcow2_sync (qcow2);
   if (result < 0)
     return result;
-  dio_qcow2_put64 (fields, offset);
-  dio_qcow2_put32 (fields + 8, (uint32_t) clusters);
+  dio_put_be64 (fields, offset);
+  dio_put_be32 (fields + 8, (uint32_t) clusters);
   result = dio_file_write (node->files, node->fd, fields, sizeof fields, QCOW2_AT_REFTABLE);
   return result ? result : dio_qcow2_sync (qcow2);
 }

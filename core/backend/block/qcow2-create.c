@@ -96,33 +96,33 @@ fill_header (const DioBlockCreate *create, const Layout *layout, uint8_t *bytes)
 {
   uint32_t length = layout->version == 2 ? 72 : HEADER_LENGTH;
   uint64_t at = length;
-  dio_qcow2_put32 (bytes, QCOW2_MAGIC);
-  dio_qcow2_put32 (bytes + 4, layout->version);
-  dio_qcow2_put32 (bytes + 20, layout->cluster_bits);
-  dio_qcow2_put64 (bytes + QCOW2_AT_SIZE, create->size);
-  dio_qcow2_put32 (bytes + QCOW2_AT_L1_SIZE, (uint32_t) layout->l1_size);
-  dio_qcow2_put64 (bytes + 40, (1 + layout->reftable_clusters + layout->n_blocks)
-                                   << layout->cluster_bits);
-  dio_qcow2_put64 (bytes + QCOW2_AT_REFTABLE, layout->cluster);
-  dio_qcow2_put32 (bytes + 56, (uint32_t) layout->reftable_clusters);
+  dio_put_be32 (bytes, QCOW2_MAGIC);
+  dio_put_be32 (bytes + 4, layout->version);
+  dio_put_be32 (bytes + 20, layout->cluster_bits);
+  dio_put_be64 (bytes + QCOW2_AT_SIZE, create->size);
+  dio_put_be32 (bytes + QCOW2_AT_L1_SIZE, (uint32_t) layout->l1_size);
+  dio_put_be64 (bytes + 40, (1 + layout->reftable_clusters + layout->n_blocks)
+                                << layout->cluster_bits);
+  dio_put_be64 (bytes + QCOW2_AT_REFTABLE, layout->cluster);
+  dio_put_be32 (bytes + 56, (uint32_t) layout->reftable_clusters);
   if (layout->version >= 3) {
-    dio_qcow2_put64 (bytes + QCOW2_AT_INCOMPATIBLE, create->extended_l2 ? QCOW2_EXTENDED_L2 : 0);
-    dio_qcow2_put64 (bytes + 80, create->lazy_refcounts ? QCOW2_LAZY : 0);
-    dio_qcow2_put32 (bytes + 96, layout->order);
-    dio_qcow2_put32 (bytes + 100, length);
+    dio_put_be64 (bytes + QCOW2_AT_INCOMPATIBLE, create->extended_l2 ? QCOW2_EXTENDED_L2 : 0);
+    dio_put_be64 (bytes + 80, create->lazy_refcounts ? QCOW2_LAZY : 0);
+    dio_put_be32 (bytes + 96, layout->order);
+    dio_put_be32 (bytes + 100, length);
   }
   if (!create->backing)
     return;
   if (create->backing_format) {
     uint32_t format = (uint32_t) strlen (create->backing_format);
-    dio_qcow2_put32 (bytes + at, 0xe2792aca);
-    dio_qcow2_put32 (bytes + at + 4, format);
+    dio_put_be32 (bytes + at, 0xe2792aca);
+    dio_put_be32 (bytes + at + 4, format);
     memcpy (bytes + at + 8, create->backing_format, format);
     at += 8 + ((format + 7) & ~UINT64_C (7));
   }
   at += 8; /* the end of extensions is zeros */
-  dio_qcow2_put64 (bytes + 8, at);
-  dio_qcow2_put32 (bytes + 16, (uint32_t) strlen (create->backing));
+  dio_put_be64 (bytes + 8, at);
+  dio_put_be32 (bytes + 16, (uint32_t) strlen (create->backing));
   memcpy (bytes + at, create->backing, strlen (create->backing));
 }
 

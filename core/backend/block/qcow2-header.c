@@ -19,44 +19,6 @@ enum {
   EXTENSION_BACKING_FORMAT = 0xe2792aca,
 };
 
-uint16_t
-dio_qcow2_get16 (const void *at)
-{
-  uint16_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT16_FROM_BE (value);
-}
-
-uint32_t
-dio_qcow2_get32 (const void *at)
-{
-  uint32_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT32_FROM_BE (value);
-}
-
-uint64_t
-dio_qcow2_get64 (const void *at)
-{
-  uint64_t value;
-  memcpy (&value, at, sizeof value);
-  return GUINT64_FROM_BE (value);
-}
-
-void
-dio_qcow2_put32 (void *at, uint32_t value)
-{
-  value = GUINT32_TO_BE (value);
-  memcpy (at, &value, sizeof value);
-}
-
-void
-dio_qcow2_put64 (void *at, uint64_t value)
-{
-  value = GUINT64_TO_BE (value);
-  memcpy (at, &value, sizeof value);
-}
-
 /* ---- Reading ---- */
 
 static bool
@@ -70,27 +32,27 @@ fail (const Qcow2 *qcow2, GError **error, DioError code, const char *reason)
 static void
 parse (Qcow2Header *header, const uint8_t *bytes)
 {
-  header->version = dio_qcow2_get32 (bytes + 4);
-  header->backing_offset = dio_qcow2_get64 (bytes + 8);
-  header->backing_length = dio_qcow2_get32 (bytes + 16);
-  header->cluster_bits = dio_qcow2_get32 (bytes + 20);
-  header->size = dio_qcow2_get64 (bytes + QCOW2_AT_SIZE);
-  header->encryption = dio_qcow2_get32 (bytes + 32);
-  header->l1_size = dio_qcow2_get32 (bytes + QCOW2_AT_L1_SIZE);
-  header->l1_offset = dio_qcow2_get64 (bytes + 40);
-  header->reftable_offset = dio_qcow2_get64 (bytes + QCOW2_AT_REFTABLE);
-  header->reftable_clusters = dio_qcow2_get32 (bytes + 56);
-  header->n_snapshots = dio_qcow2_get32 (bytes + 60);
-  header->snapshots_offset = dio_qcow2_get64 (bytes + 64);
+  header->version = dio_get_be32 (bytes + 4);
+  header->backing_offset = dio_get_be64 (bytes + 8);
+  header->backing_length = dio_get_be32 (bytes + 16);
+  header->cluster_bits = dio_get_be32 (bytes + 20);
+  header->size = dio_get_be64 (bytes + QCOW2_AT_SIZE);
+  header->encryption = dio_get_be32 (bytes + 32);
+  header->l1_size = dio_get_be32 (bytes + QCOW2_AT_L1_SIZE);
+  header->l1_offset = dio_get_be64 (bytes + 40);
+  header->reftable_offset = dio_get_be64 (bytes + QCOW2_AT_REFTABLE);
+  header->reftable_clusters = dio_get_be32 (bytes + 56);
+  header->n_snapshots = dio_get_be32 (bytes + 60);
+  header->snapshots_offset = dio_get_be64 (bytes + 64);
   header->refcount_order = 4;
   header->length = HEADER_V2;
   if (header->version < 3)
     return;
-  header->incompatible = dio_qcow2_get64 (bytes + QCOW2_AT_INCOMPATIBLE);
-  header->compatible = dio_qcow2_get64 (bytes + 80);
-  header->autoclear = dio_qcow2_get64 (bytes + QCOW2_AT_AUTOCLEAR);
-  header->refcount_order = dio_qcow2_get32 (bytes + 96);
-  header->length = dio_qcow2_get32 (bytes + 100);
+  header->incompatible = dio_get_be64 (bytes + QCOW2_AT_INCOMPATIBLE);
+  header->compatible = dio_get_be64 (bytes + 80);
+  header->autoclear = dio_get_be64 (bytes + QCOW2_AT_AUTOCLEAR);
+  header->refcount_order = dio_get_be32 (bytes + 96);
+  header->length = dio_get_be32 (bytes + 100);
   if (header->length > HEADER_V3)
     header->compression = bytes[104];
 }
@@ -175,8 +137,8 @@ read_extensions (Qcow2 *qcow2, const uint8_t *bytes, uint64_t length)
   uint64_t at = qcow2->header.length;
   uint64_t end = qcow2->header.backing_offset ? MIN (qcow2->header.backing_offset, length) : length;
   while (at + 8 <= end) {
-    uint32_t type = dio_qcow2_get32 (bytes + at);
-    uint32_t size = dio_qcow2_get32 (bytes + at + 4);
+    uint32_t type = dio_get_be32 (bytes + at);
+    uint32_t size = dio_get_be32 (bytes + at + 4);
     at += 8;
     if (type == EXTENSION_END || size > end - at)
       return;
@@ -197,7 +159,7 @@ dio_qcow2_read_header (Qcow2 *qcow2, uint64_t file_size, GError **error)
     dio_set_error_errno (error, (int) -got, _ ("The disk “%s” could not be read"), node->path);
     return false;
   }
-  if (got < HEADER_V2 || dio_qcow2_get32 (bytes) != QCOW2_MAGIC)
+  if (got < HEADER_V2 || dio_get_be32 (bytes) != QCOW2_MAGIC)
     return fail (qcow2, error, DIO_ERROR_FORMAT, _ ("it is not a qcow2 image"));
   parse (header, bytes);
   if (header->version != 2 && header->version != 3)
@@ -239,7 +201,7 @@ static int
 write_field (Qcow2 *qcow2, uint64_t at, uint64_t value)
 {
   uint8_t bytes[8];
-  dio_qcow2_put64 (bytes, value);
+  dio_put_be64 (bytes, value);
   return dio_file_write (qcow2->node.files, qcow2->node.fd, bytes, sizeof bytes, at);
 }
 
@@ -320,9 +282,9 @@ read_snapshot (Qcow2 *qcow2, uint64_t *at)
   uint8_t bytes[40];
   if (dio_file_read (node->files, node->fd, bytes, sizeof bytes, *at) != sizeof bytes)
     return NULL;
-  uint16_t id_length = dio_qcow2_get16 (bytes + 12);
-  uint16_t name_length = dio_qcow2_get16 (bytes + 14);
-  uint32_t extra_length = dio_qcow2_get32 (bytes + 36);
+  uint16_t id_length = dio_get_be16 (bytes + 12);
+  uint16_t name_length = dio_get_be16 (bytes + 14);
+  uint32_t extra_length = dio_get_be32 (bytes + 36);
   if (extra_length > MAX_SNAPSHOT_EXTRA)
     return NULL;
   size_t length = (size_t) extra_length + id_length + name_length;
@@ -330,12 +292,12 @@ read_snapshot (Qcow2 *qcow2, uint64_t *at)
   if (dio_file_read (node->files, node->fd, rest, length, *at + sizeof bytes) != (int64_t) length)
     return NULL;
   DioQcow2Snapshot *snapshot = g_new0 (DioQcow2Snapshot, 1);
-  snapshot->l1_offset = dio_qcow2_get64 (bytes);
-  snapshot->l1_size = dio_qcow2_get32 (bytes + 8);
-  snapshot->date_s = dio_qcow2_get32 (bytes + 16);
-  snapshot->clock_ns = dio_qcow2_get64 (bytes + 24);
-  snapshot->state_size = extra_length >= 8 ? dio_qcow2_get64 (rest) : dio_qcow2_get32 (bytes + 32);
-  snapshot->size = extra_length >= 16 ? dio_qcow2_get64 (rest + 8) : qcow2->header.size;
+  snapshot->l1_offset = dio_get_be64 (bytes);
+  snapshot->l1_size = dio_get_be32 (bytes + 8);
+  snapshot->date_s = dio_get_be32 (bytes + 16);
+  snapshot->clock_ns = dio_get_be64 (bytes + 24);
+  snapshot->state_size = extra_length >= 8 ? dio_get_be64 (rest) : dio_get_be32 (bytes + 32);
+  snapshot->size = extra_length >= 16 ? dio_get_be64 (rest + 8) : qcow2->header.size;
   snapshot->id = g_strndup ((char *) rest + extra_length, id_length);
   snapshot->name = g_strndup ((char *) rest + extra_length + id_length, name_length);
   *at = (*at + sizeof bytes + length + 7) & ~UINT64_C (7);

@@ -78,17 +78,16 @@ dio_qcow2_get_entry (const Qcow2 *qcow2, const Qcow2Table *table, uint64_t index
   if (!table)
     return (Qcow2Entry){ 0, 0 };
   const uint8_t *at = table->data + index % qcow2->l2_entries * qcow2->l2_entry_bytes;
-  return (Qcow2Entry){ dio_qcow2_get64 (at),
-                       qcow2->l2_entry_bytes == 16 ? dio_qcow2_get64 (at + 8) : 0 };
+  return (Qcow2Entry){ dio_get_be64 (at), qcow2->l2_entry_bytes == 16 ? dio_get_be64 (at + 8) : 0 };
 }
 
 void
 dio_qcow2_set_entry (Qcow2 *qcow2, Qcow2Table *table, uint64_t index, Qcow2Entry entry)
 {
   uint32_t from = (uint32_t) (index % qcow2->l2_entries * qcow2->l2_entry_bytes);
-  dio_qcow2_put64 (table->data + from, entry.value);
+  dio_put_be64 (table->data + from, entry.value);
   if (qcow2->l2_entry_bytes == 16)
-    dio_qcow2_put64 (table->data + from + 8, entry.bitmap);
+    dio_put_be64 (table->data + from + 8, entry.bitmap);
   dio_qcow2_table_dirty (&qcow2->l2, table, from, from + qcow2->l2_entry_bytes);
 }
 

@@ -25,6 +25,7 @@
 
 #include "core/backend/block/block-node.h"
 #include "core/backend/block/qcow2.h"
+#include "core/base/base-bytes.h"
 
 #define QCOW2_MAGIC 0x514649fbu
 #define QCOW2_MIN_CLUSTER_BITS 9
@@ -151,13 +152,6 @@ dio_qcow2_clusters (const Qcow2 *qcow2, uint64_t bytes)
 {
   return (bytes + qcow2->cluster_size - 1) >> qcow2->header.cluster_bits;
 }
-
-/* Big-endian numbers at a place that may not be aligned. */
-uint16_t dio_qcow2_get16 (const void *at);
-uint32_t dio_qcow2_get32 (const void *at);
-uint64_t dio_qcow2_get64 (const void *at);
-void dio_qcow2_put32 (void *at, uint32_t value);
-void dio_qcow2_put64 (void *at, uint64_t value);
 
 /* ---- qcow2-header.c ---- */
 

@@ -14,10 +14,10 @@ write_header (Qcow2 *qcow2, uint64_t size, uint32_t l1_size, uint64_t l1_offset)
 {
   DioBlockNode *node = &qcow2->node;
   uint8_t fields[24];
-  dio_qcow2_put64 (fields, size);
-  dio_qcow2_put32 (fields + 8, qcow2->header.encryption);
-  dio_qcow2_put32 (fields + 12, l1_size);
-  dio_qcow2_put64 (fields + 16, l1_offset);
+  dio_put_be64 (fields, size);
+  dio_put_be32 (fields + 8, qcow2->header.encryption);
+  dio_put_be32 (fields + 12, l1_size);
+  dio_put_be64 (fields + 16, l1_offset);
   int result = dio_file_write (node->files, node->fd, fields, sizeof fields, QCOW2_AT_SIZE);
   return result ? result : dio_qcow2_sync (qcow2);
 }
