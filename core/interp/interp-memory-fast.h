@@ -5,19 +5,7 @@
  * that may access any alignment (but for atomics) defines INTERP_UNALIGNED, one with accesses as
  * programs would do them INTERP_USER_TLB. */
 
-#undef LOAD
-#undef STORE
-#undef AMO
-#undef LOAD_RESERVED
-#undef STORE_CONDITIONAL
-#undef LOAD_USER
-#undef STORE_USER
-#undef LOAD_V128
-#undef STORE_V128
-#undef COMPARE_SWAP
-#undef COMPARE_SWAP_V128
-#undef LOAD_RESERVED_V128
-#undef STORE_CONDITIONAL_V128
+#include "core/interp/interp-memory-none.h"
 
 #ifdef INTERP_UNALIGNED
 #define INTERP_TAG dio_tlb_tag_unaligned

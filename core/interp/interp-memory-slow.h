@@ -3,19 +3,7 @@
  * interp_store_slow() and interp_atomic_slow(), which leave the exception in the context and return
  * false, and interp_atomic_done(), after a write. Included between uses; no guard. */
 
-#undef LOAD
-#undef STORE
-#undef AMO
-#undef LOAD_RESERVED
-#undef STORE_CONDITIONAL
-#undef LOAD_USER
-#undef STORE_USER
-#undef LOAD_V128
-#undef STORE_V128
-#undef COMPARE_SWAP
-#undef COMPARE_SWAP_V128
-#undef LOAD_RESERVED_V128
-#undef STORE_CONDITIONAL_V128
+#include "core/interp/interp-memory-none.h"
 
 #define LOAD(kind, address)                                                                        \
   ({                                                                                               \

@@ -1,63 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What arm64 accesses do when the TLB does not have their page: slow paths of loads, stores,
  * atomics and fetches, devices, page crossing. */
-#include <string.h>
-
 #include "core/guest/arm64/arm64-priv.h"
+#include "core/interp/interp-host.h"
 #include "core/vm/vm-machine.h"
-
-/* ---- Host memory ---- */
-
-/* Aligned accesses are single-copy atomic; the guest's byte order is little-endian as the host's.
- */
-static uint64_t
-read_host (const uint8_t *host, unsigned size)
-{
-  uint64_t value = 0;
-  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
-    memcpy (&value, host, size);
-    return value;
-  }
-  switch (size) {
-  case 1:
-    return __atomic_load_n (host, __ATOMIC_RELAXED);
-  case 2:
-    return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
-  case 4:
-    return __atomic_load_n ((const uint32_t *) (const void *) host, __ATOMIC_RELAXED);
-  default:
-    return __atomic_load_n ((const uint64_t *) (const void *) host, __ATOMIC_RELAXED);
-  }
-}
-
-static void
-write_host (uint8_t *host, unsigned size, uint64_t value)
-{
-  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
-    memcpy (host, &value, size);
-    return;
-  }
-  switch (size) {
-  case 1:
-    __atomic_store_n (host, value, __ATOMIC_RELAXED);
-    break;
-  case 2:
-    __atomic_store_n ((uint16_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  case 4:
-    __atomic_store_n ((uint32_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  default:
-    __atomic_store_n ((uint64_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  }
-}
-
-static DIO_ALWAYS_INLINE bool
-crosses_page (DioGva va, unsigned size)
-{
-  return (va & DIO_PAGE_MASK) + size > DIO_PAGE_SIZE;
-}
 
 /* ---- Pieces within a page ---- */
 
@@ -97,20 +43,19 @@ load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
 {
   const uint8_t *host = recall (cpu, va, user, DIO_TLB_READ);
   if (host) {
-    *value = read_host (host, size);
+    *value = dio_interp_host_read (host, size);
     return true;
   }
   A64Page page;
   if (!a64_translate (cpu, va, DIO_A64_LOAD, user, &page))
     return false;
   if (DIO_LIKELY (page.info.ram)) {
-    *value = read_host (page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
+    *value = dio_interp_host_read (
+        page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
     return true;
   }
   before_io (cpu);
-  cpu->interp.cpu.stats.mmio_reads++;
-  if (dio_space_read (cpu->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-      == DIO_ACCESS_OK)
+  if (dio_interp_io_read (&cpu->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
     return true;
   a64_abort (cpu, va, DIO_A64_LOAD, A64_FSC_EXTERNAL);
   return false;
@@ -121,7 +66,7 @@ store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
 {
   uint8_t *host = (uint8_t *) (uintptr_t) recall (cpu, va, user, DIO_TLB_WRITE);
   if (host) {
-    write_host (host, size, value);
+    dio_interp_host_write (host, size, value);
     return true;
   }
   A64Page page;
@@ -129,14 +74,12 @@ store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
     return false;
   if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
     uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
-    write_host (page.info.ram->host + offset, size, value);
+    dio_interp_host_write (page.info.ram->host + offset, size, value);
     dio_ram_note_write (page.info.ram, offset, size);
     return true;
   }
   before_io (cpu);
-  cpu->interp.cpu.stats.mmio_writes++;
-  if (dio_space_write (cpu->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-      == DIO_ACCESS_OK)
+  if (dio_interp_io_write (&cpu->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
     return true;
   a64_abort (cpu, va, DIO_A64_STORE, A64_FSC_EXTERNAL);
   return false;
@@ -170,7 +113,7 @@ check_stores (DioArm64 *cpu, DioGva va, unsigned size, bool user)
 bool
 dio_a64_load_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
 {
-  if (DIO_LIKELY (!crosses_page (va, size)))
+  if (DIO_LIKELY (!dio_interp_crosses_page (va, size)))
     return load_page (cpu, va, size, user, value);
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
   uint64_t low, high;
@@ -184,7 +127,7 @@ dio_a64_load_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t 
 bool
 dio_a64_store_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
 {
-  if (DIO_LIKELY (!crosses_page (va, size)))
+  if (DIO_LIKELY (!dio_interp_crosses_page (va, size)))
     return store_page (cpu, va, size, user, value);
   /* Both pages must be writable before the first byte is written. */
   if (!check_stores (cpu, va, size, user))
@@ -209,7 +152,7 @@ dio_a64_load_v128_slow (DioArm64 *cpu, DioGva va, DioVec *value)
 bool
 dio_a64_store_v128_slow (DioArm64 *cpu, DioGva va, DioVec value)
 {
-  if (crosses_page (va, 16) && !check_stores (cpu, va, 16, false))
+  if (dio_interp_crosses_page (va, 16) && !check_stores (cpu, va, 16, false))
     return false;
   return dio_a64_store_slow (cpu, va, 8, false, value[0])
          && dio_a64_store_slow (cpu, va + 8, 8, false, value[1]);

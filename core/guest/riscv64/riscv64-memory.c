@@ -1,63 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * What riscv64 accesses do when the TLB does not have their page: slow paths of loads, stores,
  * atomics and fetches, devices, misalignment, and the cache-block operations. */
-#include <string.h>
-
-#include "core/fp/fp.h"
 #include "core/guest/riscv64/riscv64-priv.h"
+#include "core/interp/interp-host.h"
 
 /* ---- Loads and stores ---- */
-
-/* Aligned accesses are single-copy atomic; the guest's byte order is little-endian as the host's.
- */
-static uint64_t
-read_host (const uint8_t *host, unsigned size)
-{
-  uint64_t value = 0;
-  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
-    memcpy (&value, host, size);
-    return value;
-  }
-  switch (size) {
-  case 1:
-    return __atomic_load_n (host, __ATOMIC_RELAXED);
-  case 2:
-    return __atomic_load_n ((const uint16_t *) (const void *) host, __ATOMIC_RELAXED);
-  case 4:
-    return __atomic_load_n ((const uint32_t *) (const void *) host, __ATOMIC_RELAXED);
-  default:
-    return __atomic_load_n ((const uint64_t *) (const void *) host, __ATOMIC_RELAXED);
-  }
-}
-
-static void
-write_host (uint8_t *host, unsigned size, uint64_t value)
-{
-  if (DIO_UNLIKELY ((uintptr_t) host & (size - 1))) {
-    memcpy (host, &value, size);
-    return;
-  }
-  switch (size) {
-  case 1:
-    __atomic_store_n (host, value, __ATOMIC_RELAXED);
-    break;
-  case 2:
-    __atomic_store_n ((uint16_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  case 4:
-    __atomic_store_n ((uint32_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  default:
-    __atomic_store_n ((uint64_t *) (void *) host, value, __ATOMIC_RELAXED);
-    break;
-  }
-}
-
-static DIO_ALWAYS_INLINE bool
-crosses_page (DioGva va, unsigned size)
-{
-  return (va & DIO_PAGE_MASK) + size > DIO_PAGE_SIZE;
-}
 
 /* Before an access to a device: what others asked of us happens first, so that a guest that sends
  * an interrupt to another hart has its earlier stores to code seen (dio_rv_service_requests()). */
@@ -76,7 +23,7 @@ load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
   if (!host && dio_tlb_recall (hart->interp.tlb.data_set, va, DIO_TLB_READ))
     host = dio_tlb_hit_read (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
   if (host) {
-    *value = read_host (host + (va & (size - 1)), size);
+    *value = dio_interp_host_read (host + (va & (size - 1)), size);
     return DIO_RV_EXC_NONE;
   }
   RvPage page;
@@ -85,17 +32,12 @@ load_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
   if (DIO_UNLIKELY (exc != DIO_RV_EXC_NONE))
     return exc;
   if (DIO_LIKELY (page.info.ram)) {
-    *value = read_host (page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
+    *value = dio_interp_host_read (
+        page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
     return DIO_RV_EXC_NONE;
   }
   before_io (hart);
-  hart->interp.cpu.stats.mmio_reads++;
-  /* The device may use the host's FPU, which is the guest's while compiled code runs. */
-  uint64_t fp = dio_fp_host_enter ();
-  bool done = dio_space_read (hart->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-              == DIO_ACCESS_OK;
-  dio_fp_host_leave (fp);
-  if (done)
+  if (dio_interp_io_read (&hart->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
     return DIO_RV_EXC_NONE;
   hart->exc_tval = va;
   return DIO_RV_EXC_LOAD_ACCESS;
@@ -119,7 +61,7 @@ load_bytes (DioRiscv64 *hart, DioGva va, unsigned length, uint64_t *value)
 DioRvExc
 dio_rv_load_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t *value)
 {
-  if (DIO_LIKELY (!crosses_page (va, size)))
+  if (DIO_LIKELY (!dio_interp_crosses_page (va, size)))
     return load_page (hart, va, size, value);
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
   uint64_t low, high;
@@ -138,7 +80,7 @@ store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
   if (!host && dio_tlb_recall (hart->interp.tlb.data_set, va, DIO_TLB_WRITE))
     host = dio_tlb_hit_write (&hart->interp.tlb, va & ~(DioGva) (size - 1), size);
   if (host) {
-    write_host (host + (va & (size - 1)), size, value);
+    dio_interp_host_write (host + (va & (size - 1)), size, value);
     return DIO_RV_EXC_NONE;
   }
   RvPage page;
@@ -148,17 +90,12 @@ store_page (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
     return exc;
   if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
     uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
-    write_host (page.info.ram->host + offset, size, value);
+    dio_interp_host_write (page.info.ram->host + offset, size, value);
     dio_ram_note_write (page.info.ram, offset, size);
     return DIO_RV_EXC_NONE;
   }
   before_io (hart);
-  hart->interp.cpu.stats.mmio_writes++;
-  uint64_t fp = dio_fp_host_enter ();
-  bool done = dio_space_write (hart->interp.cpu.space, page.gpa | (va & DIO_PAGE_MASK), size, value)
-              == DIO_ACCESS_OK;
-  dio_fp_host_leave (fp);
-  if (done)
+  if (dio_interp_io_write (&hart->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
     return DIO_RV_EXC_NONE;
   hart->exc_tval = va;
   return DIO_RV_EXC_STORE_ACCESS;
@@ -180,7 +117,7 @@ check_store (DioRiscv64 *hart, DioGva va, unsigned size)
 DioRvExc
 dio_rv_store_slow (DioRiscv64 *hart, DioGva va, unsigned size, uint64_t value)
 {
-  if (DIO_LIKELY (!crosses_page (va, size)))
+  if (DIO_LIKELY (!dio_interp_crosses_page (va, size)))
     return store_page (hart, va, size, value);
   /* Both pages must be writable before the first byte is written. */
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
