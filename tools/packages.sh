@@ -34,6 +34,7 @@ packages_run=(
   gsettings-desktop-schemas
   librsvg2-common
   opensbi
+  qemu-efi-aarch64
   shared-mime-info
 )
 

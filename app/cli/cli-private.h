@@ -151,7 +151,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_FILENAME,                                                                     \
         &(options).firmware,                                                                       \
-        N_ ("Firmware instead of the installed OpenSBI"),                                          \
+        N_ ("Firmware instead of the installed one (OpenSBI, UEFI)"),                              \
         N_ ("FILE") },                                                                             \
       { "engine",                                                                                  \
         0,                                                                                         \

@@ -11,6 +11,7 @@
 #include "app/cli/cli-private.h"
 #include "app/model/model-stats.h"
 #include "app/model/model-validate.h"
+#include "core/vm/vm-board.h"
 
 #define RETRY_SECONDS 2
 
@@ -374,6 +375,13 @@ cli_run_item (Cli *cli, DioMachineItem *item, const CliRunOptions *options)
   return session.code;
 }
 
+static gboolean
+starts_by_itself (Cli *cli, const DioMachineConfig *config)
+{
+  const DioBoardType *board = dio_validate_find_board (config, cli->host);
+  return board && board->has_firmware;
+}
+
 static int
 command_run (Cli *cli, int argc, char **argv)
 {
@@ -393,7 +401,7 @@ command_run (Cli *cli, int argc, char **argv)
     const char *field;
     if (!config)
       code = DIO_CLI_USAGE;
-    else if (!config->kernel && !config->firmware)
+    else if (!config->kernel && !config->firmware && !starts_by_itself (cli, config))
       code = cli_usage (cli, "%s", _ ("nothing to start: give --kernel or --firmware"));
     else if (!dio_validate_config (config, cli->host, &field, &error))
       code = cli_fail (error);

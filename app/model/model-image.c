@@ -69,6 +69,8 @@ kind_of (const DioBootIdentity *identity)
   case DIO_BOOT_DISK:
   case DIO_BOOT_QCOW2:
     return plain ? DIO_IMAGE_DISK : DIO_IMAGE_UNKNOWN;
+  case DIO_BOOT_UEFI:
+    return DIO_IMAGE_FIRMWARE;
   case DIO_BOOT_EFI:
   case DIO_BOOT_FOREIGN_DISK:
   case DIO_BOOT_DEVICE_TREE:

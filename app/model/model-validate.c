@@ -120,6 +120,11 @@ gboolean
 dio_validate_loads (const DioMachineConfig *config, const char **field, GError **error)
 {
   guint64 size = MIN (config->memory, TRIAL_MAX);
+  if (config->arch == DIO_ARCH_ARM64) {
+    *field = "firmware";
+    return !config->firmware
+           || dio_boot_load_rom (NULL, 0, DIO_BOOT_ROM_SIZE, config->arch, config->firmware, error);
+  }
   if (config->arch != DIO_ARCH_RISCV64)
     return TRUE;
   *field = "memory";

@@ -207,6 +207,29 @@ identify_program (DioBootView view, DioBootIdentity *identity)
   return false;
 }
 
+/* What runs at the start of flash is the first word of the volume, or of the page before it: where
+ * it is a jump it tells for whom. Firmware for x86 has none, as that starts at the end. */
+static bool
+identify_uefi (DioBootView view, DioBootIdentity *identity)
+{
+  static const uint8_t code_volume[16] = { 0x78, 0xe5, 0x8c, 0x8c, 0x3d, 0x8a, 0x1c, 0x4f,
+                                           0x99, 0x35, 0x89, 0x61, 0x85, 0xc3, 0x2d, 0xd3 };
+  uint64_t volume = dio_boot_has (view, DIO_PAGE_SIZE + 40, "_FVH", 4) ? DIO_PAGE_SIZE : 0;
+  uint64_t word = dio_boot_get (view, 0, 4);
+
+  if (!dio_boot_has (view, volume + 40, "_FVH", 4))
+    return false;
+  identity->kind = DIO_BOOT_UEFI;
+  if (word >> 26 == 0x05) /* B */
+    identity->arch = DIO_ARCH_ARM64;
+  else if ((word & 0x7f) == 0x6f) /* JAL */
+    identity->arch = DIO_ARCH_RISCV64;
+  else if (word == 0 && dio_boot_has (view, volume + 16, code_volume, sizeof code_volume))
+    identity->arch = DIO_ARCH_X86_64;
+  set_title (identity, N_ ("UEFI firmware"));
+  return true;
+}
+
 static bool
 has_partition_table (DioBootView view)
 {
@@ -289,7 +312,7 @@ static void
 identify_plain (DioBootView view, DioBootIdentity *identity)
 {
   if (!identify_linux (view, identity) && !identify_program (view, identity)
-      && !identify_disk (view, identity))
+      && !identify_uefi (view, identity) && !identify_disk (view, identity))
     set_title (identity, N_ ("unknown data"));
 }
 

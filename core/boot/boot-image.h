@@ -19,6 +19,7 @@ typedef enum {
   DIO_BOOT_QCOW2,        /* a qcow2 disk image, whatever is in it */
   DIO_BOOT_FOREIGN_DISK, /* a disk image in another format of its own: VMDK, VDI, VHDX */
   DIO_BOOT_DEVICE_TREE,  /* flattened */
+  DIO_BOOT_UEFI,         /* UEFI firmware, for flash */
 } DioBootKind;
 
 typedef enum {

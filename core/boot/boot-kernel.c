@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -435,6 +436,100 @@ dio_boot_load_firmware (DioSpace *space, DioArch arch, const char *path, DioGpa 
   *loaded = (DioBootLoaded){ .entry = base, .start = base, .end = base + file.length };
   return place (space, &file, file.data, file.length, base, error);
 }
+
+/* ---- Firmware in flash ---- */
+
+/* A firmware volume says how long it is. */
+static bool
+is_whole_volume (DioBootView view)
+{
+  uint64_t start = dio_boot_has (view, DIO_PAGE_SIZE + 40, "_FVH", 4) ? DIO_PAGE_SIZE : 0;
+  uint64_t length = dio_boot_get (view, start + 32, 8);
+  return start <= view.length && length <= view.length - start;
+}
+
+static bool
+check_rom (const File *file, uint64_t size, DioArch arch, GError **error)
+{
+  const DioBootIdentity *identity = &file->identity;
+  DioBootView view = { file->data, file->length };
+  bool plain = identity->kind == DIO_BOOT_UNKNOWN || identity->kind == DIO_BOOT_UEFI;
+
+  if (identity->arch != DIO_ARCH_NONE && identity->arch != arch)
+    return fail_kind (file, arch, error);
+  if (!plain || identity->compression != DIO_COMPRESSION_NONE) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
+                 _ ("The firmware “%s” cannot be used: it is %s; choose a raw image of UEFI "
+                    "firmware for %s"),
+                 file->path, identity->title, dio_arch_to_string (arch));
+    return false;
+  }
+  if (file->length > size) {
+    g_autofree char *room = g_format_size_full (size, G_FORMAT_SIZE_IEC_UNITS);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,
+                 _ ("The firmware “%s” cannot be used: it is larger than the %s that there is room "
+                    "for; choose another file"),
+                 file->path, room);
+    return false;
+  }
+  if (dio_boot_get (view, 0, 4) == 0)
+    return fail_format (file, error, _ ("there is no program at its start; choose another file"));
+  return identity->kind != DIO_BOOT_UEFI || is_whole_volume (view) || fail_truncated (file, error);
+}
+
+static bool
+is_zero (const uint8_t *bytes, size_t length)
+{
+  return bytes[0] == 0 && memcmp (bytes, bytes + 1, length - 1) == 0;
+}
+
+bool
+dio_boot_load_rom (DioRam *ram, uint64_t offset, uint64_t size, DioArch arch, const char *path,
+                   GError **error)
+{
+  g_auto (File) file = { .path = path, .what = _ ("The firmware") };
+
+  if (!read_file (&file, error) || !check_rom (&file, size, arch, error))
+    return false;
+  for (uint64_t at = 0; ram && at < file.length; at += DIO_PAGE_SIZE) {
+    size_t length = (size_t) MIN (DIO_PAGE_SIZE, file.length - at);
+    if (is_zero (file.data + at, length))
+      continue;
+    memcpy (ram->host + offset + at, file.data + at, length);
+    dio_ram_note_write (ram, offset + at, length);
+  }
+  return true;
+}
+
+static GBytes *
+steal_bytes (File *file)
+{
+  return g_bytes_new_take (g_steal_pointer (&file->data), file->length);
+}
+
+GBytes *
+dio_boot_read_kernel (DioArch arch, const char *path, GError **error)
+{
+  g_auto (File) file = { .path = path, .what = _ ("The kernel") };
+
+  if (!read_file (&file, error))
+    return NULL;
+  if (file.identity.arch != arch) {
+    fail_kind (&file, arch, error);
+    return NULL;
+  }
+  return steal_bytes (&file);
+}
+
+GBytes *
+dio_boot_read_initrd (const char *path, GError **error)
+{
+  g_auto (File) file = { .path = path, .what = _ ("The initial RAM disk") };
+
+  return read_file (&file, error) ? steal_bytes (&file) : NULL;
+}
+
+/* ---- Initial RAM disks ---- */
 
 /* Reads the file straight into guest memory. */
 static bool

@@ -29,3 +29,16 @@ bool dio_boot_load_initrd (DioSpace *space, const char *path, DioGpa minimum, Di
 /* Firmware: an ELF file where it says, anything else flat at @base; inside [@base, @limit). */
 bool dio_boot_load_firmware (DioSpace *space, DioArch arch, const char *path, DioGpa base,
                              DioGpa limit, DioBootLoaded *loaded, GError **error);
+
+/* What boards have for firmware that runs from flash. */
+#define DIO_BOOT_ROM_SIZE UINT64_C (0x4000000)
+
+/* Firmware that runs where it lies: the file goes to @offset of @ram, where @size bytes of zeros
+ * are; a file that ends in zeros costs no memory for them. @ram NULL: the file is only checked. */
+bool dio_boot_load_rom (DioRam *ram, uint64_t offset, uint64_t size, DioArch arch, const char *path,
+                        GError **error);
+
+/* The contents of a kernel for @arch, or of an initial RAM disk, as they are: for firmware that
+ * takes them from the board. */
+GBytes *dio_boot_read_kernel (DioArch arch, const char *path, GError **error);
+GBytes *dio_boot_read_initrd (const char *path, GError **error);

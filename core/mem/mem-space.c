@@ -331,11 +331,11 @@ ram_write (uint8_t *host, unsigned size, uint64_t value)
 /* Of an access that is partly in one thing and partly in another each byte goes its own way, but
  * only if there is something under every byte. */
 static bool
-all_there (DioSpace *space, DioGpa gpa, unsigned size, bool for_write)
+all_there (DioSpace *space, DioGpa gpa, unsigned size)
 {
   for (unsigned i = 0; i < size; i++) {
     Found found = look_up (space, gpa + i);
-    if ((!found.ram && !found.region) || (for_write && found.readonly))
+    if (!found.ram && !found.region)
       return false;
   }
   return true;
@@ -345,7 +345,7 @@ static DioAccess
 read_straddling (DioSpace *space, DioGpa gpa, unsigned size, uint64_t *value)
 {
   uint64_t result = 0;
-  if (size == 1 || !all_there (space, gpa, size, false))
+  if (size == 1 || !all_there (space, gpa, size))
     return DIO_ACCESS_FAULT;
   for (unsigned i = 0; i < size; i++) {
     uint64_t byte;
@@ -360,7 +360,7 @@ read_straddling (DioSpace *space, DioGpa gpa, unsigned size, uint64_t *value)
 static DioAccess
 write_straddling (DioSpace *space, DioGpa gpa, unsigned size, uint64_t value)
 {
-  if (size == 1 || !all_there (space, gpa, size, true))
+  if (size == 1 || !all_there (space, gpa, size))
     return DIO_ACCESS_FAULT;
   for (unsigned i = 0; i < size; i++)
     if (dio_space_write (space, gpa + i, 1, (value >> (i * 8)) & 0xff) != DIO_ACCESS_OK)
@@ -399,7 +399,7 @@ dio_space_write (DioSpace *space, DioGpa gpa, unsigned size, uint64_t value)
       return write_straddling (space, gpa, size, value);
     if (found.ram) {
       if (found.readonly)
-        return DIO_ACCESS_FAULT;
+        return DIO_ACCESS_OK;
       uint64_t offset = found.ram_offset + (gpa - found.start);
       dio_ram_make_present (found.ram, offset, size);
       dio_ram_begin_write (found.ram, offset, size);

@@ -47,7 +47,8 @@ struct DioRegion {
 DioSpace *dio_space_new (void);
 void dio_space_free (DioSpace *space);
 
-/* Maps @length bytes of @ram from @offset at @gpa, readable and (unless @readonly) writable.
+/* Maps @length bytes of @ram from @offset at @gpa, readable and (unless @readonly) writable. What a
+ * CPU stores to read-only memory is ignored, as by a ROM; firmware that runs from one does that.
  * Overlap is a programmer's error. Any thread. */
 void dio_space_map_ram (DioSpace *space, DioGpa gpa, DioRam *ram, uint64_t offset, uint64_t length,
                         bool readonly);

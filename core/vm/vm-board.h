@@ -11,6 +11,7 @@ struct DioBoardType {
   const DioCpuType *cpu;
   uint64_t minimum_memory, maximum_memory; /* bytes */
   unsigned maximum_cpus;
+  bool has_firmware; /* which finds a system by itself: neither firmware nor kernel need be given */
 
   /* Creates RAM (machine->ram, which the machine frees), vCPUs and devices of @machine from its
    * configuration, which dio_machine_new() has checked against the fields above. Control thread. */

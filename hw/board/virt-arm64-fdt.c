@@ -150,6 +150,8 @@ add_devices (DioFdt *fdt, DioVirtArm64 *virt)
   dio_board_describe_device (fdt, virt->gic);
   dio_board_describe_device (fdt, virt->uart);
   dio_board_describe_device (fdt, virt->rtc);
+  dio_board_describe_device (fdt, virt->fw_cfg);
+  dio_board_describe_device (fdt, virt->flash);
   dio_board_describe_device (fdt, virt->pci);
 }
 

@@ -4,7 +4,6 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
-#include "core/boot/boot-kernel.h"
 #include "core/guest/arm64/arm64-cpu.h"
 #include "hw/board/board-system.h"
 #include "hw/board/board-virtio.h"
@@ -102,15 +101,33 @@ virt_build (DioMachine *machine, GError **error)
   DioVirtArm64 *virt = machine->board_data = g_new0 (DioVirtArm64, 1);
   uint64_t memory = machine->config->memory & ~DIO_PAGE_MASK;
 
-  machine->ram = dio_ram_new (memory, machine->config->name, error);
+  uint64_t rom = dio_virt_arm64_has_firmware (machine->config) ? DIO_VIRT_ARM64_ROM_SIZE : 0;
+
+  /* The ROM is the end of the RAM: code in it is compiled, saved and restored like any other. */
+  machine->ram = dio_ram_new (memory + rom, machine->config->name, error);
   if (!machine->ram)
     return false;
   dio_space_map_ram (machine->space, DIO_VIRT_ARM64_RAM, machine->ram, 0, memory, false);
+  if (rom)
+    dio_space_map_ram (machine->space, DIO_VIRT_ARM64_ROM, machine->ram, memory, rom, true);
   if (!dio_machine_add_cpus (machine, &dio_cpu_arm64, machine->config->cpus, error)
-      || !build_system (machine, virt, error) || !build_pci (machine, virt, error))
+      || !build_system (machine, virt, error)
+      || !dio_virt_arm64_build_firmware (machine, virt, error) || !build_pci (machine, virt, error))
     return false;
   /* The power button is the keyboard's power key: every systemd and every desktop knows it. */
   return dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error);
+}
+
+bool
+dio_virt_arm64_place_fdt (DioMachine *machine, DioGpa address, GBytes *fdt, GError **error)
+{
+  if (g_bytes_get_size (fdt) <= FDT_ALIGN
+      && dio_dma_write (machine->space, address, g_bytes_get_data (fdt, NULL),
+                        g_bytes_get_size (fdt)))
+    return true;
+  g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+               _ ("The machine has too little memory for its device tree"));
+  return false;
 }
 
 /* Where the pieces go. The kernel lies at the start of RAM, the device tree high, the initrd below
@@ -132,42 +149,22 @@ load_images (DioMachine *machine, DioBootLoaded *kernel, DioGpa *fdt_at, GError 
     return false;
   g_autoptr (GBytes) fdt =
       dio_virt_arm64_build_fdt (machine, initrd.start, initrd.end - initrd.start, error);
-  if (!fdt)
-    return false;
-  if (g_bytes_get_size (fdt) > FDT_ALIGN
-      || !dio_dma_write (machine->space, *fdt_at, g_bytes_get_data (fdt, NULL),
-                         g_bytes_get_size (fdt))) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("The machine has too little memory for its device tree"));
-    return false;
-  }
-  return true;
+  return fdt && dio_virt_arm64_place_fdt (machine, *fdt_at, fdt, error);
 }
 
 static bool
 virt_load (DioMachine *machine, GError **error)
 {
-  const DioMachineConfig *config = machine->config;
-  DioBootLoaded kernel;
-  DioGpa fdt_at;
+  DioBootLoaded kernel = { .entry = DIO_VIRT_ARM64_ROM };
+  DioGpa fdt_at = DIO_VIRT_ARM64_RAM;
+  bool loaded = dio_virt_arm64_has_firmware (machine->config)
+                    ? dio_virt_arm64_load_firmware (machine, error)
+                    : load_images (machine, &kernel, &fdt_at, error);
 
-  if (config->firmware) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
-                 _ ("The firmware “%s” cannot be used: this version of Diorama starts arm64 "
-                    "machines with a kernel only. Take the firmware away and choose a kernel"),
-                 config->firmware);
-    return false;
-  }
-  if (!config->kernel) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
-                 _ ("There is nothing to start: give the machine a kernel"));
-    return false;
-  }
-  if (!load_images (machine, &kernel, &fdt_at, error))
-    return false;
   /* The others wait for PSCI. */
-  dio_a64_set_entry (machine->cpus[0], kernel.entry, fdt_at);
-  return true;
+  if (loaded)
+    dio_a64_set_entry (machine->cpus[0], kernel.entry, fdt_at);
+  return loaded;
 }
 
 static void
@@ -184,6 +181,7 @@ const DioBoardType dio_virt_arm64_board = {
   .minimum_memory = 64 * MIB,
   .maximum_memory = 255 * GIB,
   .maximum_cpus = MAX_CPUS,
+  .has_firmware = true,
   .build = virt_build,
   .load = virt_load,
   .finalize = virt_finalize,

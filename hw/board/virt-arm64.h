@@ -3,13 +3,17 @@
  * firmware and kernels need no changes. */
 #pragma once
 
+#include "core/boot/boot-kernel.h"
 #include "core/vm/vm-board.h"
 
-/* 0 to 128 MiB: two banks of flash for firmware; 0x9020000: fw_cfg. Neither is there yet. */
+#define DIO_VIRT_ARM64_ROM UINT64_C (0) /* the flash of the firmware's code, which is read-only */
+#define DIO_VIRT_ARM64_ROM_SIZE DIO_BOOT_ROM_SIZE
+#define DIO_VIRT_ARM64_FLASH UINT64_C (0x4000000) /* of its variables */
 #define DIO_VIRT_ARM64_GIC UINT64_C (0x8000000)
 #define DIO_VIRT_ARM64_GIC_REDISTRIBUTORS UINT64_C (0x80a0000)
 #define DIO_VIRT_ARM64_UART UINT64_C (0x9000000)
 #define DIO_VIRT_ARM64_RTC UINT64_C (0x9010000)
+#define DIO_VIRT_ARM64_FW_CFG UINT64_C (0x9020000)
 #define DIO_VIRT_ARM64_PCI_MMIO UINT64_C (0x10000000)
 #define DIO_VIRT_ARM64_PCI_MMIO_SIZE UINT64_C (0x2eff0000)
 #define DIO_VIRT_ARM64_PCI_PIO UINT64_C (0x3eff0000)

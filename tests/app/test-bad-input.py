@@ -190,6 +190,22 @@ class BadInputTest(unittest.TestCase):
             self.skipTest("no right to mount")
         self.run_bad(("OpenSBI", "Install", "opensbi"), "--kernel", self.kernel, prefix=hide)
 
+    def test_uefi(self):
+        arm = ("--arch", "arm64")
+        volume = struct.pack("<I28xQ", 0x14000000, 65536) + b"_FVH"
+        path = self.write("cut.fd", volume, 65535)
+        self.bad((path, "incomplete", "get it again"), *arm, "--firmware", path)
+        path = self.write("long.fd", volume, (64 << 20) + 1)
+        self.bad((path, "64.0 MiB", "choose another"), *arm, "--firmware", path)
+        path = self.write("riscv.fd", struct.pack("<I", 0x6f) + volume[4:], 65536)
+        self.bad((path, "riscv64", "choose a file for arm64"), *arm, "--firmware", path)
+        path = self.write("variables.fd", b"", 65536)
+        self.bad((path, "no program", "choose another"), *arm, "--firmware", path)
+        path = self.write("disk.fd", b"QFI\xfb", 65536)
+        self.bad((path, "qcow2", "choose a raw image"), *arm, "--firmware", path)
+        environment = dict(self.environment, DIORAMA_UEFI="/proc/nonexistent")
+        self.run_bad(("/proc/nonexistent", "DIORAMA_UEFI", "unset"), *arm, env=environment)
+
     # Memory
 
     def test_memory(self):

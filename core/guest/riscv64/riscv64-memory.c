@@ -108,7 +108,7 @@ check_store (DioRiscv64 *hart, DioGva va, unsigned size)
   RvPage page;
   DioRvExc exc = rv_translate (hart, hart->interp.tlb.data_set, va, size, DIO_RV_STORE,
                                rv_data_privilege (hart), &page);
-  if (exc != DIO_RV_EXC_NONE || page.info.io || (page.info.ram && !page.info.readonly))
+  if (exc != DIO_RV_EXC_NONE || page.info.io || page.info.ram)
     return exc;
   hart->exc_tval = va;
   return DIO_RV_EXC_STORE_ACCESS;

@@ -106,6 +106,34 @@ test_programs (void)
   expect (with_magic (512, 0, "070701", 6), DIO_BOOT_INITRD, DIO_ARCH_NONE, "initial RAM disk");
 }
 
+/* A volume of UEFI firmware of 64 KiB behind @start bytes, with the first word @word. */
+static GByteArray *
+make_volume (size_t start, uint32_t word, const char *kind)
+{
+  GByteArray *array = with_magic (start + 65536, start + 40, "_FVH", 4);
+  support_put (array, 0, word, 4);
+  support_put_bytes (array, start + 16, kind, 16);
+  support_put (array, start + 32, 65536, 8);
+  return array;
+}
+
+static void
+test_firmware (void)
+{
+  static const char code[] = "\x78\xe5\x8c\x8c\x3d\x8a\x1c\x4f\x99\x35\x89\x61\x85\xc3\x2d\xd3";
+  static const char variables[] =
+      "\x8d\x2b\xf1\xff\x96\x76\x8b\x4c\xa9\x85\x27\x47\x07\x5b\x4f\x50";
+
+  expect (make_volume (4096, 0x14000400, code), DIO_BOOT_UEFI, DIO_ARCH_ARM64,
+          "UEFI firmware for arm64");
+  expect (make_volume (0, 0x14000400, code), DIO_BOOT_UEFI, DIO_ARCH_ARM64,
+          "UEFI firmware for arm64");
+  expect (make_volume (0, 0x0010006f, code), DIO_BOOT_UEFI, DIO_ARCH_RISCV64,
+          "UEFI firmware for riscv64");
+  expect (make_volume (0, 0, code), DIO_BOOT_UEFI, DIO_ARCH_X86_64, "UEFI firmware for x86_64");
+  expect (make_volume (0, 0, variables), DIO_BOOT_UEFI, DIO_ARCH_NONE, "UEFI firmware");
+}
+
 static void
 test_disks (void)
 {
@@ -184,6 +212,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/boot/image/kernels", test_kernels);
   g_test_add_func ("/core/boot/image/programs", test_programs);
   g_test_add_func ("/core/boot/image/disks", test_disks);
+  g_test_add_func ("/core/boot/image/firmware", test_firmware);
   g_test_add_func ("/core/boot/image/compressions", test_compressions);
   g_test_add_func ("/core/boot/image/files", test_files);
   g_test_add_func ("/core/boot/image/noise", test_noise);

@@ -7,6 +7,7 @@
 
 #include "core/base/base-error.h"
 #include "core/boot/boot-opensbi.h"
+#include "core/boot/boot-uefi.h"
 #include "tests/support/support-files.h"
 
 #define BASE UINT64_C (0x80000000)
@@ -303,6 +304,96 @@ test_firmware (Fixture *f, gconstpointer data)
   g_assert_error (error, DIO_ERROR, DIO_ERROR_FORMAT);
 }
 
+/* Consumes @array. The message names the file and says @words. */
+static void
+expect_no_rom (Fixture *f, GByteArray *array, int code, const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  put (f, array);
+  g_assert_false (dio_boot_load_rom (f->ram, 4 * MIB, MIB, DIO_ARCH_ARM64, f->path, &error));
+  g_assert_error (error, DIO_ERROR, code);
+  g_assert_nonnull (strstr (error->message, f->path));
+  if (!strstr (error->message, words))
+    g_error ("“%s” does not say “%s”", error->message, words);
+  for (size_t i = 4 * MIB; i < 5 * MIB; i++)
+    g_assert_cmpuint (f->ram->host[i], ==, 0);
+}
+
+static GByteArray *
+make_volume (uint32_t word, uint64_t length)
+{
+  GByteArray *array = g_byte_array_new ();
+  support_put (array, 65535, 0x5a, 1);
+  support_put (array, 0, word, 4);
+  support_put (array, 4096 + 32, length, 8);
+  support_put_bytes (array, 4096 + 40, "_FVH", 4);
+  return array;
+}
+
+static void
+test_rom (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  GByteArray *bytes = make_volume (0x14000400, 61440);
+  g_assert_true (g_file_set_contents (f->path, (const char *) bytes->data, bytes->len, NULL));
+  g_assert_true (dio_boot_load_rom (NULL, 0, MIB, DIO_ARCH_ARM64, f->path, &error));
+  g_assert_true (dio_boot_load_rom (f->ram, 4 * MIB, MIB, DIO_ARCH_ARM64, f->path, &error));
+  g_assert_no_error (error);
+  g_assert_cmpmem (f->ram->host + 4 * MIB, bytes->len, bytes->data, bytes->len);
+  memset (f->ram->host + 4 * MIB, 0, MIB);
+  g_byte_array_unref (bytes);
+
+  expect_no_rom (f, make_volume (0x14000400, 61441), DIO_ERROR_FORMAT, "incomplete");
+  expect_no_rom (f, make_volume (0x14000400, UINT64_MAX), DIO_ERROR_FORMAT, "incomplete");
+  expect_no_rom (f, make_volume (0x0010006f, 61440), DIO_ERROR_WRONG_ARCH, "riscv64");
+  expect_no_rom (f, make_volume (0, 61440), DIO_ERROR_FORMAT, "no program");
+  expect_no_rom (f, support_elf (183, BASE, BASE, 100, 100), DIO_ERROR_FORMAT, "ELF");
+  bytes = g_byte_array_new ();
+  support_put (bytes, MIB, 0, 1);
+  expect_no_rom (f, bytes, DIO_ERROR_FORMAT, "larger than");
+  bytes = g_byte_array_new ();
+  support_put (bytes, 65535, 0, 1);
+  expect_no_rom (f, bytes, DIO_ERROR_FORMAT, "no program");
+}
+
+static void
+test_read (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  put (f, support_linux_image (DIO_ARCH_ARM64, 5000, 0, 0));
+  g_autoptr (GBytes) kernel = dio_boot_read_kernel (DIO_ARCH_ARM64, f->path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_bytes_get_size (kernel), ==, 5000);
+  g_assert_null (dio_boot_read_kernel (DIO_ARCH_RISCV64, f->path, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_WRONG_ARCH);
+  g_clear_error (&error);
+  g_autoptr (GBytes) initrd = dio_boot_read_initrd (f->path, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_bytes_equal (kernel, initrd));
+  put (f, g_byte_array_new ());
+  g_assert_null (dio_boot_read_initrd (f->path, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_FORMAT);
+}
+
+static void
+test_uefi (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_setenv ("DIORAMA_UEFI", "/nowhere/uefi.fd", TRUE);
+  g_assert_null (dio_uefi_find (DIO_ARCH_ARM64, &error));
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "/nowhere/uefi.fd"));
+  g_assert_nonnull (strstr (error->message, "DIORAMA_UEFI"));
+  g_setenv ("DIORAMA_UEFI", "/proc/self/exe", TRUE);
+  g_autofree char *path = dio_uefi_find (DIO_ARCH_ARM64, NULL);
+  g_assert_cmpstr (path, ==, "/proc/self/exe");
+  g_unsetenv ("DIORAMA_UEFI");
+  g_clear_error (&error);
+  g_assert_null (dio_uefi_find (DIO_ARCH_PPC64, &error));
+  g_assert_nonnull (strstr (error->message, "qemu-efi"));
+}
+
 static void
 test_opensbi (void)
 {
@@ -338,7 +429,10 @@ main (int argc, char **argv)
   ADD ("/core/boot/kernel/bad-elf", test_bad_elf);
   ADD ("/core/boot/kernel/initrd", test_initrd);
   ADD ("/core/boot/kernel/firmware", test_firmware);
+  ADD ("/core/boot/kernel/rom", test_rom);
+  ADD ("/core/boot/kernel/read", test_read);
 #undef ADD
   g_test_add_func ("/core/boot/kernel/opensbi", test_opensbi);
+  g_test_add_func ("/core/boot/kernel/uefi", test_uefi);
   return g_test_run ();
 }

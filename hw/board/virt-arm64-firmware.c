@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Firmware on the arm64 board: the ROM it runs from, the flash of its variables, and fw_cfg, which
+ * tells it what to start. Where it expects these is QEMU's map (EDK II, ArmVirtQemu). */
+#include "core/base/base-error.h"
+#include "core/base/base-i18n.h"
+#include "core/boot/boot-kernel.h"
+#include "core/boot/boot-uefi.h"
+#include "hw/board/board-system.h"
+#include "hw/board/virt-arm64-private.h"
+#include "hw/firmware/fw-cfg.h"
+
+bool
+dio_virt_arm64_has_firmware (const DioMachineConfig *config)
+{
+  return config->firmware || !config->kernel;
+}
+
+/* ---- What it is told ---- */
+
+static void
+set_sized (DioDevice *cfg, unsigned key, unsigned size_key, GBytes *contents)
+{
+  dio_fw_cfg_set_item (cfg, key, contents);
+  dio_fw_cfg_set_number (cfg, size_key, g_bytes_get_size (contents), 4);
+}
+
+/* The kernel that the firmware starts instead of looking for a system on the disks. */
+static bool
+offer_kernel (const DioMachineConfig *config, DioDevice *cfg, GError **error)
+{
+  g_autoptr (GBytes) kernel = dio_boot_read_kernel (config->arch, config->kernel, error);
+
+  if (!kernel)
+    return false;
+  set_sized (cfg, DIO_FW_CFG_KERNEL, DIO_FW_CFG_KERNEL_SIZE, kernel);
+  if (config->append) {
+    g_autoptr (GBytes) line = g_bytes_new (config->append, strlen (config->append) + 1);
+    set_sized (cfg, DIO_FW_CFG_COMMAND_LINE, DIO_FW_CFG_COMMAND_LINE_SIZE, line);
+  }
+  if (!config->initrd)
+    return true;
+  g_autoptr (GBytes) initrd = dio_boot_read_initrd (config->initrd, error);
+  if (initrd)
+    set_sized (cfg, DIO_FW_CFG_INITRD, DIO_FW_CFG_INITRD_SIZE, initrd);
+  return initrd;
+}
+
+bool
+dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError **error)
+{
+  const DioMachineConfig *config = machine->config;
+
+  virt->fw_cfg = dio_board_add (machine, "fw-cfg", "fw-cfg", DIO_VIRT_ARM64_FW_CFG, error);
+  if (!virt->fw_cfg)
+    return false;
+  virt->flash = dio_board_add (machine, "cfi-flash", "flash", DIO_VIRT_ARM64_FLASH, error);
+  if (!virt->flash)
+    return false;
+  return !dio_virt_arm64_has_firmware (config) || !config->kernel
+         || offer_kernel (config, &virt->fw_cfg->dev, error);
+}
+
+/* ---- Its start ---- */
+
+bool
+dio_virt_arm64_load_firmware (DioMachine *machine, GError **error)
+{
+  const DioMachineConfig *config = machine->config;
+  g_autofree char *found = NULL;
+  const char *path = config->firmware;
+
+  if (!path && !(path = found = dio_uefi_find (DIO_ARCH_ARM64, error)))
+    return false;
+  if (!dio_boot_load_rom (machine->ram, config->memory & ~DIO_PAGE_MASK, DIO_VIRT_ARM64_ROM_SIZE,
+                          DIO_ARCH_ARM64, path, error))
+    return false;
+  g_autoptr (GBytes) fdt = dio_virt_arm64_build_fdt (machine, 0, 0, error);
+  return fdt && dio_virt_arm64_place_fdt (machine, DIO_VIRT_ARM64_RAM, fdt, error);
+}
