@@ -412,6 +412,18 @@ dio_bridge_snapshot_async (DioBridge *bridge, DioSnapshot *snapshot, GAsyncReady
   g_object_unref (task);
 }
 
+GPtrArray *
+dio_bridge_lend_disks (DioBridge *bridge)
+{
+  const GPtrArray *disks = bridge->machine ? bridge->machine->disks : NULL;
+  if (!disks)
+    return NULL;
+  GPtrArray *lent = g_ptr_array_new_with_free_func ((GDestroyNotify) dio_block_give_back);
+  for (guint i = 0; i < disks->len; i++)
+    g_ptr_array_add (lent, dio_block_lend (g_ptr_array_index (disks, i)));
+  return lent;
+}
+
 gboolean
 dio_bridge_command_finish (DioBridge *bridge, GAsyncResult *result, GError **error)
 {

@@ -61,6 +61,10 @@ void dio_bridge_set_restore (DioBridge *bridge, DioRestore *restore);
 void dio_bridge_snapshot_async (DioBridge *bridge, DioSnapshot *snapshot,
                                 GAsyncReadyCallback callback, gpointer user_data);
 
+/* The disks of the machine, of DioBlock*, lent until the array is freed: the machine is not freed
+ * before. NULL when there is no machine. */
+GPtrArray *dio_bridge_lend_disks (DioBridge *bridge);
+
 /* Fails with DIO_ERROR_BUSY when there is no machine. */
 void dio_bridge_command_async (DioBridge *bridge, DioBridgeCommand command,
                                GAsyncReadyCallback callback, gpointer user_data);

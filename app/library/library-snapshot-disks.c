@@ -9,13 +9,14 @@
  * An image without anyone who names it, and with one other on it, is merged with that one: what the
  * upper has is written into the lower. The upper reads the same at any instant of that, so a crash
  * costs nothing; the tree is then written with the lower in the place of the upper. Two more rules
- * make that safe: an image that a running machine has open is left alone until it stops, and one
- * that has a second name in another bundle (a linked clone) gets a file of its own first. */
+ * make that safe: what a running machine has open is merged by way of the machine's own block, and
+ * then only below the image that is written; and an image that has a second name in another bundle
+ * (a linked clone) gets a file of its own first. */
 #include <errno.h>
 #include <string.h>
 
 #include "app/library/library-snapshot-private.h"
-#include "core/backend/block/block-job.h"
+#include "core/backend/block/block-live.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
@@ -143,6 +144,15 @@ dio_snapshots_set_running (DioSnapshots *self, gboolean running)
 {
   pthread_mutex_lock (&self->lock);
   self->running = running;
+  pthread_mutex_unlock (&self->lock);
+}
+
+void
+dio_snapshots_lend (DioSnapshots *self, GPtrArray *blocks)
+{
+  pthread_mutex_lock (&self->lock);
+  g_clear_pointer (&self->lent, g_ptr_array_unref);
+  self->lent = blocks ? g_ptr_array_ref (blocks) : NULL;
   pthread_mutex_unlock (&self->lock);
 }
 
@@ -368,26 +378,68 @@ is_open_locked (DioSnapshots *self, const char *file)
   return FALSE;
 }
 
+/* The machine that runs writes it. */
+static gboolean
+is_written_locked (DioSnapshots *self, const char *file)
+{
+  for (guint i = 0; i < self->disks->len; i++)
+    if (strcmp (((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image, file) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* The block that was lent of the disk whose chain the image @file is in; NULL when there is none,
+ * or the machine that lent it has other images than the tree by now. */
+static DioBlock *
+lent_block_locked (DioSnapshots *self, const char *file)
+{
+  for (guint i = 0; i < self->disks->len; i++) {
+    const char *top = ((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image;
+    const DioSnapshotImage *image = dio_snapshots_find_image (self->images, top);
+    while (image && strcmp (image->file, file) != 0)
+      image = dio_snapshots_find_image (self->images, image->backing);
+    g_autofree char *path = image ? g_build_filename (self->path, top, NULL) : NULL;
+    for (guint j = 0; path && j < self->lent->len; j++) {
+      DioBlock *block = g_ptr_array_index (self->lent, j);
+      if (strcmp (dio_block_get_node (block)->path, path) == 0)
+        return block;
+    }
+  }
+  return NULL;
+}
+
+static gboolean
+can_merge_locked (DioSnapshots *self, const DioSnapshotImage *image, const DioSnapshotImage *upper,
+                  gboolean lent)
+{
+  if (!is_open_locked (self, image->file))
+    return TRUE;
+  return lent && !self->disposable && !is_written_locked (self, upper->file)
+         && (!image->size || image->size == upper->size)
+         && (!self->lent || lent_block_locked (self, image->file));
+}
+
 /* An image that is to take in what stands on it. */
 static DioSnapshotImage *
-find_mergeable_locked (DioSnapshots *self, DioSnapshotImage **upper)
+find_mergeable_locked (DioSnapshots *self, gboolean lent, DioSnapshotImage **upper)
 {
   for (guint i = 0; i < self->images->len; i++) {
     DioSnapshotImage *image = g_ptr_array_index (self->images, i);
     guint count;
     *upper = child_locked (self, image->file, &count);
-    if (*upper && !is_named_locked (self, image->file) && !is_open_locked (self, image->file))
+    if (*upper && !is_named_locked (self, image->file)
+        && can_merge_locked (self, image, *upper, lent))
       return image;
   }
   return NULL;
 }
 
 gboolean
-dio_snapshots_can_merge (DioSnapshots *self)
+dio_snapshots_can_merge (DioSnapshots *self, gboolean lent)
 {
   DioSnapshotImage *upper;
   pthread_mutex_lock (&self->lock);
-  gboolean can = find_mergeable_locked (self, &upper) != NULL;
+  gboolean can = find_mergeable_locked (self, lent, &upper) != NULL;
   pthread_mutex_unlock (&self->lock);
   return can;
 }
@@ -496,23 +548,97 @@ commit_merge (DioSnapshots *self, const char *upper, const char *lower, GError *
   return good;
 }
 
+/* What is to be merged. */
+typedef struct {
+  DioSnapshots *self;
+  DioSnapshotDisks copy;
+  char *lower, *upper;
+  DioBlock *block; /* of a machine that has both open; NULL: nobody has */
+  DioFileProgress progress;
+  void *data;
+} Merge;
+
+static void
+merge_clear (Merge *merge)
+{
+  dio_snapshots_clear_disks (&merge->copy);
+  g_clear_pointer (&merge->lower, g_free);
+  g_clear_pointer (&merge->upper, g_free);
+}
+
+/* FALSE when there is nothing, or somebody else waits. */
+static gboolean
+merge_find (Merge *merge)
+{
+  DioSnapshots *self = merge->self;
+  DioSnapshotImage *above;
+  pthread_mutex_lock (&self->lock);
+  const DioSnapshotImage *below =
+      self->n_waiting ? NULL : find_mergeable_locked (self, self->lent != NULL, &above);
+  if (below) {
+    merge->lower = g_strdup (below->file);
+    merge->upper = g_strdup (above->file);
+    merge->block =
+        is_open_locked (self, below->file) ? lent_block_locked (self, below->file) : NULL;
+    dio_snapshots_save_disks_locked (self, &merge->copy);
+  }
+  pthread_mutex_unlock (&self->lock);
+  return below != NULL;
+}
+
+/* Who waits for a merge of a machine that runs is at work with it: that comes first. */
+static bool
+live_progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Merge *merge = data;
+  pthread_mutex_lock (&merge->self->lock);
+  bool wanted = merge->self->n_waiting > 0;
+  pthread_mutex_unlock (&merge->self->lock);
+  return !wanted && (!merge->progress || merge->progress (done, total, merge->data));
+}
+
+static bool
+merged_cb (void *data, GError **error)
+{
+  Merge *merge = data;
+  return commit_merge (merge->self, merge->upper, merge->lower, error);
+}
+
+static gboolean
+merge_live (Merge *merge, GError **error)
+{
+  const DioBlockJob job = { live_progress_cb, merge };
+  g_autofree char *path = g_build_filename (merge->self->path, merge->upper, NULL);
+  return own_file (merge->self, merge->lower, live_progress_cb, merge, error)
+         && dio_block_merge_live (merge->block, path, &job, merged_cb, merge, error);
+}
+
+static gboolean
+merge_off (Merge *merge, GError **error)
+{
+  return fill_lower (merge->self, merge->copy.images, merge->lower, merge->upper, merge->progress,
+                     merge->data, error)
+         && commit_merge (merge->self, merge->upper, merge->lower, error);
+}
+
 gboolean
 dio_snapshots_merge (DioSnapshots *self, DioFileProgress progress, void *data, GError **error)
 {
-  for (;;) {
-    DioSnapshotImage *above;
-    DioSnapshotDisks copy = { 0 };
+  Merge merge = { .self = self, .progress = progress, .data = data };
+  gboolean good = TRUE;
+  while (good && merge_find (&merge)) {
+    g_autoptr (GError) local = NULL;
+    good = merge.block ? merge_live (&merge, &local) : merge_off (&merge, &local);
     pthread_mutex_lock (&self->lock);
-    const DioSnapshotImage *below = self->n_waiting ? NULL : find_mergeable_locked (self, &above);
-    g_autofree char *lower = below ? g_strdup (below->file) : NULL;
-    g_autofree char *upper = below ? g_strdup (above->file) : NULL;
-    dio_snapshots_save_disks_locked (self, &copy);
+    /* Cut off to let somebody else in: it is done later. */
+    gboolean later = self->n_waiting && merge.block;
     pthread_mutex_unlock (&self->lock);
-    gboolean good = !lower || fill_lower (self, copy.images, lower, upper, progress, data, error);
-    dio_snapshots_clear_disks (&copy);
-    if (!lower || !good)
-      return good;
-    if (!commit_merge (self, upper, lower, error))
-      return FALSE;
+    merge_clear (&merge);
+    if (good)
+      continue;
+    if (later && g_error_matches (local, DIO_ERROR, DIO_ERROR_CANCELLED))
+      return TRUE;
+    g_propagate_error (error, g_steal_pointer (&local));
   }
+  return good;
 }

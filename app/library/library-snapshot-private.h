@@ -56,6 +56,7 @@ struct DioSnapshots {
   guint n_waiting;     /* for that; a merge makes room */
   gboolean disposable; /* it runs in overlays that are thrown away */
   gboolean running;    /* a machine has the disks open */
+  GPtrArray *lent;     /* of DioBlock*: the disks of that machine, for a merge; NULL: none are */
   gboolean uncertain;  /* what tree.json says: a commit failed */
   DioStore *store;
   GPtrArray *infos; /* of DioSnapshotInfo*, oldest first */

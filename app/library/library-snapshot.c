@@ -168,6 +168,7 @@ dio_snapshots_unref (DioSnapshots *self)
   g_ptr_array_unref (self->installs);
   g_ptr_array_unref (self->images);
   g_ptr_array_unref (self->disks);
+  g_clear_pointer (&self->lent, g_ptr_array_unref);
   pthread_mutex_destroy (&self->lock);
   pthread_cond_destroy (&self->idle);
   g_free (self->current);

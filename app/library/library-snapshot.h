@@ -78,11 +78,17 @@ void dio_snapshots_end_disposable (DioSnapshots *self);
 gboolean dio_snapshots_check_file (DioFiles *files, const char *path, gboolean resize,
                                    GError **error);
 
-/* A machine has the disks of the configuration open, which are left alone as long. */
+/* A machine has the disks of the configuration open. Their images are merged only with the help of
+ * dio_snapshots_lend(). */
 void dio_snapshots_set_running (DioSnapshots *self, gboolean running);
 
-/* True when images wait to be merged by dio_snapshots_purge(), and can be now. */
-gboolean dio_snapshots_can_merge (DioSnapshots *self);
+/* The disks of the machine that runs (of DioBlock*, lent by dio_block_lend(); shared), for a purge
+ * to merge what is below those that are written; NULL takes them back. Only around a purge. */
+void dio_snapshots_lend (DioSnapshots *self, GPtrArray *blocks);
+
+/* True when images wait to be merged by dio_snapshots_purge(), and can be now; with @lent: if the
+ * disks of the running machine are lent. */
+gboolean dio_snapshots_can_merge (DioSnapshots *self, gboolean lent);
 
 /* All that are not deleted and no suspend, oldest first; of DioSnapshotInfo*, owned. Parents are
  * such that are listed. */

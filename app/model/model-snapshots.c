@@ -41,9 +41,10 @@ typedef struct {
   DioSnapshotTake *take;
   DioSnapshot snapshot;
   DioScanoutBox *scanout_box;
-  char *taken; /* id */
-  bool off;    /* the machine was when this began */
-  bool moved;  /* the tree has, and with it the disks */
+  char *taken;     /* id */
+  bool off;        /* the machine was when this began */
+  GPtrArray *lent; /* PURGE: the disks of the machine that runs, for the worker */
+  bool moved;      /* the tree has, and with it the disks */
   gulong handler;
   DioSnapshotState state; /* to restart from */
   DioMachineConfig *config;
@@ -58,6 +59,7 @@ job_free (gpointer data)
   dio_snapshot_state_clear (&job->state);
   g_clear_pointer (&job->config, dio_machine_config_free);
   g_clear_pointer (&job->scanout_box, dio_scanout_box_unref);
+  g_clear_pointer (&job->lent, g_ptr_array_unref);
   g_clear_pointer (&job->snapshots, dio_snapshots_unref);
   g_clear_pointer (&job->lock, dio_lock_release);
   g_free (job->id);
@@ -321,14 +323,37 @@ clone_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancell
   return_result (work, path != NULL, error);
 }
 
+/* The machine whose disks are lent is being turned off, which must not wait. */
+static gboolean
+is_ending (const Job *job)
+{
+  for (guint i = 0; job->lent && i < job->lent->len; i++)
+    if (dio_block_is_ending (g_ptr_array_index (job->lent, i)))
+      return TRUE;
+  return FALSE;
+}
+
+static bool
+purge_progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Watch *watch = data;
+  return progress_cb (done, total, data) && !is_ending (watch->job);
+}
+
 /* Merging takes as long as copying, and ends when somebody wants to start the machine. */
 static gboolean
 purge (Job *job, GCancellable *cancellable, GError **error)
 {
   gint64 now = g_get_real_time () / G_USEC_PER_SEC;
   Watch watch = { job, cancellable };
-  return dio_snapshots_purge (job->snapshots, job->keep ? now - DIO_SNAPSHOT_GRACE_SECONDS : now,
-                              progress_cb, &watch, NULL, error);
+  dio_snapshots_lend (job->snapshots, job->lent);
+  gboolean good =
+      dio_snapshots_purge (job->snapshots, job->keep ? now - DIO_SNAPSHOT_GRACE_SECONDS : now,
+                           purge_progress_cb, &watch, NULL, error);
+  dio_snapshots_lend (job->snapshots, NULL);
+  /* Not only when the main context gets to it: the machine may wait to be freed. */
+  g_clear_pointer (&job->lent, g_ptr_array_unref);
+  return good;
 }
 
 static void
@@ -365,6 +390,10 @@ changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
   if (good && job->action == DIO_SNAPSHOT_DELETE && !self->purge_source)
     self->purge_source = g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS + 1, purge_cb, self);
+  /* Cut off by somebody who wanted to work. */
+  if (good && job->action == DIO_SNAPSHOT_PURGE && is_on (self) && !self->purge_source
+      && self->snapshots && dio_snapshots_can_merge (self->snapshots, TRUE))
+    self->purge_source = g_timeout_add_seconds (MERGE_DELAY_SECONDS, purge_cb, self);
   finish (task, error);
 }
 
@@ -644,6 +673,8 @@ start_job (GTask *task)
     break;
   case DIO_SNAPSHOT_CLONE:
   case DIO_SNAPSHOT_PURGE:
+    if (on && self->bridge && job->action == DIO_SNAPSHOT_PURGE)
+      job->lent = dio_bridge_lend_disks (self->bridge);
     self->snapshot_progress = 0;
     job->progress = &self->snapshot_progress;
     on_worker (task, job->action == DIO_SNAPSHOT_CLONE ? clone_thread : change_thread, changed_cb);
@@ -783,7 +814,7 @@ dio_machine_snapshots_run_over (DioMachineItem *self)
     dio_snapshots_end_disposable (self->snapshots);
     /* What it had open can be merged now: soon, and not by a command that is about to end. */
     dio_snapshots_set_running (self->snapshots, FALSE);
-    if (dio_snapshots_can_merge (self->snapshots) && !self->purge_source)
+    if (dio_snapshots_can_merge (self->snapshots, FALSE) && !self->purge_source)
       self->purge_source = g_timeout_add_seconds (MERGE_DELAY_SECONDS, purge_cb, self);
   }
   self->disposable = FALSE;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "app/library/library-snapshot-private.h"
-#include "core/backend/block/block-job.h"
+#include "core/backend/block/block-live.h"
 #include "core/base/base-error.h"
 #include "tests/support/files-fail.h"
 #include "tests/support/replay.h"
@@ -482,12 +482,184 @@ test_running (Fixture *f, gconstpointer data)
   g_clear_pointer (&tree->tracked, g_free);
   g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
   g_assert_cmpuint (tree->images->len, ==, 5);
-  g_assert_false (dio_snapshots_can_merge (tree));
+  g_assert_false (dio_snapshots_can_merge (tree, FALSE));
   dio_snapshots_set_running (tree, FALSE);
-  g_assert_true (dio_snapshots_can_merge (tree));
+  g_assert_true (dio_snapshots_can_merge (tree, FALSE));
   g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
   g_assert_cmpuint (tree->images->len, ==, 0);
   g_assert_cmpuint (get_disk (f->path), ==, 5);
+}
+
+/* ---- Merging below the disk of a machine that runs ---- */
+
+typedef struct {
+  Fixture *f;
+  DioSnapshots *tree;
+  FilesLog *log; /* may be NULL */
+  DioLoop *loop;
+  DioPool *pool;
+  DioBlock *block;
+  GPtrArray *lent;
+  unsigned calls; /* of the merge's progress */
+  uint32_t number;
+} Running;
+
+static void
+running_start (Running *running, Fixture *f, DioFiles *files, DioSnapshots *tree)
+{
+  g_autoptr (GError) error = NULL;
+  *running = (Running){ .f = f, .tree = tree, .pool = dio_pool_new (2) };
+  running->loop = dio_loop_new ("test", &error);
+  running->block = dio_block_new (open_disk (files, f->path, 0), running->loop, running->pool);
+  running->lent = g_ptr_array_new_with_free_func ((GDestroyNotify) dio_block_give_back);
+  g_ptr_array_add (running->lent, dio_block_lend (running->block));
+  dio_snapshots_set_running (tree, TRUE);
+  dio_snapshots_lend (tree, running->lent);
+}
+
+static void
+running_end (Running *running)
+{
+  dio_snapshots_lend (running->tree, NULL);
+  dio_snapshots_set_running (running->tree, FALSE);
+  g_ptr_array_unref (running->lent);
+  dio_block_free (running->block);
+  dio_loop_free (running->loop);
+  dio_pool_free (running->pool);
+}
+
+static void
+written_cb (DioBlockRequest *request, int result)
+{
+  g_assert_cmpint (result, ==, 0);
+}
+
+/* The guest writes as set_disk() does, and flushes. */
+static void
+running_write (Running *running, uint32_t number)
+{
+  uint32_t words[BLOCK / 4];
+  struct iovec iov = { words, sizeof words };
+  states[number].from = get_node (dio_block_get_node (running->block));
+  g_assert_cmpuint (states[number].from, !=, 0);
+  states[number].changed = number * UINT32_C (2654435761) | 1;
+  for (unsigned block = 0; block <= DISK / BLOCK; block++) {
+    DioBlockRequest request = { .op = DIO_BLOCK_FLUSH, .done = written_cb };
+    if (block < DISK / BLOCK && !(states[number].changed >> block & 1))
+      continue;
+    for (unsigned i = 0; i < BLOCK / 4 && block < DISK / BLOCK; i++)
+      words[i] = word_of (number, block * (BLOCK / 4) + i);
+    if (block < DISK / BLOCK)
+      request =
+          (DioBlockRequest){ DIO_BLOCK_WRITE, block * BLOCK, BLOCK, &iov, 1, .done = written_cb };
+    dio_block_submit (running->block, &request);
+    dio_block_drain (running->block);
+  }
+}
+
+/* The guest writes now and then while its images are merged. */
+static bool
+running_progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Running *running = data;
+  if (running->calls++ % 4 != 1 || running->number + 1 >= STATES)
+    return true;
+  running_write (running, ++running->number);
+  if (running->log)
+    files_log_mark (running->log, running->number);
+  return true;
+}
+
+/* Of a disk with three snapshots two go, in the middle and below; what is left are the third, which
+ * took in the others, and the image that is written. */
+static void
+test_live (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  Running running;
+  char *ids[4] = { NULL };
+  for (uint32_t i = 1; i < 4; i++)
+    ids[i] = change_and_take (f, tree, i);
+  set_disk (f->path, 4);
+  g_clear_pointer (&tree->tracked, g_free);
+  running_start (&running, f, dio_files_host (), tree);
+  running.number = 4;
+  g_assert_false (dio_snapshots_can_merge (tree, TRUE));
+  g_assert_true (dio_snapshots_delete (tree, ids[2], &error));
+  g_assert_true (dio_snapshots_delete (tree, ids[1], &error));
+  g_assert_true (
+      dio_snapshots_purge (tree, G_MAXINT64, running_progress_cb, &running, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (running.number, >, 4);
+  g_assert_cmpuint (tree->images->len, ==, 2);
+  g_assert_false (dio_snapshots_can_merge (tree, TRUE));
+  DioBlockNode *node = dio_block_get_node (running.block);
+  g_assert_cmpuint (get_node (node), ==, running.number);
+  g_assert_nonnull (node->backing);
+  g_assert_null (node->backing->backing);
+  g_assert_cmpuint (count_whole (tree, f->path), ==, 1);
+  running_write (&running, ++running.number);
+  uint32_t last = running.number;
+  /* A machine with other images than the tree, as during a revert, is none to merge with. */
+  set_memory (f->ram, last);
+  g_free (take (f, tree, last, DIO_SNAPSHOT_MANUAL, &error));
+  g_assert_no_error (error);
+  g_assert_true (dio_snapshots_delete (tree, ids[3], &error));
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 3);
+  running_end (&running);
+  g_assert_cmpuint (get_disk (f->path), ==, last);
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 2);
+  g_assert_cmpuint (get_disk (f->path), ==, last);
+  g_assert_cmpuint (count_whole (tree, f->path), ==, 1);
+  for (unsigned i = 1; i < 4; i++)
+    g_free (ids[i]);
+}
+
+/* Weeks of snapshots by schedule, of which three are kept, while the machine never stops. */
+static void
+test_schedule (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  set_disk (f->path, 1);
+  set_memory (f->ram, 1);
+  Running running;
+  running_start (&running, f, dio_files_host (), tree);
+  running.number = 1;
+  for (unsigned i = 0; i < 100; i++) {
+    g_autofree char *name = g_strdup_printf ("%u", running.number);
+    g_autoptr (GBytes) devices = g_bytes_new (name, strlen (name));
+    set_memory (f->ram, running.number);
+    g_autoptr (DioSnapshotTake) it =
+        dio_snapshots_begin (tree, DIO_SNAPSHOT_AUTOMATIC, name, NULL, &error);
+    g_assert_no_error (error);
+    guint n;
+    DioBlockNode *node = dio_block_get_node (running.block);
+    DioBlockNode *top =
+        dio_block_node_open (dio_files_host (), dio_snapshot_take_get_overlays (it, &n)[0], "qcow2",
+                             DIO_BLOCK_OPEN_KEEP, node, &error);
+    g_assert_no_error (error);
+    g_assert_true (dio_snapshot_take_disks (it, &error));
+    dio_block_node_seal (node);
+    dio_block_set_node (running.block, top);
+    DioRamFreeze *freeze = dio_ram_freeze (f->ram, &error);
+    g_free (dio_snapshot_take_finish (it, devices, freeze, MEMORY, NULL, NULL, NULL, NULL, &error));
+    g_assert_no_error (error);
+    dio_snapshot_take_free (g_steal_pointer (&it));
+    g_assert_true (dio_snapshots_prune (tree, 3, &error));
+    g_assert_true (
+        dio_snapshots_purge (tree, G_MAXINT64, running_progress_cb, &running, NULL, &error));
+    g_assert_no_error (error);
+    running_write (&running, ++running.number);
+    g_assert_cmpuint (tree->images->len, <=, 5);
+  }
+  g_assert_cmpuint (count_whole (tree, f->path), ==, 3);
+  uint32_t last = running.number;
+  running_end (&running);
+  g_assert_cmpuint (get_disk (f->path), ==, last);
 }
 
 /* A tree from before there were overlays: each disk is a whole copy. */
@@ -570,6 +742,7 @@ static const struct {
 
 typedef struct {
   unsigned images, clones, judged;
+  uint32_t last;      /* state of the disk */
   unsigned qemu_each; /* every so many images are judged by qemu-img too; 0: none is */
 } Cut;
 
@@ -767,6 +940,59 @@ test_power_cut (Fixture *f, gconstpointer data)
   files_log_free (log);
 }
 
+/* The power is cut while images are merged below a disk that is written. */
+static void
+check_live_cut_cb (const ReplayImage *image, void *data)
+{
+  Cut *cut = data;
+  uint32_t number = image->acknowledged ? (uint32_t) image->acknowledged : 4;
+  g_autofree char *path = g_build_filename (image->root, "Tree.diorama", NULL);
+  unsigned count = judge_bundle (cut, path, number, MIN (number + 1, cut->last), image->how);
+  if (count < 1 || count > 3 || (image->acknowledged && count != 1))
+    g_error ("%s: %u snapshots", image->how, count);
+  cut->images++;
+}
+
+static void
+test_live_power_cut (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  const char *text = g_getenv ("CRASH_IMAGES");
+  g_autofree char *qemu = g_find_program_in_path ("qemu-img");
+  Cut cut = { .qemu_each = !qemu ? 0 : text ? 1 : 16 };
+  char *ids[4] = { NULL };
+  DioSnapshots *tree = open_tree (dio_files_host (), f->path);
+  for (uint32_t i = 1; i < 4; i++)
+    ids[i] = change_and_take (f, tree, i);
+  dio_snapshots_unref (tree);
+  set_disk (f->path, 4);
+
+  FilesLog *log = files_log_new (dio_files_host (), f->library);
+  tree = open_tree (&log->files, f->path);
+  Running running;
+  running_start (&running, f, &log->files, tree);
+  running.log = log;
+  running.number = 4;
+  g_assert_true (dio_snapshots_delete (tree, ids[2], &error));
+  g_assert_true (dio_snapshots_delete (tree, ids[1], &error));
+  files_log_mark (log, 4);
+  g_assert_true (
+      dio_snapshots_purge (tree, G_MAXINT64, running_progress_cb, &running, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 2);
+  running_write (&running, ++running.number);
+  files_log_mark (log, running.number);
+  cut.last = running.number;
+  running_end (&running);
+  dio_snapshots_unref (tree);
+  replay_images (log, text ? g_test_rand_int () : 3, text ? (unsigned) atoi (text) : 200,
+                 check_live_cut_cb, &cut);
+  g_test_message ("%u crash images, %u judged by qemu-img too", cut.images, cut.judged);
+  g_assert_cmpuint (cut.images, >, 100);
+  files_log_free (log);
+  for (unsigned i = 1; i < 4; i++)
+    g_free (ids[i]);
+}
+
 /* ---- Failing calls ---- */
 
 /* A run of everything; each step may fail. */
@@ -921,12 +1147,17 @@ main (int argc, char **argv)
   ADD ("disposable/raw", test_disposable, "raw");
   ADD ("disposable/qcow2", test_disposable, "qcow2");
   ADD ("running", test_running, NULL);
+  ADD ("live/raw", test_live, "raw");
+  ADD ("live/qcow2", test_live, "qcow2");
+  ADD ("schedule", test_schedule, "qcow2");
   ADD ("old-version", test_old_version, NULL);
   ADD ("hostile", test_hostile, NULL);
   ADD ("power-cut/raw/linked", test_power_cut, "raw");
   ADD ("power-cut/raw/full", test_power_cut, "raw");
   ADD ("power-cut/qcow2/linked", test_power_cut, "qcow2");
   ADD ("power-cut/qcow2/full", test_power_cut, "qcow2");
+  ADD ("power-cut/live/raw", test_live_power_cut, "raw");
+  ADD ("power-cut/live/qcow2", test_live_power_cut, "qcow2");
   ADD ("failing-calls", test_failing_calls, NULL);
   ADD ("failing-revert", test_failing_revert, NULL);
 #undef ADD

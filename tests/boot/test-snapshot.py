@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Snapshots of a running Linux guest whose memory changes all the time: live ones, going back to
-any of them, suspending, and kill -9 at any moment. Each sum that the guest tells must always be the
+any of them, merging, suspending, and kill -9 at any moment. Each sum that the guest tells must always be the
 same, however often it got there. Usage: test-snapshot.py DIORAMA SCRIBBLE [--cpus N]
 [--engine ENGINE] [--reverts N] [--kills N] [--seed N]."""
 
@@ -43,6 +43,22 @@ def go_back(guest, sums, taken, rng, count):
             guest.snapshot("revert", *options, rng.choice(taken))
         guest.wait_sums(2)
         sums.check(guest)
+
+
+def merge(guest, sums):
+    """What deleted snapshots leave of the disk is merged while the guest runs."""
+    ids = [guest.snapshot("take", f"m{i}").strip() for i in range(5)]
+    before = guest.images()
+    for one in ids[:4]:
+        guest.snapshot("delete", one)
+    after = guest.images()
+    if after > before - 4:
+        sys.exit(f"{before} images became {after} only")
+    guest.wait_sums(2)
+    guest.snapshot("revert", "--discard", ids[4])
+    guest.wait_sums(2)
+    sums.check(guest)
+    guest.snapshot("delete", ids[4])
 
 
 def suspend(guest, sums):
@@ -104,11 +120,12 @@ def main():
     rng = random.Random(options.seed)
     sums, taken = Sums(), []
     guest = Scribbler(options.program, options.scribble, cpus=options.cpus, engine=options.engine,
-                      mib=64, memory="256M")
+                      mib=64, memory="256M", disk="1G")
     try:
         guest.start()
         guest.wait_sums(2)
         go_back(guest, sums, taken, rng, options.reverts)
+        merge(guest, sums)
         suspend(guest, sums)
         kill(guest, sums, taken, rng, options.kills)
         guest.snapshot("verify")

@@ -2,6 +2,7 @@
 """A machine of the library whose guest (scribble.c under Debian's kernel) changes its memory all
 the time, and the command that works on it."""
 
+import json
 import os
 import pathlib
 import re
@@ -28,7 +29,7 @@ def kernel():
 
 class Scribbler:
     def __init__(self, program, scribble, memory="512M", mib=128, rounds=1000000, cpus=1,
-                 engine="auto", folder=None):
+                 engine="auto", folder=None, disk=None):
         self.program = program
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dio-scribble-", dir=folder))
         self.serial = self.folder / "serial.txt"
@@ -43,7 +44,7 @@ class Scribbler:
         self.process = None
         self.run("create", "--memory", memory, "--cpus", str(cpus), "--engine", engine,
                  "--kernel", str(kernel()), "--initrd", str(self.initrd), "--append", self.append,
-                 NAME)
+                 *(["--disk-size", disk] if disk else []), NAME)
 
     def run(self, *arguments, check=True):
         done = subprocess.run([self.program, *arguments], env=self.environment, text=True,
@@ -54,6 +55,11 @@ class Scribbler:
 
     def snapshot(self, verb, *arguments, **options):
         return self.run("snapshot", verb, NAME, *arguments, **options)
+
+    def images(self):
+        """How many images the disks and their snapshots are in."""
+        trees = list((self.folder / "library").glob("*/snapshots/tree.json"))
+        return len(json.loads(trees[0].read_text())["images"])
 
     def start(self):
         self.process = subprocess.Popen(

@@ -75,3 +75,13 @@ dio_block_unlock_write (DioFiles *files, int fd)
   };
   dio_file_lock (files, fd, F_OFD_SETLK, &lock);
 }
+
+void
+dio_block_lock_share (DioFiles *files, int fd, bool share)
+{
+  struct flock lock = { .l_type = share ? F_UNLCK : F_RDLCK,
+                        .l_whence = SEEK_SET,
+                        .l_start = REFUSES_BASE + PERMISSION_WRITE,
+                        .l_len = 1 };
+  dio_file_lock (files, fd, F_OFD_SETLK, &lock);
+}

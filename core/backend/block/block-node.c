@@ -189,6 +189,23 @@ dio_block_node_seal (DioBlockNode *node)
   return result;
 }
 
+bool
+dio_block_node_reopen_below (DioBlockNode *above, GError **error)
+{
+  DioBlockNode *old = above->backing;
+  g_return_val_if_fail (old && old->readonly, false);
+  dio_block_lock_share (old->files, old->fd, true);
+  DioBlockNode *new = dio_block_node_open (old->files, old->path, old->driver->format,
+                                           DIO_BLOCK_OPEN_KEEP, old->backing, error);
+  if (!new) {
+    dio_block_lock_share (old->files, old->fd, false);
+    return false;
+  }
+  above->backing = new;
+  dio_block_node_unstack (old);
+  return true;
+}
+
 DioBlockNode *
 dio_block_node_unstack (DioBlockNode *node)
 {

@@ -105,6 +105,10 @@ DioBlockNode *dio_block_node_open_chain (DioFiles *files, const DioBlockImage *i
  * done, and others may not be kept from reading it. It is read-only whatever the result. */
 int dio_block_node_seal (DioBlockNode *node);
 
+/* Opens the image below @above once more, for writing, and puts that in the place of the node that
+ * is there, which only reads and is closed. False: all is as it was. */
+bool dio_block_node_reopen_below (DioBlockNode *above, GError **error);
+
 /* Takes the backing node out of @node and closes the rest. Returns it. */
 DioBlockNode *dio_block_node_unstack (DioBlockNode *node);
 

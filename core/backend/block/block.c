@@ -29,12 +29,13 @@ typedef struct {
   DioLoopFd *timer;
 
   pthread_mutex_t lock;
-  pthread_cond_t idle;
+  pthread_cond_t idle; /* nothing is in flight, or nothing running */
   DioBlockRequest *waiting, **waiting_tail;
   DioBlockRequest *finished, **finished_tail;
   unsigned in_flight; /* submitted; done() not returned, not held */
   unsigned running;
   uint64_t running_bytes;
+  bool changing; /* nothing may be started */
   DioBlockLimit bytes, operations;
 } Queue;
 
@@ -90,6 +91,8 @@ run_job (void *data)
   pthread_mutex_lock (&queue->lock);
   queue->running--;
   queue->running_bytes -= request->length;
+  if (queue->changing && queue->running == 0)
+    pthread_cond_broadcast (&queue->idle);
   finish_locked (queue, request, result);
   start_waiting_locked (queue);
   pthread_mutex_unlock (&queue->lock);
@@ -139,7 +142,7 @@ start_locked (Queue *queue, DioBlockRequest *request)
 static void
 start_waiting_locked (Queue *queue)
 {
-  while (queue->waiting && queue->running < MAX_RUNNING
+  while (queue->waiting && !queue->changing && queue->running < MAX_RUNNING
          && (queue->running == 0 || queue->running_bytes < MAX_RUNNING_BYTES)) {
     int64_t wait = wait_for_limits_locked (queue);
     if (wait > 0) {
@@ -312,6 +315,28 @@ dio_block_set_node (DioBlock *block, DioBlockNode *node)
 }
 
 void
+dio_block_begin_change (DioBlock *block)
+{
+  Queue *queue = (Queue *) block;
+  g_return_if_fail (block->ops == &queue_ops && !dio_loop_is_current (queue->loop));
+  pthread_mutex_lock (&queue->lock);
+  queue->changing = true;
+  while (queue->running)
+    pthread_cond_wait (&queue->idle, &queue->lock);
+  pthread_mutex_unlock (&queue->lock);
+}
+
+void
+dio_block_end_change (DioBlock *block)
+{
+  Queue *queue = (Queue *) block;
+  pthread_mutex_lock (&queue->lock);
+  queue->changing = false;
+  start_waiting_locked (queue);
+  pthread_mutex_unlock (&queue->lock);
+}
+
+void
 dio_block_set_limits (DioBlock *block, const DioBlockLimits *limits)
 {
   Queue *queue = (Queue *) block;
@@ -332,11 +357,13 @@ dio_block_init (DioBlock *block, const DioBlockOps *ops, uint64_t size, bool rea
   *block = (DioBlock){ .ops = ops, .size = size, .readonly = readonly };
   block->held_tail = &block->held;
   pthread_mutex_init (&block->held_lock, NULL);
+  pthread_cond_init (&block->returned, NULL);
 }
 
 void
 dio_block_clear (DioBlock *block)
 {
+  pthread_cond_destroy (&block->returned);
   pthread_mutex_destroy (&block->held_lock);
   g_free (block->path);
 }
@@ -358,10 +385,39 @@ dio_block_free (DioBlock *block)
 {
   if (!block)
     return;
+  atomic_store (&block->ending, true);
+  pthread_mutex_lock (&block->held_lock);
+  while (block->n_lent)
+    pthread_cond_wait (&block->returned, &block->held_lock);
+  pthread_mutex_unlock (&block->held_lock);
   if (block->ops->drain)
     block->ops->drain (block);
   dio_block_give_up (block);
   block->ops->free (block);
+}
+
+DioBlock *
+dio_block_lend (DioBlock *block)
+{
+  pthread_mutex_lock (&block->held_lock);
+  block->n_lent++;
+  pthread_mutex_unlock (&block->held_lock);
+  return block;
+}
+
+void
+dio_block_give_back (DioBlock *block)
+{
+  pthread_mutex_lock (&block->held_lock);
+  if (--block->n_lent == 0)
+    pthread_cond_broadcast (&block->returned);
+  pthread_mutex_unlock (&block->held_lock);
+}
+
+bool
+dio_block_is_ending (DioBlock *block)
+{
+  return atomic_load (&block->ending);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "core/backend/block/block-node.h"
@@ -61,6 +62,9 @@ struct DioBlock {
   pthread_mutex_t held_lock;
   DioBlockRequest *held, **held_tail;
   unsigned n_held;
+  pthread_cond_t returned; /* a loan; with held_lock */
+  unsigned n_lent;
+  _Atomic bool ending;
 };
 
 /* A block on @node (consumed). Requests run on @pool, complete on @loop. */
@@ -77,6 +81,12 @@ DioBlockNode *dio_block_get_node (DioBlock *block);
  * has then: it may be below @node. Nothing may be in flight but what is held. */
 void dio_block_set_node (DioBlock *block, DioBlockNode *node);
 
+/* Between these two no request is executed: the chain of the node may be changed. Requests wait
+ * meanwhile, so this should be short. Begins when what is executed now has ended; one caller at a
+ * time. Any thread but the loop and the pool's. */
+void dio_block_begin_change (DioBlock *block);
+void dio_block_end_change (DioBlock *block);
+
 /* Any thread; never blocks. Requests may complete in any order: a FLUSH covers what was done before
  * it was submitted. After a FLUSH has failed, all later ones fail: the kernel may have dropped the
  * data. */
@@ -85,8 +95,14 @@ void dio_block_submit (DioBlock *block, DioBlockRequest *request);
 /* Waits until nothing is in flight but what is held (completions delivered). Not from the loop. */
 void dio_block_drain (DioBlock *block);
 
-/* Drains; what is held fails. Not from the loop. */
+/* Drains; what is held fails. Waits until the block is lent to nobody. Not from the loop. */
 void dio_block_free (DioBlock *block);
+
+/* For long work on a block that belongs to a machine which may end at any time: it is not freed
+ * before it was given back, which has to be soon once dio_block_is_ending(). Any thread. */
+DioBlock *dio_block_lend (DioBlock *block);
+void dio_block_give_back (DioBlock *block);
+bool dio_block_is_ending (DioBlock *block);
 
 /* What requests may use up per second; 0: no limit. Any thread. */
 typedef struct {
