@@ -63,6 +63,7 @@ a64_abort (DioArm64 *cpu, DioGva va, DioA64Access access, unsigned status)
 typedef struct {
   uint64_t table;
   unsigned size;  /* bits of address */
+  unsigned out;   /* bits of physical address */
   unsigned grain; /* log2 of the granule */
   bool disabled;
 } Half;
@@ -71,10 +72,13 @@ static bool
 choose_half (const DioArm64 *cpu, DioGva va, bool user, Half *half)
 {
   static const uint8_t grains[2][4] = { { 12, 16, 14, 12 }, { 12, 14, 12, 16 } };
+  static const uint8_t outs[8] = { 32,          36,          40,          42,
+                                   A64_PA_BITS, A64_PA_BITS, A64_PA_BITS, A64_PA_BITS };
   bool upper = va >> 55 & 1;
   uint64_t tcr = cpu->tcr;
   unsigned zeros = (upper ? tcr >> 16 : tcr) & 63;
   half->size = 64 - MAX (MIN (zeros, 39), 16);
+  half->out = outs[tcr >> 32 & 7];
   half->grain = grains[upper][(upper ? tcr >> 30 : tcr >> 14) & 3];
   half->disabled =
       (tcr & (upper ? TCR_EPD1 : TCR_EPD0)) || (user && (tcr & (upper ? TCR_E0PD1 : TCR_E0PD0)));
@@ -139,6 +143,8 @@ walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64P
   unsigned top = half.size - half.grain - stride * (3 - level); /* bits of the first index */
   DioGpa table = half.table & ~((UINT64_C (8) << top) - 1);
   uint64_t tables = 0;
+  if (half.table >> half.out)
+    return A64_FSC_ADDRESS_SIZE;
 
   for (bool first = true;; first = false) {
     unsigned shift = half.grain + stride * (3 - level);
@@ -151,6 +157,8 @@ walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64P
     if (!(desc & DESC_VALID))
       return A64_FSC_TRANSLATION + (int) level;
     if (level < 3 && (desc & DESC_TABLE)) {
+      if ((desc & DESC_ADDRESS) >> half.out)
+        return A64_FSC_ADDRESS_SIZE + (int) level;
       tables |= desc;
       table = desc & DESC_ADDRESS & ~((UINT64_C (1) << half.grain) - 1);
       level++;
@@ -159,6 +167,8 @@ walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64P
     bool block_allowed = level == 2 || (level == 1 && half.grain == 12);
     if (level == 3 ? !(desc & DESC_TABLE) : !block_allowed)
       return A64_FSC_TRANSLATION + (int) level;
+    if ((desc & DESC_ADDRESS) >> half.out)
+      return A64_FSC_ADDRESS_SIZE + (int) level;
 
     if (!(desc & DESC_AF)) {
       if (!(cpu->tcr & TCR_HA))
@@ -198,7 +208,7 @@ translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch,
     page->gpa = va & ~DIO_PAGE_MASK;
     page->va_mask = ~DIO_PAGE_MASK;
     page->permissions = DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_EXECUTE;
-    if (va >> 48)
+    if (va >> A64_PA_BITS)
       status = A64_FSC_ADDRESS_SIZE;
   }
   if (status < 0)
@@ -217,6 +227,7 @@ bool
 a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page)
 {
   DioTlb *tlb = &cpu->interp.tlb;
+  user |= cpu->el == 0;
   DioTlbSet *set = access == DIO_A64_FETCH ? tlb->code_set
                    : user                  ? &tlb->sets[A64_SET_USER]
                                            : tlb->data_set;

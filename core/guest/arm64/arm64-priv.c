@@ -109,6 +109,17 @@ a64_set_pstate (DioArm64 *cpu, uint64_t spsr)
 
 /* ---- Taking exceptions ---- */
 
+/* At what synchronises the context: from here on code is what memory says, if the guest said so. */
+static void
+synchronise_code (DioArm64 *cpu)
+{
+  if (DIO_LIKELY (!cpu->forget_code))
+    return;
+  cpu->forget_code = false;
+  dio_interp_engine_forget (&cpu->interp);
+  dio_tier_barrier (&cpu->interp);
+}
+
 static void
 enter_handler (DioArm64 *cpu, uint64_t pc, unsigned kind)
 {
@@ -125,6 +136,7 @@ enter_handler (DioArm64 *cpu, uint64_t pc, unsigned kind)
   a64_fp_update (cpu);
   a64_mmu_select (cpu);
   interp->pc = cpu->vbar + from + kind;
+  synchronise_code (cpu);
 }
 
 void
@@ -136,6 +148,16 @@ a64_take_exception (DioInterpCpu *interp)
   if (cpu->exception.has_far)
     cpu->far = cpu->exception.far;
   enter_handler (cpu, interp->pc + (cpu->exception.after ? 4 : 0), 0);
+}
+
+bool
+a64_goes_on (DioCpu *base)
+{
+  DioArm64 *cpu = DIO_ARM64 (base);
+  uint32_t requests = atomic_load (&cpu->interp.requests);
+  if (cpu->off)
+    return requests & A64_REQUEST_ON;
+  return requests || atomic_load (&cpu->irq_lines) != 0;
 }
 
 bool
@@ -206,6 +228,7 @@ dio_a64_eret (DioArm64 *cpu)
   uint64_t spsr = cpu->spsr, mode = spsr & 31;
   cpu->reservation = UINTPTR_MAX;
   cpu->interp.pc = cpu->elr;
+  synchronise_code (cpu);
   if (mode != 0 && mode != 4 && mode != 5) {
     /* An illegal return: flags and masks are taken over, and nothing can be executed. */
     cpu->pstate = (uint32_t) (spsr & A64_PSTATE_KEPT) | (uint32_t) A64_PSTATE_IL;
@@ -237,11 +260,7 @@ bool
 dio_a64_isb (DioArm64 *cpu)
 {
   a64_service_requests (cpu);
-  if (cpu->forget_code) {
-    cpu->forget_code = false;
-    dio_interp_engine_forget (&cpu->interp);
-    dio_tier_barrier (&cpu->interp);
-  }
+  synchronise_code (cpu);
   return true;
 }
 
@@ -263,6 +282,7 @@ enum {
 #define PSCI_NOT_SUPPORTED (-1)
 #define PSCI_INVALID_PARAMETERS (-2)
 #define PSCI_ALREADY_ON (-4)
+#define PSCI_ON_PENDING (-5)
 
 static DioArm64 *
 cpu_of_affinity (DioArm64 *cpu, uint64_t affinity)
@@ -284,6 +304,8 @@ psci_cpu_on (DioArm64 *cpu)
     return PSCI_INVALID_PARAMETERS;
   if (!other->off)
     return PSCI_ALREADY_ON;
+  if (atomic_load (&other->interp.requests) & A64_REQUEST_ON)
+    return PSCI_ON_PENDING;
   pthread_mutex_lock (&other->mmu->lock);
   other->mmu->entry = cpu->x[2];
   other->mmu->context = cpu->x[3];
@@ -325,7 +347,6 @@ psci (DioArm64 *cpu)
     return 0; /* as if woken at once; the guest halts by itself when it is idle */
   case PSCI_CPU_OFF:
     cpu->off = true;
-    dio_cpu_kick (&cpu->interp.cpu);
     return 0;
   case PSCI_CPU_ON:
     return psci_cpu_on (cpu);
@@ -336,9 +357,11 @@ psci (DioArm64 *cpu)
   case PSCI_MIGRATE_INFO_TYPE:
     return 2; /* no trusted OS that would have to migrate */
   case PSCI_SYSTEM_OFF:
+    cpu->off = true; /* does not return */
     dio_machine_guest_power_off (cpu->interp.cpu.machine, DIO_STOP_GUEST_OFF, 0);
     return 0;
   case PSCI_SYSTEM_RESET:
+    cpu->off = true; /* the same */
     dio_machine_guest_reset (cpu->interp.cpu.machine);
     return 0;
   case PSCI_FEATURES:
@@ -348,13 +371,15 @@ psci (DioArm64 *cpu)
   }
 }
 
+/* The instruction ends in a halt, so that a CPU that is off does nothing more; others go on. */
 static bool
 firmware_call (DioArm64 *cpu)
 {
   if (cpu->el == 0)
     return undefined (cpu);
   cpu->x[0] = (uint64_t) psci (cpu);
-  cpu->interp.pc += 4;
+  if (!cpu->off)
+    atomic_fetch_or (&cpu->interp.requests, A64_REQUEST_GO_ON);
   return true;
 }
 

@@ -60,11 +60,14 @@ enum {
 #define A64_SCTLR_WXN A64_BIT (19)
 #define A64_SCTLR_SPAN A64_BIT (23)
 #define A64_SCTLR_UCI A64_BIT (26)
-#define A64_SCTLR_RES1 UINT64_C (0x30d00800)
+#define A64_SCTLR_RES1 UINT64_C (0x30500800) /* without SPAN, which is a bit */
 #define A64_SCTLR_WRITABLE                                                                         \
   (A64_SCTLR_RES1 | A64_SCTLR_M | A64_SCTLR_A | A64_BIT (2) | A64_BIT (3) | A64_BIT (4)            \
    | A64_BIT (5) | A64_SCTLR_UMA | A64_BIT (12) | A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_NTWI   \
    | A64_BIT (18) | A64_SCTLR_WXN | A64_SCTLR_SPAN | A64_SCTLR_UCI)
+
+/* Physical addresses, as ID_AA64MMFR0_EL1.PARange says. */
+#define A64_PA_BITS 44
 
 /* Sets of the TLB: programs, the system, the system with PAN. */
 enum {
@@ -81,6 +84,7 @@ enum {
   A64_REQUEST_FLUSH_TLB = 1 << 2,
   A64_REQUEST_FORGET_CODE = 1 << 3,
   A64_REQUEST_ON = 1 << 4,
+  A64_REQUEST_GO_ON = 1 << 5, /* of its own: there is no reason to halt */
 };
 
 #define A64_FLUSH_QUEUE 64
@@ -100,8 +104,8 @@ typedef struct {
   DioPageInfo info;
 } A64Page;
 
-/* arm64-mmu.c. Translates @va for @access with the rights of @user or else of EL1; enters the page
- * in the TLB. False: an exception is noted. */
+/* arm64-mmu.c. Translates @va for @access with the rights of EL0, if that is in force or asked for
+ * by @user, or else of EL1; enters the page in the TLB. False: an exception is noted. */
 bool a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page);
 /* The same without an exception or an entry, for AT and debuggers: the fault status or -1. */
 int a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page);
@@ -132,13 +136,18 @@ bool a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioR
 /* arm64-priv.c */
 void a64_take_exception (DioInterpCpu *interp);
 void a64_poll (DioInterpCpu *interp);
+/* Is there something to do: for the thread of a CPU, and for guest code that would halt. */
 bool a64_has_work (DioCpu *cpu);
+bool a64_goes_on (DioCpu *cpu);
 void a64_set_pstate (DioArm64 *cpu, uint64_t spsr);
 void a64_set_spsel (DioArm64 *cpu, unsigned spsel);
 uint64_t a64_time (DioArm64 *cpu);
 void a64_timer_update (DioA64Timer *timer);
 void a64_timer_fired (void *data);
 void a64_fp_update (DioArm64 *cpu);
+
+/* arm64-sysreg.c. Notes that EL0 tried what it may not: false. */
+bool a64_trap_user (DioArm64 *cpu);
 
 /* arm64-interp.c */
 void a64_decode_run (DioInterpSlot *slots, const uint8_t *host, unsigned first);

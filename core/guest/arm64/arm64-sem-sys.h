@@ -36,17 +36,17 @@ SEM (svc)
   RAISE (DIO_A64_SVC, CONST (o->wide));
 }
 
-/* What they ask for is done by the machine. */
+/* What they ask for is done by the machine, and may be that the CPU stops. */
 SEM (hvc)
 {
   SYSTEM0 (hvc);
-  RETURN_TO_PC;
+  NEXT_HALTED;
 }
 
 SEM (smc)
 {
   SYSTEM0 (smc);
-  RETURN_TO_PC;
+  NEXT_HALTED;
 }
 
 SEM (brk)

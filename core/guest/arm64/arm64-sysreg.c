@@ -8,6 +8,7 @@
 #include "core/guest/arm64/arm64-priv.h"
 
 #define SYSREG DIO_A64_SYSREG
+#define CTR_EL0 SYSREG (3, 3, 0, 0, 1)
 
 /* ---- Identification ---- */
 
@@ -39,8 +40,8 @@ static const IdRegister id_registers[] = {
   { SYSREG (3, 1, 0, 0, 1), 0 },            /* CLIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 7), 0 },            /* AIDR_EL1 */
   /* Lines of 64 bytes; IDC: code needs no cleaning of data, but IC and barriers. */
-  { SYSREG (3, 3, 0, 0, 1), 0x9444c004 }, /* CTR_EL0 */
-  { SYSREG (3, 3, 0, 0, 7), 4 },          /* DCZID_EL0: 64 bytes */
+  { CTR_EL0, 0x9444c004 },
+  { SYSREG (3, 3, 0, 0, 7), 4 }, /* DCZID_EL0: 64 bytes */
   { SYSREG (3, 3, 14, 0, 0), DIO_A64_TIMER_HZ },
 };
 
@@ -84,6 +85,23 @@ static bool
 undefined (DioArm64 *cpu)
 {
   dio_a64_raise (cpu, DIO_A64_UNDEFINED, 0);
+  return false;
+}
+
+/* What EL1 has not allowed to EL0, with the instruction as syndrome (ESR_EL1, EC 0x18), so that a
+ * system may do it for the program. */
+bool
+a64_trap_user (DioArm64 *cpu)
+{
+  uint32_t raw;
+  if (!a64_fetch_loose (&cpu->interp, &raw))
+    return undefined (cpu);
+  cpu->exception.syndrome =
+      A64_ESR (A64_EC_SYSREG, (raw >> 19 & 3) << 20 | (raw >> 5 & 7) << 17 | (raw >> 16 & 7) << 14
+                                  | (raw >> 12 & 15) << 10 | (raw & 31) << 5 | (raw >> 8 & 15) << 1
+                                  | (raw >> 21 & 1));
+  cpu->exception.has_far = false;
+  cpu->exception.after = false;
   return false;
 }
 
@@ -182,7 +200,7 @@ access_user (DioArm64 *cpu, bool write, unsigned number, uint64_t *value, bool *
     return true;
   case SYSREG (3, 3, 4, 2, 1): /* DAIF */
     if (cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_UMA))
-      return undefined (cpu);
+      return a64_trap_user (cpu);
     if (write)
       cpu->pstate =
           (cpu->pstate & ~(uint32_t) A64_PSTATE_DAIF) | (uint32_t) (*value & A64_PSTATE_DAIF);
@@ -224,8 +242,10 @@ access_user (DioArm64 *cpu, bool write, unsigned number, uint64_t *value, bool *
     return true;
   case SYSREG (3, 3, 14, 0, 1): /* CNTPCT_EL0 */
   case SYSREG (3, 3, 14, 0, 2): /* CNTVCT_EL0 */
-    if (write || (cpu->el == 0 && !(cpu->cntkctl & (number & 1 ? 1 : 2))))
+    if (write)
       return undefined (cpu);
+    if (cpu->el == 0 && !(cpu->cntkctl & (number & 1 ? 1 : 2)))
+      return a64_trap_user (cpu);
     *value = a64_time (cpu);
     return true;
   default:
@@ -234,7 +254,7 @@ access_user (DioArm64 *cpu, bool write, unsigned number, uint64_t *value, bool *
   if ((number & ~7u) == SYSREG (3, 3, 14, 2, 0) || (number & ~7u) == SYSREG (3, 3, 14, 3, 0)) {
     bool virtual = number & 8;
     if (cpu->el == 0 && !(cpu->cntkctl & (virtual ? 0x100 : 0x200)))
-      return undefined (cpu);
+      return a64_trap_user (cpu);
     return access_timer (cpu,
                          &cpu->timers[virtual ? DIO_A64_TIMER_VIRTUAL : DIO_A64_TIMER_PHYSICAL],
                          number & 7, write, value);
@@ -370,8 +390,7 @@ read_identification (DioArm64 *cpu, unsigned number, uint64_t *value)
     if (id_registers[i].number != number)
       continue;
     bool user = (number >> 11 & 7) == 3;
-    bool ctr = number == SYSREG (3, 3, 0, 0, 1);
-    if (cpu->el == 0 && (!user || (ctr && !(cpu->sctlr & A64_SCTLR_UCT))))
+    if (cpu->el == 0 && !user)
       return false;
     *value = id_registers[i].value;
     if (number == SYSREG (3, 0, 0, 4, 0) && cpu->interface)
@@ -406,7 +425,7 @@ write_pstate (DioArm64 *cpu, unsigned number, uint64_t value)
     return true;
   default:
     if (cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_UMA))
-      return undefined (cpu);
+      return a64_trap_user (cpu);
     cpu->pstate = number == DIO_A64_PSTATE_DAIFSET ? cpu->pstate | masks : cpu->pstate & ~masks;
     return true;
   }
@@ -420,8 +439,10 @@ cache_operation (DioArm64 *cpu, unsigned number, uint64_t value)
 {
   unsigned op1 = number >> 11 & 7, crm = number >> 3 & 15, op2 = number & 7;
   bool code = crm == 1 || crm == 5, by_address = op2 == 1 && crm != 1;
-  if (cpu->el == 0 && (op1 != 3 || !(cpu->sctlr & A64_SCTLR_UCI)))
+  if (cpu->el == 0 && op1 != 3)
     return undefined (cpu);
+  if (cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_UCI))
+    return a64_trap_user (cpu);
   if (by_address) {
     A64Page page;
     int status = a64_probe (cpu, value, DIO_A64_LOAD, cpu->el == 0, &page);
@@ -517,6 +538,8 @@ dio_a64_csr_access (DioArm64 *cpu, DioA64CsrOp op, unsigned number, uint64_t *va
   default:
     break;
   }
+  if (!write && cpu->el == 0 && number == CTR_EL0 && !(cpu->sctlr & A64_SCTLR_UCT))
+    return a64_trap_user (cpu);
   if (!write && read_identification (cpu, number, value))
     return true;
   if (!access_user (cpu, write, number, value, &done))

@@ -19,7 +19,7 @@ static const DioInterpGuest guest = {
   .decode_loose = a64_decode_loose,
   .take_exception = a64_take_exception,
   .poll = a64_poll,
-  .has_work = a64_has_work,
+  .has_work = a64_goes_on,
 };
 
 static void
@@ -30,7 +30,7 @@ reset_system (DioArm64 *cpu)
   cpu->pstate = (uint32_t) A64_PSTATE_DAIF;
   memset (cpu->sp, 0, sizeof cpu->sp);
   cpu->elr = cpu->spsr = cpu->esr = cpu->far = cpu->vbar = 0;
-  cpu->sctlr = A64_SCTLR_RES1;
+  cpu->sctlr = A64_SCTLR_RES1 | A64_SCTLR_SPAN;
   cpu->ttbr[0] = cpu->ttbr[1] = cpu->tcr = cpu->mair = cpu->cpacr = 0;
   cpu->contextidr = cpu->tpidr_el1 = cpu->par = cpu->cntkctl = cpu->mdscr = cpu->csselr = 0;
   cpu->midr = MIDR;

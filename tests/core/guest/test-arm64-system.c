@@ -176,11 +176,16 @@ test_return (Fixture *f, const void *unused)
 static void
 test_privilege (Fixture *f, const void *unused)
 {
-  /* mrs x0, sctlr_el1; msr daifset, #2; mrs x0, ctr_el0; eret; hvc; all undefined at EL0 */
-  static const uint32_t code[] = { 0xd5381000, 0xd50342df, 0xd53b0020, ERET, HVC_0 };
-  put (f, CODE, code, 5);
-  for (unsigned i = 0; i < 5; i++)
+  /* mrs x0, sctlr_el1; eret; hvc; all undefined at EL0 */
+  static const uint32_t code[] = { 0xd5381000, ERET, HVC_0 };
+  put (f, CODE, code, 3);
+  for (unsigned i = 0; i < 3; i++)
     assert_exception (f, run (f, CODE + 4 * i, 0), 0x400, 0, 0, CODE + 4 * i);
+  /* msr daifset, #2; mrs x3, ctr_el0: a system may do it for the program */
+  static const uint32_t trapped[] = { 0xd50342df, 0xd53b0023 };
+  put (f, CODE, trapped, 2);
+  assert_exception (f, run (f, CODE, 0), 0x400, 0x18, 0x0cd3e4, CODE);
+  assert_exception (f, run (f, CODE + 4, 0), 0x400, 0x18, 0x32c061, CODE + 4);
   /* What a system may allow. */
   static const uint32_t allowed[] = { 0xd53b0020, SVC_5 };
   put (f, CODE, allowed, 2);
@@ -289,6 +294,10 @@ test_permissions (Fixture *f, const void *unused)
   put64 (f, slot, DATA | PAGE_SYSTEM);
   g_assert_cmpint (fault_of (f, LDR_X0_X1, 1, va), ==, -1);
   g_assert_cmpint (fault_of (f, LDR_X0_X1, 0, va), ==, A64_FSC_PERMISSION + 3);
+  f->cpu->el = 0; /* an access of EL0 has its rights whether it says so or not */
+  A64Page unused_page;
+  g_assert_false (a64_translate (f->cpu, va, DIO_A64_LOAD, false, &unused_page));
+  f->cpu->el = 1;
   put64 (f, slot, DATA | PAGE_USER | A64_BIT (7)); /* read only */
   g_assert_cmpint (fault_of (f, LDR_X0_X1, 0, va), ==, -1);
   g_assert_cmpint (fault_of (f, STR_X0_X1, 0, va), ==, A64_FSC_PERMISSION + 3);
@@ -550,6 +559,10 @@ test_firmware (Fixture *f, const void *unused)
   f->cpu->x[0] = 0xc4000003;
   run (f, CODE, 1);
   g_assert_cmpint ((int64_t) f->cpu->x[0], ==, -4); /* it is on already */
+  f->cpu->x[0] = 0x84000002;                        /* CPU_OFF: not one instruction more */
+  g_assert_cmphex (run (f, CODE, 1), ==, CODE);
+  g_assert_true (f->cpu->off);
+  f->cpu->off = false;
   f->cpu->x[0] = 0x8400ffff;
   run (f, CODE, 1);
   g_assert_cmpint ((int64_t) f->cpu->x[0], ==, -1);
