@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs a bare-metal program: run-guest IMAGE [CPUS [SECONDS [ENGINE]]]. ENGINE is "interpreter" or
- * options of the compiler (core/jit/jit-options.h), maybe none. Prints what the program prints;
- * exit status 0 when it passes, else 1, with the number of the check that failed. */
+ * Runs a bare-metal program: run-guest ARCHITECTURE IMAGE [CPUS [SECONDS [ENGINE]]]. ENGINE is
+ * "interpreter" or options of the compiler (core/jit/jit-options.h), maybe none. Prints what the
+ * program prints; exit status 0 when it passes, else 1, with the number of the check that failed.
+ */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,13 +102,14 @@ print_compiled (DioMachine *machine)
 int
 main (int argc, char **argv)
 {
-  if (argc < 2) {
-    g_printerr ("Usage: run-guest IMAGE [CPUS [SECONDS [ENGINE]]]\n");
+  const DioBoardType *board = argc > 2 ? guest_board_find (argv[1]) : NULL;
+  if (!board) {
+    g_printerr ("Usage: run-guest ARCHITECTURE IMAGE [CPUS [SECONDS [ENGINE]]]\n");
     return 2;
   }
   Watch watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
   DioChar out = { .ops = &out_ops };
-  const DioBoardType *boards[] = { &guest_board, NULL };
+  const DioBoardType *boards[] = { board, NULL };
   DioMachineHost host = {
     .boards = boards,
     .pool = dio_pool_new (1),
@@ -117,14 +119,14 @@ main (int argc, char **argv)
   };
   g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
   config->name = g_strdup ("guest-test");
-  config->arch = DIO_ARCH_RISCV64;
-  config->board = g_strdup ("guest");
+  config->arch = board->arch;
+  config->board = g_strdup (board->id);
   config->memory = 64 << 20;
-  config->cpus = argc > 2 ? atoi (argv[2]) : 1;
-  bool interpreter = argc <= 4 || g_str_equal (argv[4], "interpreter");
+  config->cpus = argc > 3 ? atoi (argv[3]) : 1;
+  bool interpreter = argc <= 5 || g_str_equal (argv[5], "interpreter");
   config->engine = interpreter ? DIO_ENGINE_INTERPRETER : DIO_ENGINE_COMPILER;
-  config->compiler = interpreter ? NULL : g_strdup (argv[4]);
-  config->firmware = g_strdup (argv[1]);
+  config->compiler = interpreter ? NULL : g_strdup (argv[5]);
+  config->firmware = g_strdup (argv[2]);
   config->headless = true;
 
   g_autoptr (GError) error = NULL;
@@ -135,7 +137,7 @@ main (int argc, char **argv)
   }
   struct timespec until;
   clock_gettime (CLOCK_REALTIME, &until);
-  until.tv_sec += argc > 3 ? atoi (argv[3]) : 20;
+  until.tv_sec += argc > 4 ? atoi (argv[4]) : 20;
   dio_machine_start (machine, on_started, NULL);
   pthread_mutex_lock (&watch.lock);
   bool late = false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Runs a bare-metal program through snapshots: run-snapshot IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]
- * (ENGINE as for run-guest). While it runs, live snapshots are taken; the program must pass
- * although they were, and so must each machine that starts from one of them. With ROUNDS "keep" one
- * snapshot is taken and kept in FOLDER, with "kept" the program starts from the one there, which an
- * older version may have taken. */
+ * Runs a bare-metal program through snapshots: run-snapshot ARCHITECTURE IMAGE CPUS [ROUNDS [ENGINE
+ * [FOLDER]]] (ENGINE as for run-guest). While it runs, live snapshots are taken; the program must
+ * pass although they were, and so must each machine that starts from one of them. With ROUNDS
+ * "keep" one snapshot is taken and kept in FOLDER, with "kept" the program starts from the one
+ * there, which an older version may have taken. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,7 @@ typedef struct {
 } Kept;
 
 typedef struct {
+  const DioBoardType *boards[2]; /* and NULL */
   const char *image;
   const char *engine;
   unsigned cpus;
@@ -108,9 +109,8 @@ wait_for (Watch *watch, const bool *flag)
 static bool
 build (Run *run)
 {
-  static const DioBoardType *const boards[] = { &guest_board, NULL };
   const DioMachineHost host = {
-    .boards = boards,
+    .boards = run->boards,
     .pool = run->pool,
     .serial = &run->out,
     .event = on_event,
@@ -118,8 +118,8 @@ build (Run *run)
   };
   g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
   config->name = g_strdup ("snapshot-test");
-  config->arch = DIO_ARCH_RISCV64;
-  config->board = g_strdup ("guest");
+  config->arch = run->boards[0]->arch;
+  config->board = g_strdup (run->boards[0]->id);
   config->memory = 64 << 20;
   config->cpus = run->cpus;
   bool interpreter = g_str_equal (run->engine, "interpreter");
@@ -284,28 +284,30 @@ run_kept (Run *run, int dir)
 int
 main (int argc, char **argv)
 {
-  if (argc < 3) {
-    g_printerr ("Usage: run-snapshot IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]\n");
+  const DioBoardType *board = argc > 3 ? guest_board_find (argv[1]) : NULL;
+  if (!board) {
+    g_printerr ("Usage: run-snapshot ARCHITECTURE IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]\n");
     return 2;
   }
   Run run = {
-    .image = argv[1],
-    .engine = argc > 4 ? argv[4] : "interpreter",
-    .cpus = (unsigned) atoi (argv[2]),
+    .boards = { board },
+    .image = argv[2],
+    .engine = argc > 5 ? argv[5] : "interpreter",
+    .cpus = (unsigned) atoi (argv[3]),
     .pool = dio_pool_new (2),
     .watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER },
     .out = { .ops = &out_ops },
   };
   DioFiles *files = dio_files_host ();
-  bool kept = argc > 5;
+  bool kept = argc > 6;
   g_autofree char *folder =
-      kept ? g_strdup (argv[5]) : g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
+      kept ? g_strdup (argv[6]) : g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
   int dir = dio_file_open (files, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
-  bool keeps = kept && g_str_equal (argv[3], "keep");
+  bool keeps = kept && g_str_equal (argv[4], "keep");
   run.store = dio_store_open (files, dir, keeps || !kept, NULL);
   bool good = keeps  ? keep (&run, dir)
               : kept ? run_kept (&run, dir)
-                     : run_rounds (&run, argc > 3 ? (unsigned) atoi (argv[3]) : 4);
+                     : run_rounds (&run, argc > 4 ? (unsigned) atoi (argv[4]) : 4);
   dio_pool_free (run.pool);
   dio_store_free (run.store);
   dio_file_close (files, dir);

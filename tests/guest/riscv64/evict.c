@@ -75,7 +75,7 @@ main (void)
       put_function (area[group][i], seed_of (group, i));
   __asm__ volatile("fence rw, rw" ::: "memory");
   done = 0;
-  start_hart (1, run);
+  start_cpu (1, run);
   run (0);
   while (done != 2)
     __asm__ volatile(".word 0x0100000f" ::: "memory");

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Support of the bare-metal test programs: output, checks, probes, page tables. */
+ * Support of the bare-metal test programs: probes, page tables, harts. */
 #include "guest.h"
-
-#define FINISHER mmio32 (0x100000)
 
 struct context {
   uint64_t regs[16];
@@ -17,72 +15,11 @@ void probe_run (unsigned priv, const void *code, uint64_t a0, uint64_t a1);
 void (*volatile hart_functions[8]) (unsigned hart);
 void (*volatile trap_handler[8]) (struct frame *frame);
 
-void *
-memset (void *to, int value, size_t size)
-{
-  for (size_t i = 0; i < size; i++)
-    ((volatile uint8_t *) to)[i] = value;
-  return to;
-}
-
-void *
-memcpy (void *to, const void *from, size_t size)
-{
-  for (size_t i = 0; i < size; i++)
-    ((volatile uint8_t *) to)[i] = ((const uint8_t *) from)[i];
-  return to;
-}
-
-void
-puts_ (const char *text)
-{
-  for (; *text; text++)
-    *mmio8 (UART) = *text;
-}
-
-void
-put_hex (uint64_t value)
-{
-  puts_ ("0x");
-  for (int shift = 60; shift >= 0; shift -= 4)
-    *mmio8 (UART) = "0123456789abcdef"[(value >> shift) & 15];
-}
-
-void
-pass (void)
-{
-  puts_ ("pass\n");
-  for (;;)
-    *FINISHER = 0x5555;
-}
-
-static void
-put_decimal (unsigned value)
-{
-  if (value >= 10)
-    put_decimal (value / 10);
-  *mmio8 (UART) = '0' + value % 10;
-}
-
-void
-fail (const char *file, int line, const char *what, uint64_t a, uint64_t b)
+unsigned
+begin_failure (void)
 {
   csr_clear (mstatus, MSTATUS_MPRV);
-  puts_ ("FAIL ");
-  puts_ (file);
-  puts_ (":");
-  put_decimal (line);
-  puts_ (": ");
-  puts_ (what);
-  puts_ (" (");
-  put_hex (a);
-  puts_ (", ");
-  put_hex (b);
-  puts_ (") on hart ");
-  put_decimal (hart_id ());
-  puts_ ("\n");
-  for (;;)
-    *FINISHER = (uint32_t) line << 16 | 0x3333;
+  return hart_id ();
 }
 
 void trap_c (struct frame *frame);
@@ -207,7 +144,7 @@ pmp_open (void)
 /* ---- Harts ---- */
 
 void
-start_hart (unsigned hart, void (*function) (unsigned hart))
+start_cpu (unsigned hart, void (*function) (unsigned hart))
 {
   hart_functions[hart] = function;
   __asm__ volatile("fence" ::: "memory");

@@ -2,15 +2,11 @@
  * The small world of the bare-metal riscv64 test programs: checks, probes that run one instruction
  * at a chosen privilege and say how it trapped, page tables, and the board's few devices.
  *
- * A program is a main() in M-mode on hart 0; the others wait in wfi until start_hart(). It ends
+ * A program is a main() in M-mode on hart 0; the others wait in wfi until start_cpu(). It ends
  * with pass() or with the line of the first CHECK that failed as exit code. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define BIT(n) (1ull << (n))
+#include "../program.h"
 
 /* ---- CSRs ---- */
 
@@ -81,37 +77,6 @@ enum {
 };
 
 enum { SSI = 1, MSI = 3, STI = 5, MTI = 7, SEI = 9, MEI = 11 };
-
-/* ---- Checks ---- */
-
-void puts_ (const char *text);
-void put_hex (uint64_t value);
-__attribute__ ((noreturn)) void pass (void);
-__attribute__ ((noreturn)) void fail (const char *file, int line, const char *what, uint64_t a,
-                                      uint64_t b);
-
-#define CHECK(condition)                                                                           \
-  do {                                                                                             \
-    if (!(condition))                                                                              \
-      fail (__FILE__, __LINE__, #condition, 0, 0);                                                 \
-  } while (0)
-
-#define CHECK_EQ(a, b)                                                                             \
-  do {                                                                                             \
-    uint64_t check_a_ = (uint64_t) (a);                                                            \
-    uint64_t check_b_ = (uint64_t) (b);                                                            \
-    if (check_a_ != check_b_)                                                                      \
-      fail (__FILE__, __LINE__, #a " == " #b, check_a_, check_b_);                                 \
-  } while (0)
-
-/* The same for helpers that want the line of their caller. */
-#define CHECK_EQ_AT(line, a, b)                                                                    \
-  do {                                                                                             \
-    uint64_t check_a_ = (uint64_t) (a);                                                            \
-    uint64_t check_b_ = (uint64_t) (b);                                                            \
-    if (check_a_ != check_b_)                                                                      \
-      fail (__FILE__, line, #a " == " #b, check_a_, check_b_);                                     \
-  } while (0)
 
 /* ---- Probes ---- */
 
@@ -219,12 +184,17 @@ void pmp_open (void);
 
 /* ---- Harts and devices ---- */
 
-void start_hart (unsigned hart, void (*function) (unsigned hart));
-
 static inline unsigned
 hart_id (void)
 {
   return csr_read (mhartid);
+}
+
+/* Lets another hart have the host's processor. */
+static inline void
+relax (void)
+{
+  __asm__ volatile(".word 0x0100000f" ::: "memory");
 }
 
 static inline volatile uint32_t *
@@ -241,15 +211,5 @@ clint_mtimecmp (unsigned hart)
 #define PLIC 0xc000000ull
 #define UART 0x10000000ull
 #define UART_IRQ 10
+#define FINISHER 0x100000ull
 #define HOLE 0x18000000ull /* nothing is there */
-
-static inline volatile uint32_t *
-mmio32 (uint64_t address)
-{
-  return (volatile uint32_t *) address;
-}
-static inline volatile uint8_t *
-mmio8 (uint64_t address)
-{
-  return (volatile uint8_t *) address;
-}

@@ -67,7 +67,7 @@ test_readers (void)
   }
   fence ();
   for (unsigned i = 1; i < 4; i++)
-    start_hart (i, read_versions);
+    start_cpu (i, read_versions);
   uint64_t until = csr_read (time) + 300000;
   while (csr_read (time) < until)
     __asm__ volatile(".word 0x0100000f" ::: "memory");

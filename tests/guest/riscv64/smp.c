@@ -16,13 +16,6 @@ amo_add (volatile uint64_t *at, uint64_t value)
   __asm__ volatile("amoadd.d x0, %1, (%0)" ::"r"(at), "r"(value) : "memory");
 }
 
-/* Lets another hart have the host's processor. */
-static void
-pause (void)
-{
-  __asm__ volatile(".word 0x0100000f" ::: "memory");
-}
-
 static void
 fence (void)
 {
@@ -43,10 +36,10 @@ everywhere (void (*function) (unsigned hart))
   done = 0;
   fence ();
   for (unsigned i = 1; i < n_harts; i++)
-    start_hart (i, function);
+    start_cpu (i, function);
   function (0);
   while (done != n_harts)
-    pause ();
+    relax ();
   fence ();
 }
 
@@ -74,7 +67,7 @@ barrier (void)
     generation = mine + 1;
   } else {
     while (generation == mine)
-      pause ();
+      relax ();
   }
   fence ();
 }
@@ -125,11 +118,11 @@ pass_messages (unsigned hart)
       __asm__ volatile("fence w, w" ::: "memory");
       flag = i;
       while (flag != 0)
-        pause ();
+        relax ();
       fence ();
     } else {
       while (flag != i)
-        pause ();
+        relax ();
       __asm__ volatile("fence r, r" ::: "memory");
       CHECK_EQ (message, i * 3);
       fence ();
@@ -201,7 +194,7 @@ exchange_ipis (unsigned hart)
         uint64_t before = pings[other];
         *clint_msip (other) = 1;
         while (pings[other] == before)
-          pause ();
+          relax ();
       }
     } else {
       while (pings[hart] <= base + i) {
@@ -313,10 +306,10 @@ main (void)
   /* How many harts there are: those that answer. */
   n_harts = 1;
   for (unsigned i = 1; i < MAX_HARTS; i++)
-    start_hart (i, report);
+    start_cpu (i, report);
   uint64_t until = csr_read (time) + 500000;
   while (csr_read (time) < until)
-    pause ();
+    relax ();
   n_harts = 1 + done;
   puts_ ("harts: ");
   put_hex (n_harts);

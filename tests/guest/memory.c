@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Memory that changes all the time, with a checksum: each hart writes and sums an area of its own
+ * Memory that changes all the time, with a checksum: each CPU writes and sums an area of its own
  * in an order that depends on all that it read before. One byte that is of another instant than the
  * rest (of a snapshot, say) makes every later sum wrong. */
 #include "guest.h"
 
 #ifndef WORDS            /* for another program of the same kind */
-#define WORDS (1u << 19) /* 4 MiB for each hart */
+#define WORDS (1u << 19) /* 4 MiB for each CPU */
 #define ROUNDS 96
 #define SUM 0x2da5745d3e433c01 /* what any processor computes */
 #endif
-#define MAX_HARTS 2
+#define MAX_CPUS 2
 
-static uint64_t area[MAX_HARTS][WORDS];
-static uint64_t sums[MAX_HARTS];
+static uint64_t area[MAX_CPUS][WORDS];
+static uint64_t sums[MAX_CPUS];
 static volatile uint64_t done, present;
 
 static uint64_t
@@ -42,38 +42,38 @@ run (uint64_t *words)
 }
 
 static void
-hart_main (unsigned hart)
+cpu_main (unsigned cpu)
 {
-  sums[hart] = run (area[hart]);
-  __asm__ volatile("fence rw, rw\n\tamoadd.d x0, %1, (%0)" ::"r"(&done), "r"(1ull) : "memory");
+  sums[cpu] = run (area[cpu]);
+  __atomic_fetch_add (&done, 1, __ATOMIC_SEQ_CST);
 }
 
 static void
-appear (unsigned hart __attribute__ ((unused)))
+appear (unsigned cpu __attribute__ ((unused)))
 {
-  __asm__ volatile("amoadd.d x0, %1, (%0)" ::"r"(&present), "r"(1ull) : "memory");
+  __atomic_fetch_add (&present, 1, __ATOMIC_SEQ_CST);
 }
 
 int
 main (void)
 {
-  unsigned harts = 1;
-  start_hart (1, appear);
+  unsigned cpus = 1;
+  start_cpu (1, appear);
   for (unsigned i = 0; i < 1000000 && !present; i++)
     __asm__ volatile("" ::: "memory");
   if (present)
-    harts = 2;
+    cpus = 2;
   puts_ ("started\n");
-  if (harts == 2)
-    start_hart (1, hart_main);
-  hart_main (0);
-  while (done != harts)
-    __asm__ volatile(".word 0x0100000f" ::: "memory");
-  __asm__ volatile("fence rw, rw" ::: "memory");
+  if (cpus == 2)
+    start_cpu (1, cpu_main);
+  cpu_main (0);
+  while (done != cpus)
+    relax ();
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
   puts_ ("sum ");
   put_hex (sums[0]);
   puts_ ("\n");
-  if (harts == 2)
+  if (cpus == 2)
     CHECK_EQ (sums[0], sums[1]);
   CHECK_EQ (sums[0], SUM);
   pass ();
