@@ -19,8 +19,9 @@ dio_irq_set (const DioIrq *irq, bool level)
     irq->set (irq->opaque, irq->number, level);
 }
 
-/* Where message-signalled interrupts go. @send returns false when no controller claims @address. */
+/* Where message-signalled interrupts go. @send returns false when no controller claims @address;
+ * @requester is the sender: bus, device and function of PCI, as in its requests. */
 typedef struct {
-  bool (*send) (void *opaque, DioGpa address, uint32_t data);
+  bool (*send) (void *opaque, uint32_t requester, DioGpa address, uint32_t data);
   void *opaque;
 } DioMsiTarget;

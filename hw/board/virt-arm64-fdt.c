@@ -13,6 +13,7 @@
 enum {
   PHANDLE_GIC = 1,
   PHANDLE_CLOCK = 2,
+  PHANDLE_ITS = 3,
   PHANDLE_CPU = 0x100,
 };
 
@@ -137,13 +138,17 @@ describe_pci (DioSystemDevice *sys, void *fdt)
     .n_cells = 6,
     .number = 4,
   };
+  /* Messages of all functions go to the ITS, which knows them by their numbers. */
+  const fdt32_t msi_map[4] = { 0, cpu_to_fdt32 (PHANDLE_ITS), 0, cpu_to_fdt32 (0x10000) };
   dio_board_describe_pci (fdt, &pci);
+  fdt_property (fdt, "msi-map", msi_map, sizeof msi_map);
 }
 
 static void
 add_devices (DioFdt *fdt, DioVirtArm64 *virt)
 {
   virt->gic->phandle = PHANDLE_GIC;
+  virt->its->phandle = PHANDLE_ITS;
   virt->uart->describe_wiring = describe_uart;
   virt->rtc->describe_wiring = describe_rtc;
   virt->pci->describe_wiring = describe_pci;

@@ -8,6 +8,7 @@
 #include "hw/board/board-system.h"
 #include "hw/board/board-virtio.h"
 #include "hw/board/virt-arm64-private.h"
+#include "hw/irq/gicv3-its.h"
 #include "hw/irq/gicv3.h"
 #include "hw/pci/pci-host-ecam.h"
 #include "hw/serial/pl011.h"
@@ -33,8 +34,12 @@ build_gic (DioMachine *machine, DioVirtArm64 *virt, GError **error)
     return false;
   }
   virt->gic = dio_board_attach (machine, dev, DIO_VIRT_ARM64_GIC, error);
-  return virt->gic
-         && dio_system_device_map (virt->gic, 1, DIO_VIRT_ARM64_GIC_REDISTRIBUTORS, error);
+  if (!virt->gic || !dio_system_device_map (virt->gic, 1, DIO_VIRT_ARM64_GIC_REDISTRIBUTORS, error))
+    return false;
+  virt->its = dio_board_add (machine, "gicv3-its", "its", DIO_VIRT_ARM64_GIC_ITS, error);
+  if (virt->its)
+    dio_gicv3_its_connect (&virt->its->dev, &virt->gic->dev);
+  return virt->its;
 }
 
 /* Lines of the controller into the CPUs, of their timers into the controller. */
@@ -85,8 +90,8 @@ build_pci (DioMachine *machine, DioVirtArm64 *virt, GError **error)
       || !dio_system_device_map (virt->pci, DIO_PCI_HOST_PIO, DIO_VIRT_ARM64_PCI_PIO, error))
     return false;
 
-  /* No target for messages, and so devices show no MSI-X. */
   DioPciBus *bus = dio_pci_host_get_bus (&virt->pci->dev);
+  dio_pci_bus_set_msi_target (bus, dio_gicv3_its_get_msi_target (&virt->its->dev));
   dio_pci_bus_add_window (bus, DIO_VIRT_ARM64_PCI_MMIO, DIO_VIRT_ARM64_PCI_MMIO_SIZE);
   dio_pci_bus_add_window (bus, DIO_VIRT_ARM64_PCI_MMIO64, DIO_VIRT_ARM64_PCI_MMIO64_SIZE);
   for (unsigned pin = 0; pin < DIO_PCI_PINS; pin++)

@@ -44,10 +44,14 @@ acknowledge (DioGicv3 *gic, unsigned index, unsigned group)
   if (best.id == GIC_SPURIOUS || best.group != group || !cpu->enabled[group]
       || best.priority >= cpu->mask || priority >= gicv3_running_priority (cpu))
     return GIC_SPURIOUS;
-  GicBank *bank = gicv3_bank (gic, index, best.id);
-  uint32_t bit = UINT32_C (1) << (best.id % 32);
-  bank->active |= bit;
-  bank->pending &= ~bit;
+  if (best.id >= GIC_FIRST_LPI) {
+    gicv3_lpi_acknowledge (gic, index, best.id);
+  } else {
+    GicBank *bank = gicv3_bank (gic, index, best.id);
+    uint32_t bit = UINT32_C (1) << (best.id % 32);
+    bank->active |= bit;
+    bank->pending &= ~bit;
+  }
   cpu->running[group] |= UINT32_C (1) << (priority / 8);
   gicv3_update (gic, index);
   return best.id;
@@ -70,7 +74,7 @@ static void
 end (DioGicv3 *gic, unsigned index, unsigned group, unsigned id)
 {
   GicCpu *cpu = &gic->cpu[index];
-  if (id >= 1020)
+  if (id >= 1020 && id < GIC_FIRST_LPI)
     return;
   cpu->running[group] &= cpu->running[group] - 1;
   if (!(cpu->control & CTLR_EOI_MODE))

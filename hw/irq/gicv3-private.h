@@ -11,6 +11,9 @@
 #define GIC_SPURIOUS 1023u
 #define GIC_PRIORITY_MASK 0xf8u /* five bits */
 #define GIC_IDLE 0xffu
+#define GIC_FIRST_LPI 8192u
+#define GIC_LPI_BITS 14 /* of INTIDs with LPIs */
+#define GIC_LPIS ((1u << GIC_LPI_BITS) - GIC_FIRST_LPI)
 
 /* 32 interrupts, one bit each. */
 typedef struct {
@@ -34,6 +37,11 @@ typedef struct {
   uint8_t control;     /* ICC_CTLR: CBPR, EOImode */
   uint32_t running[2]; /* ICC_AP0R0, ICC_AP1R0: priorities of what runs, 8 apart */
   bool outputs[2];     /* IRQ, FIQ */
+  /* LPIs: gicv3-lpi.c. */
+  bool lpis_enabled;
+  uint64_t lpi_config_base, lpi_pending_base; /* GICR_PROPBASER, GICR_PENDBASER */
+  uint64_t lpi_pending[GIC_LPIS / 64];
+  uint64_t lpi_words[GIC_LPIS / 4096]; /* one bit for each of these that is not 0 */
 } GicCpu;
 
 typedef struct {
@@ -45,6 +53,8 @@ typedef struct {
   uint64_t route[GIC_MAX_SPIS]; /* GICD_IROUTER */
   uint8_t target[GIC_MAX_SPIS]; /* the CPU that this means, or GIC_NOBODY */
   GicCpu cpu[GIC_MAX_CPUS];
+  uint8_t lpi_config[GIC_LPIS]; /* as last read: priority, and 1 for enabled */
+  DioDevice *its;               /* NULL: there are no LPIs */
 } DioGicv3;
 
 #define GIC_NOBODY 0xff
@@ -72,6 +82,23 @@ void gicv3_set_route (DioGicv3 *gic, unsigned spi, uint64_t route);
 unsigned gicv3_group_priority (const GicCpu *cpu, unsigned group, unsigned priority);
 /* Of what runs on the CPU; GIC_IDLE: nothing. */
 unsigned gicv3_running_priority (const GicCpu *cpu);
+
+/* LPIs, with the lock held. */
+void gicv3_lpi_consider (const DioGicv3 *gic, unsigned cpu, GicCandidate *best);
+void gicv3_lpi_acknowledge (DioGicv3 *gic, unsigned cpu, unsigned id);
+void gicv3_lpi_enable (DioGicv3 *gic, unsigned cpu, bool on);
+void gicv3_lpi_write_base (DioGicv3 *gic, unsigned cpu, bool of_pending, uint64_t value);
+uint64_t gicv3_lpi_read_base (const DioGicv3 *gic, unsigned cpu, bool of_pending);
+void gicv3_lpi_reset (DioGicv3 *gic);
+void gicv3_lpi_visit (DioGicv3 *gic, DioVisitor *visitor);
+/* LPIs, for the ITS, without the lock; @id is one that exists, CPUs are some that there are. The
+ * last two read the configuration in memory again. */
+bool gicv3_lpi_exists (unsigned id);
+void gicv3_lpi_set (DioGicv3 *gic, unsigned cpu, unsigned id, bool pending);
+void gicv3_lpi_move (DioGicv3 *gic, unsigned from, unsigned to, unsigned id);
+void gicv3_lpi_move_all (DioGicv3 *gic, unsigned from, unsigned to);
+void gicv3_lpi_reload (DioGicv3 *gic, unsigned cpu, unsigned id);
+void gicv3_lpi_reload_all (DioGicv3 *gic, unsigned cpu);
 
 extern const DioRegionOps gicv3_distributor_ops;
 extern const DioRegionOps gicv3_redistributor_ops;

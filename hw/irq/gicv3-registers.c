@@ -34,6 +34,8 @@ enum {
   GICR_IIDR = 0x0004,
   GICR_TYPER = 0x0008,
   GICR_WAKER = 0x0014,
+  GICR_PROPBASER = 0x0070,
+  GICR_PENDBASER = 0x0078,
   GICR_SGI_FRAME = 0x10000,
 };
 
@@ -190,8 +192,9 @@ gicv3_set_route (DioGicv3 *gic, unsigned spi, uint64_t route)
 static uint32_t
 distributor_type (const DioGicv3 *gic)
 {
-  uint32_t lines = gic->n_banks;                /* ITLinesNumber: 32 * (n + 1) interrupts */
-  return lines | UINT32_C (9) << 19 | 1u << 25; /* ten bits of INTID; no 1-of-N */
+  uint32_t lines = gic->n_banks; /* ITLinesNumber: 32 * (n + 1) interrupts */
+  uint32_t bits = gic->its ? (GIC_LPI_BITS - 1) << 19 | 1u << 17 : 9u << 19; /* of INTID; LPIs */
+  return lines | bits | 1u << 25;                                            /* no 1-of-N */
 }
 
 static uint64_t
@@ -290,7 +293,8 @@ static uint64_t
 redistributor_type (const DioGicv3 *gic, unsigned index)
 {
   bool last = index + 1 == gic->cpus;
-  return (uint64_t) gic->cpu[index].affinity << 32 | (uint64_t) index << 8 | (last ? 1u << 4 : 0);
+  return (uint64_t) gic->cpu[index].affinity << 32 | (uint64_t) index << 8 | (last ? 1u << 4 : 0)
+         | (gic->its ? 1 : 0);
 }
 
 static uint64_t
@@ -304,7 +308,13 @@ redistributor_read (void *opaque, uint64_t at, unsigned size)
     bool private = decode (offset - GICR_SGI_FRAME, &kind, &id) && id < GIC_PRIVATE;
     return private ? read_state (gic, index, offset - GICR_SGI_FRAME, MIN (size, 4)) : 0;
   }
+  if ((offset & ~15u) == GICR_PROPBASER) {
+    uint64_t base = gicv3_lpi_read_base (gic, index, offset >= GICR_PENDBASER);
+    return size == 8 ? base : (uint32_t) (base >> (offset & 4) * 8);
+  }
   switch (offset) {
+  case GICR_CTLR:
+    return gic->cpu[index].lpis_enabled;
   case GICR_IIDR:
     return PRODUCT;
   case GICR_TYPER:
@@ -321,6 +331,17 @@ redistributor_read (void *opaque, uint64_t at, unsigned size)
 }
 
 static void
+write_base (DioGicv3 *gic, unsigned index, unsigned offset, unsigned size, uint64_t value)
+{
+  bool of_pending = offset >= GICR_PENDBASER;
+  unsigned shift = (offset & 4) * 8;
+  uint64_t mask = size == 8 ? UINT64_MAX : UINT64_C (0xffffffff) << shift;
+  uint64_t old = gicv3_lpi_read_base (gic, index, of_pending);
+  gicv3_lpi_write_base (gic, index, of_pending,
+                        (old & ~mask) | (size == 8 ? value : value << shift));
+}
+
+static void
 redistributor_write (void *opaque, uint64_t at, uint64_t value, unsigned size)
 {
   DioGicv3 *gic = opaque;
@@ -328,6 +349,10 @@ redistributor_write (void *opaque, uint64_t at, uint64_t value, unsigned size)
   unsigned offset = (unsigned) (at % DIO_GICV3_REDISTRIBUTOR_SIZE), kind, id;
   if (offset == GICR_WAKER)
     gic->cpu[index].asleep = value & 2;
+  else if (offset == GICR_CTLR)
+    gicv3_lpi_enable (gic, index, value & 1);
+  else if ((offset & ~15u) == GICR_PROPBASER)
+    write_base (gic, index, offset, size, value);
   else if (offset >= GICR_SGI_FRAME && decode (offset - GICR_SGI_FRAME, &kind, &id)
            && id < GIC_PRIVATE)
     write_state (gic, index, offset - GICR_SGI_FRAME, MIN (size, 4), (uint32_t) value);

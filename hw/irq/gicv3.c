@@ -52,6 +52,7 @@ gicv3_best (const DioGicv3 *gic, unsigned index)
       if (gic->target[spi] == index)
         consider (&gic->banks[i], bit, GIC_PRIVATE + spi, &best);
     }
+  gicv3_lpi_consider (gic, index, &best);
   return best;
 }
 
@@ -212,6 +213,7 @@ gic_reset (DioDevice *dev)
     cpu->control = 0;
     cpu->running[0] = cpu->running[1] = 0;
   }
+  gicv3_lpi_reset (gic);
   gicv3_update_all (gic);
 }
 
@@ -268,6 +270,7 @@ gic_state (DioDevice *dev, DioVisitor *visitor)
   }
   for (unsigned i = 0; i < gic->cpus; i++)
     visit_cpu (visitor, &gic->cpu[i]);
+  gicv3_lpi_visit (gic, visitor);
   if (!dio_visitor_is_loading (visitor))
     return;
   /* Whatever the CPUs saw last, they see it anew. */
@@ -285,6 +288,7 @@ static void
 gic_describe_fdt (DioDevice *dev, void *fdt, int parent)
 {
   const DioSystemDevice *sys = (DioSystemDevice *) dev;
+  DioDevice *its = ((DioGicv3 *) dev)->its;
   g_autofree char *name = g_strdup_printf ("intc@%" PRIx64, sys->addresses[0]);
   fdt64_t reg[4];
   for (unsigned i = 0; i < 2; i++) {
@@ -301,6 +305,8 @@ gic_describe_fdt (DioDevice *dev, void *fdt, int parent)
   fdt_property_u32 (fdt, "#address-cells", 2);
   fdt_property_u32 (fdt, "#size-cells", 2);
   fdt_property_u32 (fdt, "phandle", sys->phandle);
+  if (its)
+    its->type->describe_fdt (its, fdt, 0);
   fdt_end_node (fdt);
 }
 

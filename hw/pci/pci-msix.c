@@ -37,7 +37,8 @@ send_locked (DioPciDevice *pci, unsigned vector)
   DioGpa address = (uint64_t) entry[ENTRY_HIGH] << 32 | entry[ENTRY_LOW];
 
   msix->pending &= ~(UINT64_C (1) << vector);
-  if (!pci->bus->msi.send (pci->bus->msi.opaque, address, entry[ENTRY_DATA]))
+  if (!pci->bus->msi.send (pci->bus->msi.opaque, (uint32_t) pci->slot << 3, address,
+                           entry[ENTRY_DATA]))
     dio_device_guest_error (&pci->dev, "MSI-X vector %u goes nowhere (0x%" PRIx64 ")", vector,
                             address);
 }

@@ -7,6 +7,7 @@
 #include "core/guest/arm64/arm64-cpu.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
 #include "hw/board/virt-arm64.h"
+#include "hw/irq/gicv3-its.h"
 #include "hw/irq/gicv3.h"
 #include "hw/irq/plic.h"
 #include "hw/serial/ns16550.h"
@@ -143,6 +144,10 @@ build_arm64 (DioMachine *machine, GError **error)
     return false;
   for (unsigned i = 0; i < machine->n_cpus; i++)
     connect_cpu (machine, gic, i);
+  DioDevice *its = add (machine, &dio_gicv3_its_type, DIO_VIRT_ARM64_GIC_ITS, error);
+  if (!its)
+    return false;
+  dio_gicv3_its_connect (its, gic);
   DioDevice *uart = add (machine, &dio_pl011_type, DIO_VIRT_ARM64_UART, error);
   if (!uart || !add (machine, &dio_syscon_type, SYSCON, error))
     return false;

@@ -215,6 +215,7 @@ void barrier (unsigned cpus);
 #define HOLE 0xb800000ull /* nothing is there */
 
 #define GICD 0x8000000ull
+#define GITS 0x8080000ull
 static inline uint64_t
 gicr (unsigned cpu)
 {

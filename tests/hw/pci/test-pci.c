@@ -117,15 +117,17 @@ typedef struct {
   FakePci *one, *two;
   /* Messages received. */
   unsigned messages;
+  uint32_t requester;
   DioGpa address;
   uint32_t data;
 } Fixture;
 
 static bool
-receive_message (void *opaque, DioGpa address, uint32_t data)
+receive_message (void *opaque, uint32_t requester, DioGpa address, uint32_t data)
 {
   Fixture *f = opaque;
   f->messages++;
+  f->requester = requester;
   f->address = address;
   f->data = data;
   return address != 0xdead0000;
@@ -456,6 +458,7 @@ test_msix (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->messages, ==, 1);
   g_assert_cmphex (f->address, ==, UINT64_C (0x123456789abcdef4));
   g_assert_cmphex (f->data, ==, 0xfeedbeef);
+  g_assert_cmphex (f->requester, ==, f->one->pci.slot << 3);
 
   /* A masked vector waits. */
   dio_hw_bench_write (f->bench, bar + 32 + 12, 4, 0xffffffff);

@@ -34,7 +34,7 @@ set_pin (void *opaque, unsigned number, bool level)
 }
 
 static bool
-send_message (void *opaque, DioGpa address, uint32_t data)
+send_message (void *opaque, uint32_t requester, DioGpa address, uint32_t data)
 {
   Bench *bench = opaque;
 
