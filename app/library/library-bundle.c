@@ -143,7 +143,11 @@ dio_bundle_prepare (DioFiles *files, const char *path, const DioManifest *manife
                            key, error);
   }
   dio_file_close (files, fd);
-  return good ? dio_manifest_resolve (manifest, path) : NULL;
+  if (!good)
+    return NULL;
+  DioMachineConfig *resolved = dio_manifest_resolve (manifest, path);
+  resolved->variables = g_build_filename (path, DIO_BUNDLE_VARIABLES, NULL);
+  return resolved;
 }
 
 /* Making a bundle. */

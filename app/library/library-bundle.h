@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Bundles: the folders NAME.diorama that machines are, and the folder that holds them.
  *
- *   NAME.diorama/  machine.json  kernel  initrd  firmware  disk0.qcow2  journal.sqlite  lock
- *                  thumbnail.png
+ *   NAME.diorama/  machine.json  kernel  initrd  firmware  variables.fd  disk0.qcow2
+ *                  journal.sqlite  lock  thumbnail.png
  *   LIBRARY/       *.diorama  .trash/ID/NAME.diorama  .NAME.diorama.XXXXXXXX.new  .lock
  *
  * A bundle is made under a hidden name and shown by one rename, so that a crash leaves nothing
@@ -15,7 +15,9 @@
 #include "core/file/file-util.h"
 
 #define DIO_BUNDLE_SUFFIX ".diorama"
-#define DIO_BUNDLE_DISK_FORMAT "qcow2" /* of new disks */
+#define DIO_BUNDLE_DISK_FORMAT "qcow2"       /* of new disks */
+#define DIO_BUNDLE_VARIABLES "variables.fd"  /* of firmware: made by a machine that has it */
+#define DIO_BUNDLE_MAX_VARIABLES (64u << 20) /* bytes of the file */
 #define DIO_BUNDLE_TRASH ".trash"
 #define DIO_BUNDLE_TRASH_DAYS 30
 #define DIO_BUNDLE_MAX_THUMBNAIL (8u << 20) /* bytes of the file */

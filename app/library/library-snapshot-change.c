@@ -119,10 +119,10 @@ dio_snapshots_written_disks (const DioMachineConfig *config)
 }
 
 static void
-add_install (GPtrArray *installs, const char *token, const char *to)
+add_install (GPtrArray *installs, const char *to)
 {
   DioSnapshotInstall *install = g_new0 (DioSnapshotInstall, 1);
-  install->from = g_strdup_printf (DIO_SNAPSHOT_REVERT_PREFIX "%s-%s", token, to);
+  install->from = g_strdup_printf (DIO_SNAPSHOT_REVERT_PREFIX "%08x-%s", g_random_int (), to);
   install->to = g_strdup (to);
   g_ptr_array_add (installs, install);
 }
@@ -162,16 +162,34 @@ static gboolean
 put_manifest (DioSnapshots *self, const DioManifest *manifest, const DioManifest *now,
               GPtrArray *installs, GError **error)
 {
-  g_autofree char *token = g_strdup_printf ("%08x", g_random_int ());
   if (is_same (manifest, now))
     return TRUE;
   gsize length;
   g_autofree char *text = dio_manifest_to_text (manifest, &length);
-  add_install (installs, token, DIO_MANIFEST_FILE);
+  add_install (installs, DIO_MANIFEST_FILE);
   if (!dio_file_write_atomic (self->files, self->bundle_fd, last_from (installs), text, length,
                               error))
     return FALSE;
   return TRUE;
+}
+
+/* The same for the variables of firmware; those of a machine that ran come with its devices. */
+static gboolean
+put_variables (DioSnapshots *self, const DioSnapshotInfo *info, GPtrArray *installs, GError **error)
+{
+  struct statx status;
+  gboolean put;
+  gboolean there = dio_file_stat (self->files, self->bundle_fd, DIO_BUNDLE_VARIABLES,
+                                  AT_SYMLINK_NOFOLLOW, &status)
+                   == 0;
+  if (info->memory)
+    return TRUE;
+  add_install (installs, DIO_BUNDLE_VARIABLES);
+  gboolean good = dio_snapshots_put_variables (self, info->id, self->bundle_fd,
+                                               last_from (installs), there, &put, error);
+  if (!good || !put)
+    g_ptr_array_set_size (installs, (int) installs->len - 1);
+  return good;
 }
 
 gboolean
@@ -265,7 +283,8 @@ put_files (DioSnapshots *self, const DioSnapshotInfo *info, const DioManifest *m
   g_autoptr (GPtrArray) disks = dio_snapshots_written_disks (manifest->config);
   if (!dio_snapshots_check_disks (disks, info, error)
       || !put_overlays (self, info, disks, after, made, error)
-      || !put_manifest (self, manifest, now, installs, error))
+      || !put_manifest (self, manifest, now, installs, error)
+      || !put_variables (self, info, installs, error))
     return FALSE;
   int result = installs->len ? dio_file_sync (self->files, self->bundle_fd) : 0;
   if (result < 0)

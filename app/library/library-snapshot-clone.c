@@ -194,6 +194,11 @@ clone_files (Clone *clone, const char *path, int fd, GError **error)
   g_autofree char *text = dio_manifest_to_text (clone->manifest, &length);
   if (!dio_file_write_atomic (self->files, fd, DIO_MANIFEST_FILE, text, length, error))
     return FALSE;
+  gboolean put;
+  if (!clone->info->memory
+      && !dio_snapshots_put_variables (self, clone->info->id, fd, DIO_BUNDLE_VARIABLES, FALSE, &put,
+                                       error))
+    return FALSE;
   return clone_tree (clone, path, fd, error);
 }
 

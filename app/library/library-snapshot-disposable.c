@@ -39,6 +39,7 @@ dio_snapshots_add_disposable (DioSnapshots *self, DioMachineConfig *config, GErr
   pthread_mutex_lock (&self->lock);
   self->disposable = TRUE;
   pthread_mutex_unlock (&self->lock);
+  config->variables_fixed = true;
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     if (!disk->readonly && !add_overlay (self, disk, error)) {

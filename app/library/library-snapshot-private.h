@@ -83,6 +83,14 @@ gboolean dio_snapshots_check_disks (const GPtrArray *disks, const DioSnapshotInf
                                     GError **error);
 void dio_snapshot_install_free (DioSnapshotInstall *install);
 
+/* library-snapshot-variables.c: the variables of firmware, of machines that are off. Those of one
+ * that runs are in its flash. */
+gboolean dio_snapshots_add_variables (DioSnapshots *self, DioStateFile *state, GError **error);
+/* What the snapshot @id has as NAME in the bundle @fd; without any, nothing or (@empty) a file that
+ * says so. *@put: NAME is there. */
+gboolean dio_snapshots_put_variables (DioSnapshots *self, const char *id, int fd, const char *name,
+                                      gboolean empty, gboolean *put, GError **error);
+
 /* library-snapshot.c */
 DioSnapshotInfo *dio_snapshots_require_locked (DioSnapshots *self, const char *id, GError **error);
 /* Waits for other long operations, and lets them in again. Any threads. */

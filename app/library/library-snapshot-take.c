@@ -272,8 +272,10 @@ dio_snapshot_take_finish (DioSnapshotTake *take, GBytes *devices, DioRamFreeze *
 
   DioStoreWriter *writer = dio_store_begin (take->store);
   g_autofree char *name = dio_snapshot_state_name (take->info->id);
-  gboolean good =
-      !freeze || write_memory (take, writer, freeze, memory, state, pool, progress, data, error);
+  gboolean good = devices || dio_snapshots_add_variables (self, state, error);
+  good = good
+         && (!freeze
+             || write_memory (take, writer, freeze, memory, state, pool, progress, data, error));
   take->info->stored += dio_store_writer_size (writer);
   good = good && dio_store_commit (writer, error)
          && dio_state_file_write (state, self->files, self->dir_fd, name, &size, error);

@@ -14,6 +14,7 @@
 #define DIO_STATE_RAM "ram"             /* a visitor's: see state-ram.h */
 #define DIO_STATE_CONFIG "config"       /* machine.json as it was */
 #define DIO_STATE_THUMBNAIL "thumbnail" /* PNG */
+#define DIO_STATE_VARIABLES "variables" /* of firmware, of a machine that was off: the file */
 
 typedef struct DioStateFile DioStateFile;
 

@@ -93,6 +93,7 @@ dio_machine_config_copy (const DioMachineConfig *config)
   copy->name = g_strdup (config->name);
   copy->board = g_strdup (config->board);
   copy->firmware = g_strdup (config->firmware);
+  copy->variables = g_strdup (config->variables);
   copy->kernel = g_strdup (config->kernel);
   copy->initrd = g_strdup (config->initrd);
   copy->append = g_strdup (config->append);
@@ -118,6 +119,7 @@ dio_machine_config_free (DioMachineConfig *config)
   g_free (config->name);
   g_free (config->board);
   g_free (config->firmware);
+  g_free (config->variables);
   g_free (config->kernel);
   g_free (config->initrd);
   g_free (config->append);

@@ -53,6 +53,11 @@ typedef struct {
   DioEngine engine;
   char *compiler; /* options for who tests it (core/jit/jit-options.h), or NULL */
   char *firmware; /* path, or NULL for the board's default */
+  /* The file that firmware keeps its variables in, where the board has such firmware; it need not
+   * exist. NULL: they go with the machine. @variables_fixed: they come from the file, but changes
+   * of them go with the machine. Of the application, not of machine.json. */
+  char *variables;
+  bool variables_fixed;
   char *kernel;
   char *initrd;
   char *append;

@@ -3,11 +3,14 @@
  * tells it what to start. Where it expects these is QEMU's map (EDK II, ArmVirtQemu). */
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/boot/boot-image.h"
 #include "core/boot/boot-kernel.h"
 #include "core/boot/boot-uefi.h"
 #include "hw/board/board-system.h"
 #include "hw/board/virt-arm64-private.h"
+#include "hw/firmware/flash.h"
 #include "hw/firmware/fw-cfg.h"
+#include "hw/firmware/uefi-variables.h"
 
 bool
 dio_virt_arm64_has_firmware (const DioMachineConfig *config)
@@ -45,6 +48,37 @@ offer_kernel (const DioMachineConfig *config, DioDevice *cfg, GError **error)
   return initrd;
 }
 
+/* ---- Its variables ---- */
+
+/* Other firmware keeps there what it likes. */
+static bool
+is_uefi (const DioMachineConfig *config)
+{
+  DioBootIdentity identity;
+
+  return !config->firmware
+         || (dio_boot_identify_file (config->firmware, &identity, NULL)
+             && identity.kind == DIO_BOOT_UEFI);
+}
+
+static bool
+load_fixed (DioDevice *flash, const char *path, GError **error)
+{
+  return !g_file_test (path, G_FILE_TEST_EXISTS)
+         || dio_flash_load_template (flash, dio_files_host (), path, error);
+}
+
+static bool
+load_variables (const DioMachineConfig *config, DioDevice *flash, GError **error)
+{
+  bool loaded = config->variables_fixed
+                    ? load_fixed (flash, config->variables, error)
+                    : dio_flash_set_file (flash, dio_files_host (), config->variables, error);
+
+  return loaded
+         && (!is_uefi (config) || dio_uefi_variables_check (flash, config->variables, error));
+}
+
 bool
 dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError **error)
 {
@@ -56,8 +90,10 @@ dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError *
   virt->flash = dio_board_add (machine, "cfi-flash", "flash", DIO_VIRT_ARM64_FLASH, error);
   if (!virt->flash)
     return false;
-  return !dio_virt_arm64_has_firmware (config) || !config->kernel
-         || offer_kernel (config, &virt->fw_cfg->dev, error);
+  if (!dio_virt_arm64_has_firmware (config))
+    return true;
+  return (!config->variables || load_variables (config, &virt->flash->dev, error))
+         && (!config->kernel || offer_kernel (config, &virt->fw_cfg->dev, error));
 }
 
 /* ---- Its start ---- */

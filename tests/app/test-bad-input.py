@@ -206,6 +206,26 @@ class BadInputTest(unittest.TestCase):
         environment = dict(self.environment, DIORAMA_UEFI="/proc/nonexistent")
         self.run_bad(("/proc/nonexistent", "DIORAMA_UEFI", "unset"), *arm, env=environment)
 
+    def test_variables(self):
+        firmware = self.write("uefi.fd", struct.pack("<I28xQ", 0x14000000, 65536) + b"_FVH", 65536)
+        self.cli("create", "m", "--arch", "arm64", "--firmware", firmware)
+        path = os.path.join(self.library, "m.diorama", "variables.fd")
+        for size, parts in ((5000, ("damaged", "copy of it", "move it away")), ((64 << 20) + 1, ("larger", "move it away"))):
+            with self.subTest(size):
+                with open(path, "wb") as file:
+                    file.write(b"precious")
+                    file.truncate(size)
+                self.message((path, *parts), "start", "m", "--headless", "--serial", "none")
+                with open(path, "rb") as file:
+                    self.assertEqual(b"precious", file.read(8))
+                self.assertEqual(size, os.path.getsize(path))
+        os.unlink(path)
+        os.symlink("/etc/passwd", path)
+        self.message(path, "start", "m", "--headless", "--serial", "none")
+        os.unlink(path)
+        self.cli("start", "m", "--headless", "--serial", "none", "--time-limit", "1", code=LIMIT)
+        self.assertEqual(0, os.path.getsize(path))
+
     # Memory
 
     def test_memory(self):

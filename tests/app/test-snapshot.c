@@ -405,6 +405,69 @@ test_clone (Fixture *f, gconstpointer linked)
   g_assert_cmpuint (count_whole (copy, path), ==, 1);
 }
 
+/* ---- The variables of firmware ---- */
+
+static void
+set_variables (Fixture *f, const char *text)
+{
+  g_autofree char *path = g_build_filename (f->path, DIO_BUNDLE_VARIABLES, NULL);
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+assert_variables (const char *bundle, const char *text)
+{
+  g_autofree char *path = g_build_filename (bundle, DIO_BUNDLE_VARIABLES, NULL);
+  g_autofree char *found = NULL;
+  g_file_get_contents (path, &found, NULL, NULL);
+  g_assert_cmpstr (found, ==, text);
+}
+
+static char *
+take_off (DioSnapshots *tree, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshotTake) it =
+      dio_snapshots_begin (tree, DIO_SNAPSHOT_MANUAL, name, NULL, &error);
+  g_assert_true (dio_snapshot_take_disks (it, &error));
+  char *id = dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return id;
+}
+
+/* Of a machine that is off they are in its snapshots; of one that runs they are in its flash. */
+static void
+test_variables (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  DioSnapshots *tree = open_tree (dio_files_host (), f->path);
+  g_autofree char *none = take_off (tree, "none");
+  assert_variables (f->path, NULL);
+  g_assert_true (dio_snapshots_revert (tree, none, &error));
+  assert_variables (f->path, NULL);
+  set_variables (f, "one");
+  g_autofree char *one = take_off (tree, "one");
+  set_variables (f, "two");
+  g_autofree char *two = change_and_take (f, tree, 2);
+  set_variables (f, "three");
+  g_assert_true (dio_snapshots_revert (tree, two, &error));
+  assert_variables (f->path, "three");
+  g_assert_true (dio_snapshots_revert (tree, one, &error));
+  assert_variables (f->path, "one");
+  g_assert_true (dio_snapshots_revert (tree, none, &error));
+  assert_variables (f->path, ""); /* erased */
+
+  g_autofree char *copy =
+      dio_snapshots_clone (tree, one, f->library, "Copy", FALSE, NULL, NULL, &error);
+  g_assert_no_error (error);
+  assert_variables (copy, "one");
+  g_autofree char *empty =
+      dio_snapshots_clone (tree, none, f->library, "Empty", FALSE, NULL, NULL, &error);
+  g_assert_no_error (error);
+  assert_variables (empty, NULL);
+  dio_snapshots_unref (tree);
+}
+
 static DioMachineConfig *
 prepare (DioSnapshots *tree, const char *path)
 {
@@ -1146,6 +1209,7 @@ main (int argc, char **argv)
   ADD ("clone/full", test_clone, NULL);
   ADD ("disposable/raw", test_disposable, "raw");
   ADD ("disposable/qcow2", test_disposable, "qcow2");
+  ADD ("variables", test_variables, NULL);
   ADD ("running", test_running, NULL);
   ADD ("live/raw", test_live, "raw");
   ADD ("live/qcow2", test_live, "qcow2");

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of UEFI firmware survive the end of a machine, are part of its snapshots, and are left alone by
+a run that leaves nothing behind.
+
+Usage: test-firmware-variables.py DIORAMA"""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from firmware_guest import FirmwareGuest, check  # noqa: E402
+
+NAME = "Diorama -guid 2b26a9f3-6a24-4d1c-9d4c-1d0c1e5f7a90"
+
+
+class Machine:
+    def __init__(self, program, library):
+        self.program = program
+        self.file = os.path.join(library, "m.diorama/variables.fd")
+        self.environment = dict(os.environ, DIORAMA_LIBRARY=library)
+        self.cli("create", "m", "--arch", "arm64", "--memory", "512M")
+
+    def cli(self, *arguments):
+        subprocess.run([self.program, *arguments], env=self.environment, check=True, timeout=60,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def variables(self):
+        with open(self.file, "rb") as file:
+            return file.read()
+
+    def boot(self, expected, new=None, *arguments):
+        """Boots, expects the variable to have a text (None: not to be there), may give it another."""
+        guest = FirmwareGuest(self.program, *arguments, command=("start", "m"), environment=self.environment)
+        try:
+            guest.shell()
+            guest.type(f"setvar {NAME}\r")
+            found = guest.wait_for(r"Unable to get|Diorama - \w+ Bytes\s+((?:[0-9A-F]{2} )+)\s").group(1)
+            text = found and bytes.fromhex(found)
+            check(text == expected, f"the variable is {text}")
+            if new:
+                guest.wait_for(r"Shell> ")
+                guest.type(f'setvar {NAME} -bs -rt -nv ="{new}"\r')
+            guest.wait_for(r"Shell> ")
+            guest.type("reset -s\r")
+            check(guest.end() == 0, f"it turned off ({guest.seconds():.1f} s)")
+        finally:
+            guest.close()
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="dio-variables-") as folder:
+        machine = Machine(sys.argv[1], folder)
+        machine.boot(None, "first")
+        machine.cli("snapshot", "take", "m", "off")
+        machine.boot(b"first", "second")
+        before = machine.variables()
+        machine.boot(b"second", "third", "--disposable")
+        check(machine.variables() == before, "a run that leaves nothing left nothing")
+        machine.cli("snapshot", "revert", "m", "off")
+        machine.boot(b"first")
+
+
+if __name__ == "__main__":
+    main()
