@@ -58,6 +58,7 @@ packages_test=(
   lld
   llvm
   locales
+  mtools
   openbox
   python3-gi
   python3-jsonschema

@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 
+from screen import Screen
+
 ESCAPE = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 
 
@@ -23,6 +25,7 @@ class FirmwareGuest:
 
     def __init__(self, program, *arguments, command=("run", "--arch", "arm64", "--memory", "512M"), picture=None,
                  environment=None):
+        self.program, self.environment = program, environment
         self.folder = tempfile.TemporaryDirectory(prefix="dio-firmware-")
         self.picture = picture or self.path("screen.png")
         self.text = ""
@@ -97,6 +100,19 @@ class FirmwareGuest:
         self.wait_for(r"Press ESC in")
         self.type("\x1b")
         self.wait_for(r"Shell> ")
+
+    def screen(self, name):
+        """The framebuffer of a kept machine called @name now, or None before there is one."""
+        if self.process.poll() is not None:
+            self.fail("the machine ended")
+        shot = subprocess.run([self.program, "screenshot", name, self.picture], env=self.environment, timeout=60,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if shot.returncode:
+            return None
+        try:
+            return Screen.read_png(self.picture)
+        except (OSError, ValueError):
+            return None
 
     def end(self, timeout=60):
         """The exit code of a machine that is about to turn itself off."""

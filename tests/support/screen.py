@@ -71,15 +71,15 @@ class Screen:
         """A dialog of the installer: a grey window on a blue or black ground, with red in it."""
         return self.share(GREY) > 0.25 and self.selection() is not None
 
-    def selection(self):
-        """(top, bottom, left, right) of the widest red bar, the selected entry, or None."""
+    def selection(self, colour=RED):
+        """(top, bottom, left, right) of the widest bar of a colour, the selected entry, or None."""
         best = None
         rows = []
         for y in range(self.height):
             at = y * self.width * 3
             row = self.rgb[at:at + self.width * 3]
             xs = [x for x in range(0, self.width, 4)
-                  if near(tuple(row[x * 3:x * 3 + 3]), RED)]
+                  if near(tuple(row[x * 3:x * 3 + 3]), colour)]
             rows.append((min(xs), max(xs), len(xs)) if len(xs) >= 8 else None)
         y = 0
         while y < self.height:

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boots GRUB from an EFI disk that is made here, by UEFI firmware: sees its menu on the framebuffer, moves in it,
+and starts Debian's installer from it.
+
+Usage: test-grub.py DIORAMA [--cpus N] [--keep FILE.png]"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from firmware_guest import FirmwareGuest, check  # noqa: E402
+from guest_images import image_files  # noqa: E402
+
+HIGHLIGHT = (152, 152, 152)
+DOWN, UP = "\x1b[B", "\x1b[A"
+MENU = """set timeout=60
+set color_normal=white/black
+set menu_color_highlight=black/light-gray
+menuentry "Debian installer" {
+  linux /linux console=ttyAMA0 console=tty0
+  initrd /initrd.gz
+}
+menuentry "Off" {
+  halt
+}
+"""
+
+
+def make_disk(folder):
+    """A FAT file system with what firmware looks for, and what GRUB starts."""
+    disk, menu = os.path.join(folder, "disk.img"), os.path.join(folder, "grub.cfg")
+    grub, = image_files("debian-12-arm64-grub", "grubaa64.efi")
+    linux, initrd = image_files("debian-12-arm64-netboot", "linux", "initrd.gz")
+    with open(menu, "w", encoding="ascii") as file:
+        file.write(MENU)
+    with open(disk, "wb") as file:
+        file.truncate(128 << 20)
+    for command in (("mformat", "-F", "::"), ("mmd", "::/EFI", "::/EFI/BOOT", "::/EFI/debian"),
+                    ("mcopy", grub, "::/EFI/BOOT/BOOTAA64.EFI"), ("mcopy", menu, "::/EFI/debian/grub.cfg"),
+                    ("mcopy", linux, initrd, "::/")):
+        subprocess.run([command[0], "-i", disk, *command[1:]], check=True)
+    return disk
+
+
+def wait_for(look, timeout):
+    """What @look sees as soon as it sees something."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(0.5)
+    return None
+
+
+def run(guest, keep):
+    def highlight():
+        """The bar across the menu."""
+        screen = guest.screen("m")
+        bar = screen and screen.selection(HIGHLIGHT)
+        return bar if bar and bar[1] - bar[0] >= 16 and bar[3] - bar[2] > 600 else None
+
+    def moved():
+        bar = highlight()
+        return bar if bar != first else None
+
+    def is_dialog():
+        screen = guest.screen("m")
+        return screen and screen.is_dialog()
+
+    first = wait_for(highlight, 100)
+    check(first, f"GRUB's menu is on the framebuffer ({guest.seconds():.1f} s)")
+    if keep:
+        shutil.copy(guest.picture, keep)
+    guest.type(DOWN)
+    second = wait_for(moved, 20)
+    check(second and second[0] == first[1], f"Down moves the selection: {first} {second}")
+    guest.type(UP)
+    check(wait_for(lambda: highlight() == first, 20), "Up moves it back")
+    guest.type("\r")
+    guest.wait_for(r"Linux version")
+    guest.wait_for(r"efi: EFI v\S+ by EDK II")
+    guest.wait_for(r"Run /init as init process")
+    check(True, f"Enter starts the kernel, which knows the firmware ({guest.seconds():.1f} s)")
+    check(wait_for(is_dialog, 200), f"the installer asks for the language ({guest.seconds():.1f} s)")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--keep")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
+        environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
+        subprocess.run([options.program, "create", "m", "--arch", "arm64", "--memory", "1G", "--cpus",
+                        str(options.cpus), "--disk", make_disk(folder)], env=environment, check=True,
+                       stdout=subprocess.DEVNULL)
+        guest = FirmwareGuest(options.program, command=("start", "m"), environment=environment)
+        try:
+            run(guest, options.keep)
+        finally:
+            guest.close()
+
+
+if __name__ == "__main__":
+    main()
