@@ -2,10 +2,12 @@
  * The device tree of the arm64 board. */
 #include <inttypes.h>
 #include <libfdt.h>
+#include <linux/input-event-codes.h>
 
 #include "core/guest/arm64/arm64-cpu.h"
 #include "hw/board/board-system.h"
 #include "hw/board/virt-arm64-private.h"
+#include "hw/misc/pl061.h"
 
 #define CLOCK_HZ 24000000 /* of the serial port and the RTC, which do not care */
 
@@ -14,6 +16,7 @@ enum {
   PHANDLE_GIC = 1,
   PHANDLE_CLOCK = 2,
   PHANDLE_ITS = 3,
+  PHANDLE_GPIO = 4,
   PHANDLE_CPU = 0x100,
 };
 
@@ -126,6 +129,28 @@ describe_rtc (DioSystemDevice *sys, void *fdt)
 }
 
 static void
+describe_gpio (DioSystemDevice *sys, void *fdt)
+{
+  write_interrupt (fdt, DIO_VIRT_ARM64_IRQ_GPIO);
+  fdt_property_u32 (fdt, "clocks", PHANDLE_CLOCK);
+}
+
+static void
+add_power_key (DioFdt *fdt)
+{
+  const uint32_t line[3] = { PHANDLE_GPIO, DIO_PL061_POWER_KEY, 0 };
+
+  dio_fdt_begin (fdt, "gpio-keys");
+  dio_fdt_string (fdt, "compatible", "gpio-keys");
+  dio_fdt_begin (fdt, "poweroff");
+  dio_fdt_string (fdt, "label", "GPIO Key Poweroff");
+  dio_fdt_u32 (fdt, "linux,code", KEY_POWER);
+  dio_fdt_cells (fdt, "gpios", line, G_N_ELEMENTS (line));
+  dio_fdt_end (fdt);
+  dio_fdt_end (fdt);
+}
+
+static void
 describe_pci (DioSystemDevice *sys, void *fdt)
 {
   const DioBoardPci pci = {
@@ -149,12 +174,15 @@ add_devices (DioFdt *fdt, DioVirtArm64 *virt)
 {
   virt->gic->phandle = PHANDLE_GIC;
   virt->its->phandle = PHANDLE_ITS;
+  virt->gpio->phandle = PHANDLE_GPIO;
   virt->uart->describe_wiring = describe_uart;
   virt->rtc->describe_wiring = describe_rtc;
+  virt->gpio->describe_wiring = describe_gpio;
   virt->pci->describe_wiring = describe_pci;
   dio_board_describe_device (fdt, virt->gic);
   dio_board_describe_device (fdt, virt->uart);
   dio_board_describe_device (fdt, virt->rtc);
+  dio_board_describe_device (fdt, virt->gpio);
   dio_board_describe_device (fdt, virt->fw_cfg);
   dio_board_describe_device (fdt, virt->flash);
   dio_board_describe_device (fdt, virt->pci);
@@ -179,5 +207,6 @@ dio_virt_arm64_build_fdt (DioMachine *machine, DioGpa initrd, uint64_t initrd_si
   add_timer (fdt);
   add_clock (fdt);
   add_devices (fdt, machine->board_data);
+  add_power_key (fdt);
   return dio_fdt_finish (fdt, error);
 }

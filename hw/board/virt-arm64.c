@@ -10,6 +10,7 @@
 #include "hw/board/virt-arm64-private.h"
 #include "hw/irq/gicv3-its.h"
 #include "hw/irq/gicv3.h"
+#include "hw/misc/pl061.h"
 #include "hw/pci/pci-host-ecam.h"
 #include "hw/serial/pl011.h"
 
@@ -79,6 +80,11 @@ build_system (DioMachine *machine, DioVirtArm64 *virt, GError **error)
   dio_system_device_connect (virt->uart, 0,
                              dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_UART));
   dio_pl011_set_char (&virt->uart->dev, machine->host.serial);
+  virt->gpio = dio_board_add (machine, "pl061", "gpio", DIO_VIRT_ARM64_GPIO, error);
+  if (!virt->gpio)
+    return false;
+  dio_system_device_connect (virt->gpio, 0,
+                             dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_GPIO));
   return true;
 }
 
@@ -119,8 +125,11 @@ virt_build (DioMachine *machine, GError **error)
       || !build_system (machine, virt, error)
       || !dio_virt_arm64_build_firmware (machine, virt, error) || !build_pci (machine, virt, error))
     return false;
-  /* The power button is the keyboard's power key: every systemd and every desktop knows it. */
-  return dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error);
+  if (!dio_board_add_virtio (machine, dio_pci_host_get_bus (&virt->pci->dev), error))
+    return false;
+  /* From the keyboard, which has one too, as what is for every board. */
+  dio_pl061_take_power_button (&virt->gpio->dev);
+  return true;
 }
 
 bool
