@@ -69,6 +69,34 @@ enum {
 #define DIO_JIT_BUDGET 16384 /* at most */
 #define DIO_JIT_FAR_BYTES 14
 
+/* A part of the CPU structure that must be 0, or must not, for compiled code to go on by itself. */
+typedef struct {
+  int32_t at;
+  uint8_t bytes; /* 1 or 4 */
+  bool zero;
+} DioJitCondition;
+
+#define DIO_JIT_CONDITIONS 2
+
+/* What an operation on a control register or of the system comes to as a rule. When a condition
+ * does not hold the interpreter does the instruction. */
+typedef struct {
+  DioJitCondition conditions[DIO_JIT_CONDITIONS];
+  unsigned n_conditions;
+  enum {
+    DIO_JIT_CONTROL_FENCE, /* all earlier accesses are seen before all later ones */
+    DIO_JIT_CONTROL_NOTHING,
+    DIO_JIT_CONTROL_CONSTANT, /* reads as `mask` */
+    DIO_JIT_CONTROL_READ,     /* bits `mask` of the word */
+    DIO_JIT_CONTROL_WRITE,    /* the operand to bits `mask` of the word */
+    DIO_JIT_CONTROL_SET,      /* bits `mask` of the word, whatever the operand */
+    DIO_JIT_CONTROL_CLEAR,
+  } action;
+  int32_t word;  /* in the CPU structure */
+  uint8_t bytes; /* of it that matter, 4 or 8; the mask is of all of them if these are 8 */
+  uint64_t mask;
+} DioJitControl;
+
 /* How compiled code sees a guest: where things are in its CPU structure (bytes from the start), and
  * functions it calls. `vcpu` is that structure. Functions that return code say where to go on: the
  * far way into an entry, or NULL to leave compiled code. */
@@ -88,6 +116,12 @@ typedef struct {
   /* DioTlb.second, for compiled code that searches it by itself, or 0. What is in it must be in the
    * RAM of the machine, and tlb_data the entries of a DioTlbSet. */
   int32_t tlb_second;
+  /* Pointer to the entries of the TLB for accesses with the rights of programs, of a guest that has
+   * such, and a byte that is set while it may not clear blocks of memory. */
+  int32_t tlb_user, no_clear;
+  /* How compiled code does CSR_READ, CSR_WRITE or SYSTEM, which is @op; @constant: its operand if
+   * that is known, or NULL. False: by the interpreter. NULL: by the functions below. Any thread. */
+  bool (*control) (const DioIrOp *op, const int64_t *constant, DioJitControl *control);
   /* At pc, by the code TLB. */
   const uint8_t *(*lookup) (void *vcpu);
   /* Runs the one instruction at pc by the interpreter, then as lookup. */

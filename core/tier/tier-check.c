@@ -272,12 +272,26 @@ static DioTierAccessFunction *const records[DIO_IR_N_OPS] = {
 #undef X
 };
 
+static bool
+no_control (const DioIrOp *op, const int64_t *constant, DioJitControl *control)
+{
+  (void) op;
+  (void) constant;
+  (void) control;
+  return false;
+}
+
 void
 dio_tier_check_watch (DioJitGuest *seen)
 {
   seen->tlb_data = seen->jit + (int32_t) offsetof (DioJitVcpu, no_tlb);
   seen->tlb_jumps = seen->jit + (int32_t) offsetof (DioJitVcpu, no_jumps);
   seen->tlb_second = 0;
+  if (seen->tlb_user)
+    seen->tlb_user = seen->tlb_data;
+  /* What the interpreter does is not recorded: it does it for both. */
+  if (seen->control)
+    seen->control = no_control;
   seen->lookup = lookup;
   seen->interpret = interpret;
   seen->poll = poll;

@@ -89,6 +89,7 @@ struct DioArm64 {
   uint8_t fp_flags;  /* DIO_FP_*, sticky */
   uint8_t saturated; /* FPSR.QC */
   bool fp_slow;      /* vector registers are not accessible: those instructions go the slow way */
+  bool no_clear;     /* DC ZVA is not allowed */
   uint8_t el;
   DioTlbEntry *user_tlb; /* for loads and stores with the rights of EL0 */
   uint64_t thread[2];    /* TPIDR_EL0, TPIDRRO_EL0 */

@@ -6,6 +6,7 @@
 #include "core/guest/arm64/arm64-lift.h"
 
 #include "core/fp/fp-types.h"
+#include "core/guest/arm64/arm64-control.h"
 #include "core/guest/arm64/arm64-cpu.h"
 #include "core/guest/arm64/arm64-leaves.h"
 #include "core/ir/ir-sem.h"
@@ -63,6 +64,7 @@ lift_one (DioIrContext *c, const DioInsn *insn)
   ir_append (c, DIO_IR_INSN, c->offset);
   g_array_index (c->block->ops, DioIrOp, c->block->ops->len - 1).leaf = insn->leaf;
   ir_note (c, dio_a64_leaf_info[insn->leaf].name);
+  c->plain = dio_a64_is_plain (insn);
   return lifts[insn->leaf](c, insn);
 }
 

@@ -180,7 +180,7 @@ bool
 dio_a64_zero_block (DioArm64 *cpu, DioGva va)
 {
   DioGva block = va & ~UINT64_C (63);
-  if (cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_DZE))
+  if (cpu->no_clear)
     return a64_trap_user (cpu);
   for (unsigned i = 0; i < 64; i += 8)
     if (!store_page (cpu, block + i, 8, false, 0)) {

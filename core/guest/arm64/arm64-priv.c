@@ -90,10 +90,11 @@ dio_a64_set_nzcv (DioArm64 *cpu, uint64_t nzcv)
 }
 
 void
-a64_fp_update (DioArm64 *cpu)
+a64_rights_update (DioArm64 *cpu)
 {
   unsigned fpen = cpu->cpacr >> 20 & 3;
   cpu->fp_slow = !(fpen == 3 || (fpen == 1 && cpu->el == 1));
+  cpu->no_clear = cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_DZE);
 }
 
 /* Takes over flags, masks, EL and stack pointer from a saved program status. */
@@ -103,7 +104,7 @@ a64_set_pstate (DioArm64 *cpu, uint64_t spsr)
   dio_a64_set_nzcv (cpu, spsr & A64_NZCV);
   cpu->pstate = (uint32_t) (spsr & A64_PSTATE_KEPT);
   set_level (cpu, spsr >> 2 & 1, spsr & 1);
-  a64_fp_update (cpu);
+  a64_rights_update (cpu);
   a64_mmu_select (cpu);
 }
 
@@ -133,7 +134,7 @@ enter_handler (DioArm64 *cpu, uint64_t pc, unsigned kind)
   if (!(cpu->sctlr & A64_SCTLR_SPAN))
     cpu->pstate |= A64_PSTATE_PAN;
   set_level (cpu, 1, 1);
-  a64_fp_update (cpu);
+  a64_rights_update (cpu);
   a64_mmu_select (cpu);
   interp->pc = cpu->vbar + from + kind;
   synchronise_code (cpu);

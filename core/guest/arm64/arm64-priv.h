@@ -50,6 +50,10 @@ enum {
 #define A64_ISS_WNR A64_BIT (6)
 #define A64_ISS_CM A64_BIT (8)
 
+/* Lines of 64 bytes; IDC: code needs no cleaning of data, but IC and barriers. */
+#define A64_CTR UINT64_C (0x9444c004)
+#define A64_DCZID 4 /* 64 bytes */
+
 /* SCTLR_EL1. */
 #define A64_SCTLR_M A64_BIT (0)
 #define A64_SCTLR_A A64_BIT (1)
@@ -144,7 +148,8 @@ void a64_set_spsel (DioArm64 *cpu, unsigned spsel);
 uint64_t a64_time (DioArm64 *cpu);
 void a64_timer_update (DioA64Timer *timer);
 void a64_timer_fired (void *data);
-void a64_fp_update (DioArm64 *cpu);
+/* What EL and control registers allow, where it is looked at all the time. */
+void a64_rights_update (DioArm64 *cpu);
 
 /* arm64-sysreg.c. Notes that EL0 tried what it may not: false. */
 bool a64_trap_user (DioArm64 *cpu);

@@ -39,9 +39,8 @@ static const IdRegister id_registers[] = {
   { SYSREG (3, 1, 0, 0, 0), 0 },            /* CCSIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 1), 0 },            /* CLIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 7), 0 },            /* AIDR_EL1 */
-  /* Lines of 64 bytes; IDC: code needs no cleaning of data, but IC and barriers. */
-  { CTR_EL0, 0x9444c004 },
-  { SYSREG (3, 3, 0, 0, 7), 4 }, /* DCZID_EL0: 64 bytes */
+  { CTR_EL0, A64_CTR },
+  { SYSREG (3, 3, 0, 0, 7), A64_DCZID }, /* DCZID_EL0 */
   { SYSREG (3, 3, 14, 0, 0), DIO_A64_TIMER_HZ },
 };
 
@@ -287,6 +286,7 @@ write_translation (DioArm64 *cpu, uint64_t *member, uint64_t value)
     value = (value & A64_SCTLR_WRITABLE) | A64_SCTLR_RES1;
   if (member != &cpu->ttbr[0] && member != &cpu->ttbr[1]) {
     set_translation (cpu, member, value);
+    a64_rights_update (cpu);
     return;
   }
   /* Another address space (the number of which may be in either): the TLB has only one. What is
@@ -313,7 +313,7 @@ access_system (DioArm64 *cpu, bool write, unsigned number, uint64_t *value)
   case SYSREG (3, 0, 1, 0, 2): /* CPACR_EL1 */
     if (write) {
       cpu->cpacr = *value & UINT64_C (3) << 20;
-      a64_fp_update (cpu);
+      a64_rights_update (cpu);
     } else {
       *value = cpu->cpacr;
     }

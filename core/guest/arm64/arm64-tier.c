@@ -2,6 +2,7 @@
  * arm64 on the compiler: what core/tier must know of it. */
 #include "core/guest/arm64/arm64-tier.h"
 
+#include "core/guest/arm64/arm64-control.h"
 #include "core/guest/arm64/arm64-leaves.h"
 #include "core/guest/arm64/arm64-lift.h"
 #include "core/guest/arm64/arm64-priv.h"
@@ -17,10 +18,6 @@ has_code (const DioIrOp *op)
   case DIO_IR_CSR_READ:
   case DIO_IR_CSR_WRITE:
   case DIO_IR_CACHE_BLOCK:
-  case DIO_IR_COMPARE_SWAP_8:
-  case DIO_IR_COMPARE_SWAP_16:
-  case DIO_IR_COMPARE_SWAP_32:
-  case DIO_IR_COMPARE_SWAP_64:
     return false;
   default:
     return true;
@@ -63,7 +60,10 @@ decode (const uint8_t *page, unsigned offset, DioTierInsn *result)
   case DIO_LEAF_BRANCH:
   case DIO_LEAF_JUMP:
   case DIO_LEAF_JUMP_REGISTER:
+    break;
   case DIO_LEAF_SYSTEM:
+    if (dio_a64_is_plain (&insn))
+      result->kind = DIO_LEAF_ATOMIC; /* may trap, and goes on */
     break;
   case DIO_LEAF_END:
     if (is_last (&insn))
@@ -149,6 +149,9 @@ const DioTierGuest dio_a64_tier_guest = {
     .fp_mode = offsetof (DioArm64, fp_mode),
     .flags = offsetof (DioArm64, nf),
     .thread = offsetof (DioArm64, thread),
+    .tlb_user = offsetof (DioArm64, user_tlb),
+    .no_clear = offsetof (DioArm64, no_clear),
+    .control = dio_a64_control,
   },
   .decode = decode,
   .lift = dio_a64_lift,

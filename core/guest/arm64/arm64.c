@@ -59,7 +59,7 @@ cpu_reset (DioCpu *base)
   cpu->reservation = UINTPTR_MAX;
   cpu->interp.pc = 0;
   reset_system (cpu);
-  a64_fp_update (cpu);
+  a64_rights_update (cpu);
   a64_mmu_flush (cpu);
   a64_mmu_select (cpu);
 }
@@ -210,7 +210,7 @@ cpu_state (DioCpu *base, DioVisitor *visitor)
     cpu->timers[i].control &= 3;
     a64_timer_update (&cpu->timers[i]);
   }
-  a64_fp_update (cpu);
+  a64_rights_update (cpu);
   a64_mmu_flush (cpu);
   a64_mmu_select (cpu);
 }

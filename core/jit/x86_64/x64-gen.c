@@ -54,7 +54,7 @@ generate_op (DioX64Gen *g, const DioIrOp *op)
       return;
     if (!(g->guest->v && dio_x64_gen_simd (g, op)) && !dio_x64_gen_integer (g, op)
         && !dio_x64_gen_memory (g, op) && !dio_x64_gen_float (g, op) && !dio_x64_gen_exit (g, op)
-        && !dio_x64_gen_state (g, op))
+        && !dio_x64_gen_state (g, op) && !dio_x64_gen_control (g, op))
       g->failed = true;
     break;
   }

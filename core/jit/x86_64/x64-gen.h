@@ -245,6 +245,8 @@ void dio_x64_simd_want (DioX64Gen *g);
 void dio_x64_simd_colds (DioX64Gen *g);
 /* Condition flags and what is kept per thread: x64-flags.c. */
 bool dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op);
+/* Control registers and the system: x64-control.c. */
+bool dio_x64_gen_control (DioX64Gen *g, const DioIrOp *op);
 
 /* What fp_mask must be. */
 uint8_t dio_x64_fp_mask (const DioX64Gen *g);

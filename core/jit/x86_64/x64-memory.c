@@ -22,10 +22,25 @@ typedef struct {
   bool is_signed;
 } Kind;
 
+static bool
+is_user (unsigned opcode)
+{
+  return opcode >= DIO_IR_LOAD_USER_S8 && opcode <= DIO_IR_STORE_USER_64;
+}
+
+/* The same access with the rights in force. */
+static unsigned
+plain (unsigned opcode)
+{
+  _Static_assert(DIO_IR_STORE_USER_64 - DIO_IR_LOAD_USER_S8 == DIO_IR_STORE_64 - DIO_IR_LOAD_S8,
+                 "both are in the same order");
+  return is_user (opcode) ? opcode - DIO_IR_LOAD_USER_S8 + DIO_IR_LOAD_S8 : opcode;
+}
+
 static Kind
 load_kind (unsigned opcode)
 {
-  switch (opcode) {
+  switch (plain (opcode)) {
   case DIO_IR_LOAD_S8:
     return (Kind){ 1, true };
   case DIO_IR_LOAD_U8:
@@ -174,10 +189,23 @@ probe (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, bool single, siz
                   dio_x64_mem_index (X64_TLB, DIO_X64_RCX, 0, offsetof (DioTlbEntry, addend)));
 }
 
+/* The same in the TLB for the rights of programs. */
+static void
+probe_user (DioX64Gen *g, DioX64Reg base, int32_t low, int32_t high, size_t tag, DioX64Label *miss)
+{
+  DioX64Asm *a = &g->a;
+  index_and_tag (g, base, low, high, true);
+  dio_x64_alu_rm (a, DIO_X64_ADD, 8, DIO_X64_RCX, dio_x64_state (g, g->guest->tlb_user));
+  dio_x64_alu_rm (a, DIO_X64_CMP, 8, DIO_X64_RDX, dio_x64_mem (DIO_X64_RCX, (int32_t) tag));
+  dio_x64_jcc_label (a, DIO_X64_CC_NE, miss);
+  dio_x64_mov_rm (a, 8, DIO_X64_RCX, dio_x64_mem (DIO_X64_RCX, offsetof (DioTlbEntry, addend)));
+}
+
 static bool
 is_store (unsigned opcode)
 {
-  return (opcode >= DIO_IR_STORE_8 && opcode <= DIO_IR_STORE_64) || opcode == DIO_IR_STORE_V128;
+  unsigned as_plain = plain (opcode);
+  return (as_plain >= DIO_IR_STORE_8 && as_plain <= DIO_IR_STORE_64) || opcode == DIO_IR_STORE_V128;
 }
 
 static unsigned
@@ -185,7 +213,7 @@ access_size (unsigned opcode)
 {
   if (opcode == DIO_IR_STORE_V128)
     return 16;
-  return is_store (opcode) ? 1u << (opcode - DIO_IR_STORE_8) : load_kind (opcode).size;
+  return is_store (opcode) ? 1u << (plain (opcode) - DIO_IR_STORE_8) : load_kind (opcode).size;
 }
 
 static size_t
@@ -471,12 +499,60 @@ store (DioX64Gen *g, const DioIrOp *op)
   emit (g, op, cold, group, leads);
 }
 
+/* With the rights of programs. */
+static void
+user_access (DioX64Gen *g, const DioIrOp *op)
+{
+  int32_t size = (int32_t) access_size (op->opcode), constant = 0;
+  bool stores = is_store (op->opcode), wanted = !stores && g->values[g->at].last;
+  DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
+  int value = stores && !dio_x64_constant32 (g, op->arguments[1], &constant)
+                  ? (int) dio_x64_gpr_of (g, op->arguments[1])
+                  : -1;
+  DioX64Reg dst = wanted ? dio_x64_result_gpr (g, op->arguments[0]) : DIO_X64_RDX;
+  DioX64Cold *cold = dio_x64_access_cold (g, op, base);
+  cold->value = (int8_t) value;
+  cold->constant = constant;
+  cold->result = stores ? -1 : (int8_t) dst;
+  probe_user (g, base, cold->disp, cold->disp + size, tag_of (stores), &cold->label);
+  do_access (g, cold, DIO_X64_RCX);
+  dio_x64_bind (&g->a, &cold->back);
+  if (wanted)
+    dio_x64_define_gpr (g, dst);
+}
+
+#define CLEARED_BYTES 64
+
+/* A block of memory becomes 0: the aligned one around the address. */
+static void
+clear_block (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
+  dio_x64_alu_mi (&g->a, DIO_X64_CMP, 1, dio_x64_state (g, g->guest->no_clear), 0);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+  probe (g, base, 0, 1, true, offsetof (DioTlbEntry, write), DIO_X64_RCX, &cold->label);
+  dio_x64_alu_rr (&g->a, DIO_X64_ADD, 8, DIO_X64_RCX, base);
+  dio_x64_alu_ri (&g->a, DIO_X64_AND, 8, DIO_X64_RCX, -CLEARED_BYTES);
+  dio_x64_pxor_xx (&g->a, DIO_X64_XMM0, DIO_X64_XMM0);
+  for (int32_t at = 0; at < CLEARED_BYTES; at += 16)
+    dio_x64_movups_mx (&g->a, dio_x64_mem (DIO_X64_RCX, at), DIO_X64_XMM0);
+}
+
 /* ---- Atomics ---- */
 
 static unsigned
 atomic_size (unsigned opcode)
 {
   switch (opcode) {
+  case DIO_IR_COMPARE_SWAP_8:
+    return 1;
+  case DIO_IR_COMPARE_SWAP_16:
+    return 2;
+  case DIO_IR_COMPARE_SWAP_32:
+    return 4;
+  case DIO_IR_COMPARE_SWAP_64:
+    return 8;
   case DIO_IR_LOAD_RESERVED_64:
   case DIO_IR_STORE_CONDITIONAL_64:
     return 8;
@@ -585,6 +661,24 @@ amo (DioX64Gen *g, const DioIrOp *op)
     dio_x64_define_gpr (g, dst);
 }
 
+/* What the host has an instruction for; the interpreter does those that miss. */
+static void
+compare_swap (DioX64Gen *g, const DioIrOp *op)
+{
+  unsigned size = atomic_size (op->opcode);
+  dio_x64_evict_gpr (g, DIO_X64_RAX);
+  dio_x64_move_to_gpr (g, DIO_X64_RAX, op->arguments[1]);
+  DioX64Reg base = dio_x64_gpr_of (g, op->arguments[0]);
+  DioX64Reg value = dio_x64_gpr_of (g, op->arguments[2]);
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_INTERPRET);
+  probe (g, base, 0, (int32_t) size, true, offsetof (DioTlbEntry, write), DIO_X64_RCX,
+         &cold->label);
+  dio_x64_lock_cmpxchg_mr (&g->a, size, dio_x64_mem_index ((int) base, DIO_X64_RCX, 0, 0), value);
+  if (size < 8)
+    dio_x64_movsx_rr (&g->a, size, DIO_X64_RAX, DIO_X64_RAX);
+  dio_x64_define_gpr (g, DIO_X64_RAX);
+}
+
 /* An operation that is always done by its function. */
 static void
 by_function (DioX64Gen *g, const DioIrOp *op)
@@ -603,94 +697,13 @@ by_function (DioX64Gen *g, const DioIrOp *op)
     dio_x64_define_gpr (g, dst);
 }
 
-/* With the rights of programs, and atomic operations of bytes and half-words. */
+/* Atomic operations of bytes and half-words. */
 static bool
 is_by_function (unsigned opcode)
 {
-  return (opcode >= DIO_IR_LOAD_USER_S8 && opcode <= DIO_IR_STORE_USER_64)
-         || opcode == DIO_IR_LOAD_RESERVED_8 || opcode == DIO_IR_LOAD_RESERVED_16
+  return opcode == DIO_IR_LOAD_RESERVED_8 || opcode == DIO_IR_LOAD_RESERVED_16
          || opcode == DIO_IR_STORE_CONDITIONAL_8 || opcode == DIO_IR_STORE_CONDITIONAL_16
          || (opcode >= DIO_IR_AMO_swap_8 && opcode <= DIO_IR_AMO_maxu_16);
-}
-
-/* The guest's exception flags: what it has set itself, and what the host has collected since. */
-static void
-fp_flags (DioX64Gen *g, const DioIrOp *op, const DioX64Cold *cold, bool wanted)
-{
-  DioX64Asm *a = &g->a;
-  DioX64Mem flags = dio_x64_state (g, g->guest->fflags), mxcsr = X64_VCPU (g, scratch);
-  dio_x64_stmxcsr (a, mxcsr);
-  if (wanted) {
-    dio_x64_mov_rm (a, 4, DIO_X64_RCX, mxcsr);
-    dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, 0x3f);
-    dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem_abs (g->jit->stubs.flags));
-    dio_x64_movzx_rm (a, 1, DIO_X64_RCX, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 0, 0));
-    dio_x64_movzx_rm (a, 1, DIO_X64_RDX, flags);
-    dio_x64_alu_rr (a, DIO_X64_OR, 4, DIO_X64_RCX, DIO_X64_RDX);
-  }
-  if (op->opcode == DIO_IR_CSR_WRITE) {
-    if (cold->value < 0) {
-      dio_x64_mov_mi (a, 1, flags, (int32_t) cold->constant & 0x1f);
-    } else {
-      dio_x64_mov_rr (a, 4, DIO_X64_RDX, (DioX64Reg) cold->value);
-      dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RDX, 0x1f);
-      dio_x64_mov_mr (a, 1, flags, DIO_X64_RDX);
-    }
-    dio_x64_alu_mi (a, DIO_X64_AND, 4, mxcsr, ~0x3f);
-    dio_x64_ldmxcsr (a, mxcsr);
-  }
-  if (wanted)
-    dio_x64_mov_rr (a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
-}
-
-/* fflags in line while the guest may compute, frm only if it stays to nearest or is read. */
-static void
-fp_register (DioX64Gen *g, const DioIrOp *op, DioX64Cold *cold, bool wanted)
-{
-  DioX64Asm *a = &g->a;
-  if (op->opcode == DIO_IR_CSR_WRITE && op->immediate == 2 && cold->value < 0 && cold->constant) {
-    dio_x64_jmp_label (a, &cold->label);
-    return;
-  }
-  bool any_mode = g->guest->frm && (op->immediate == 1 || op->opcode == DIO_IR_CSR_READ);
-  dio_x64_test_mi (a, 1, X64_VCPU (g, fp_block), any_mode ? DIO_JIT_FP_OFF : 0xff);
-  dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
-  if (op->immediate == 1) {
-    fp_flags (g, op, cold, wanted);
-    return;
-  }
-  if (op->opcode == DIO_IR_CSR_WRITE && cold->value >= 0) {
-    dio_x64_test_rr (a, 8, (DioX64Reg) cold->value, (DioX64Reg) cold->value);
-    dio_x64_jcc_label (a, DIO_X64_CC_NE, &cold->label);
-  }
-  if (wanted && g->guest->frm)
-    dio_x64_movzx_rm (a, 1, (DioX64Reg) cold->result, dio_x64_state (g, g->guest->frm));
-  else if (wanted)
-    dio_x64_mov_ri (a, (DioX64Reg) cold->result, 0);
-}
-
-/* A control register: its number takes the place of the address. */
-static void
-control_register (DioX64Gen *g, const DioIrOp *op)
-{
-  int32_t constant = 0;
-  bool is_constant = dio_x64_constant32 (g, op->arguments[0], &constant);
-  bool wanted = g->values[g->at].last != 0;
-  int value = is_constant ? -1 : (int) dio_x64_gpr_of (g, op->arguments[0]);
-  DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
-  DioX64Cold *cold = dio_x64_access_cold (g, op, DIO_X64_RAX);
-  cold->base = -1;
-  cold->disp = (int32_t) op->immediate;
-  cold->value = (int8_t) value;
-  cold->constant = constant;
-  cold->result = wanted ? (int8_t) dst : -1;
-  if (op->immediate <= 2 && op->opcode <= DIO_IR_CSR_WRITE)
-    fp_register (g, op, cold, wanted);
-  else
-    dio_x64_jmp_label (&g->a, &cold->label);
-  dio_x64_bind (&g->a, &cold->back);
-  if (wanted)
-    dio_x64_define_gpr (g, dst);
 }
 
 /* Only a store before a load needs more than the host's own order. Requests of other vCPUs are
@@ -723,8 +736,12 @@ dio_x64_gen_memory (DioX64Gen *g, const DioIrOp *op)
     store_conditional (g, op);
   else if (op->opcode >= DIO_IR_AMO_swap_32 && op->opcode <= DIO_IR_AMO_maxu_64)
     amo (g, op);
-  else if (op->opcode >= DIO_IR_CSR_READ && op->opcode <= DIO_IR_CSR_CLEAR)
-    control_register (g, op);
+  else if (op->opcode >= DIO_IR_COMPARE_SWAP_8 && op->opcode <= DIO_IR_COMPARE_SWAP_64)
+    compare_swap (g, op);
+  else if (is_user (op->opcode))
+    user_access (g, op);
+  else if (op->opcode == DIO_IR_CACHE_BLOCK && op->immediate == 4 && g->guest->no_clear)
+    clear_block (g, op);
   else if (op->opcode == DIO_IR_FENCE)
     fence (g, op);
   else if (is_by_function (op->opcode))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * The system level of arm64: exceptions and return from them, translation, TLB maintenance, system
- * registers, code that changes, the timer, PSCI. Programs are words written here; each ends in a
- * wfi with nothing pending. */
+ * registers, code that changes, the timer, PSCI; by the interpreter and by the compiler. Programs
+ * are words written here; each ends in a wfi with nothing pending. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -31,6 +31,7 @@ enum {
 
 typedef struct {
   DioMachine machine;
+  DioMachineConfig config;
   DioCpu *cpus[2];
   DioArm64 *cpu;
 } Fixture;
@@ -77,8 +78,9 @@ read_register (Fixture *f, unsigned number)
 #define TLBI_ALL DIO_A64_SYSREG (1, 0, 8, 7, 0)
 #define TLBI_VA DIO_A64_SYSREG (1, 0, 8, 7, 1)
 
+/* @compiler: its options, or NULL for the interpreter. */
 static void
-setup (Fixture *f, const void *unused)
+setup (Fixture *f, const void *compiler)
 {
   DioMachine *machine = &f->machine;
   GError *error = NULL;
@@ -90,6 +92,10 @@ setup (Fixture *f, const void *unused)
   machine->clock = dio_clock_new ();
   machine->loop = dio_loop_new ("arm64", &error);
   g_assert_no_error (error);
+  f->config.cpus = 2;
+  f->config.engine = compiler ? DIO_ENGINE_COMPILER : DIO_ENGINE_INTERPRETER;
+  f->config.compiler = (char *) compiler;
+  machine->config = &f->config;
   machine->n_cpus = 2;
   machine->cpus = f->cpus;
   for (unsigned i = 0; i < 2; i++) {
@@ -110,6 +116,7 @@ teardown (Fixture *f, const void *unused)
   DioMachine *machine = &f->machine;
   for (unsigned i = 0; i < 2; i++)
     dio_cpu_arm64.free (f->cpus[i]);
+  dio_jit_free (machine->jit);
   dio_loop_free (machine->loop);
   dio_clock_free (machine->clock);
   dio_space_free (machine->space);
@@ -127,6 +134,22 @@ run (Fixture *f, uint64_t pc, unsigned el)
     atomic_store (&f->cpus[0]->kicked, DIO_KICK_NONE);
   while (f->cpus[0]->type->run (f->cpus[0]) != DIO_EXIT_HALT);
   return f->cpu->interp.pc - 4;
+}
+
+/* The same by an eret at EL1, so that all of it is compiled if anything is. */
+static uint64_t
+run_by_return (Fixture *f, uint64_t pc, unsigned el)
+{
+  static const uint32_t code[] = { ERET };
+  put (f, RAM, code, 1);
+  f->cpu->elr = pc;
+  f->cpu->spsr = A64_PSTATE_DAIF | (el ? 5 : 0);
+  uint64_t wfi = run (f, RAM, 1);
+  DioJitStats stats = { 0 };
+  if (f->machine.jit)
+    dio_jit_get_stats (f->machine.jit, &stats);
+  g_assert_true (!f->machine.jit || stats.insns);
+  return wfi;
 }
 
 static void
@@ -514,6 +537,107 @@ test_registers (Fixture *f, const void *unused)
                                       &value)); /* SCTLR_EL2 */
 }
 
+/* Those that compiled code has as words of the CPU structure. */
+static void
+test_words (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = {
+    0xd5384101, 0xd5184102, 0xd5384103, /* mrs x1, sp_el0; msr sp_el0, x2; mrs x3, sp_el0 */
+    0xd518d082, 0xd538d084,             /* msr tpidr_el1, x2; mrs x4, tpidr_el1 */
+    0xd5184002, 0xd538400c,             /* msr spsr_el1, x2; mrs x12, spsr_el1 */
+    0xd5184022, 0xd538402d,             /* msr elr_el1, x2; mrs x13, elr_el1 */
+    0xd53b4225, 0xd5034fff, 0xd53b4226, /* mrs x5, daif; msr daifclr, #15; mrs x6, daif */
+    0xd50343df, 0xd53b4227,             /* msr daifset, #3; mrs x7, daif */
+    0xd51b4228, 0xd53b4229,             /* msr daif, x8; mrs x9, daif */
+    0xd53b00ea, 0xd53b002b,             /* mrs x10, dczid_el0; mrs x11, ctr_el0 */
+    0xd53b440e,                         /* mrs x14, fpcr */
+    0xd5033b9f, ISB,        WFI,        /* dsb ish */
+  };
+  put (f, CODE, code, G_N_ELEMENTS (code));
+  f->cpu->sp[0] = 0x1230;
+  f->cpu->x[2] = UINT64_C (0x123456789abcdef0);
+  f->cpu->x[8] = UINT64_MAX & ~A64_PSTATE_A;
+  write_register (f, DIO_A64_SYSREG (3, 0, 1, 0, 2), UINT64_C (3) << 20);
+  dio_a64_set_fpcr (f->cpu, 1u << 25);
+  g_assert_cmphex (run_by_return (f, CODE, 1), ==, CODE + 4 * (G_N_ELEMENTS (code) - 1));
+  const uint64_t expected[] = { [1] = 0x1230,
+                                [3] = f->cpu->x[2],
+                                [4] = f->cpu->x[2],
+                                [5] = A64_PSTATE_DAIF,
+                                [7] = A64_PSTATE_I | A64_PSTATE_F,
+                                [9] = A64_PSTATE_DAIF & ~A64_PSTATE_A,
+                                [10] = A64_DCZID,
+                                [11] = A64_CTR,
+                                [12] = 0x9abcdef0,
+                                [13] = f->cpu->x[2],
+                                [14] = 1u << 25 };
+  for (unsigned i = 1; i < G_N_ELEMENTS (expected); i++)
+    if (i != 2 && i != 8)
+      g_assert_cmphex (f->cpu->x[i], ==, expected[i]);
+  g_assert_cmphex (f->cpu->sp[0], ==, f->cpu->x[2]);
+  /* Not for programs. */
+  for (unsigned i = 0; i < 16; i++) {
+    g_assert_cmphex (run_by_return (f, CODE + 4 * i, 0), ==, VECTORS + 0x400);
+    g_assert_cmphex (f->cpu->esr >> 26, ==, i < 9 ? A64_EC_UNKNOWN : A64_EC_SYSREG);
+    g_assert_cmphex (f->cpu->elr, ==, CODE + 4 * i);
+  }
+}
+
+/* The end of an interrupt. */
+static bool
+lower_line (void *opaque, unsigned index, DioA64CsrOp op, unsigned number, uint64_t *value)
+{
+  dio_irq_set (opaque, false);
+  return true;
+}
+
+/* An interrupt that waits is taken behind the instruction that opens its mask. */
+static void
+test_open_masks (Fixture *f, const void *unused)
+{
+  static const uint32_t handler[] = { 0xd518cc20, WFI }; /* msr icc_eoir1_el1, x0 */
+  static const DioA64CpuInterface interface = { .access = lower_line };
+  static const uint32_t codes[][4] = {
+    { 0xd53b4221, 0xd50342ff, 0xd53b4222, WFI }, /* mrs x1, daif; msr daifclr, #2; mrs x2, daif */
+    { 0xd53b4221, 0xd51b423f, 0xd53b4222, WFI }, /* mrs x1, daif; msr daif, xzr; mrs x2, daif */
+  };
+  DioIrq irq = dio_a64_irq (&f->machine, 0, 0);
+  f->cpu->interface = &interface;
+  f->cpu->interface_opaque = &irq;
+  put (f, VECTORS + 0x280, handler, 2);
+  for (unsigned i = 0; i < G_N_ELEMENTS (codes); i++) {
+    put (f, CODE, codes[i], 4);
+    dio_irq_set (&irq, true);
+    f->cpu->x[2] = 1;
+    g_assert_cmphex (run_by_return (f, CODE, 1), ==, VECTORS + 0x284);
+    g_assert_cmphex (f->cpu->elr, ==, CODE + 8);
+    g_assert_cmphex (f->cpu->x[2], ==, 1);
+    g_assert_cmphex (run_by_return (f, CODE, 1), ==, CODE + 12);
+    g_assert_cmphex (f->cpu->x[2] & A64_PSTATE_I, ==, 0);
+  }
+}
+
+static void
+test_clear_block (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { 0xd50b7421, SVC_5, WFI }; /* dc zva, x1 */
+  put (f, CODE, code, 3);
+  memset (f->machine.ram->host + (DATA - RAM), 0x55, 256);
+  f->cpu->x[1] = DATA + 64 + 33;
+  g_assert_cmphex (run_by_return (f, CODE, 0), ==, VECTORS + 0x400);
+  g_assert_cmphex (f->cpu->esr >> 26, ==, A64_EC_SYSREG);
+  g_assert_cmphex (get64 (f, DATA + 64), ==, 0x5555555555555555);
+  write_register (f, SCTLR, A64_SCTLR_DZE);
+  for (unsigned el = 0; el < 2; el++) {
+    memset (f->machine.ram->host + (DATA - RAM), 0x55, 256);
+    for (unsigned i = 0; i < 2; i++) /* again, with the page in the TLB */
+      assert_exception (f, run_by_return (f, CODE, el), el ? 0x200 : 0x400, 0x15, 5, CODE + 8);
+    for (unsigned at = 0; at < 256; at += 8)
+      g_assert_cmphex (get64 (f, DATA + at), ==,
+                       at >= 64 && at < 128 ? 0 : UINT64_C (0x5555555555555555));
+  }
+}
+
 static void
 note_line (void *opaque, unsigned number, bool level)
 {
@@ -652,7 +776,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
-  g_test_add ("/core/guest/arm64-system/" name, Fixture, NULL, setup, function, teardown)
+  g_test_add ("/core/guest/arm64-system/" name, Fixture, NULL, setup, function, teardown);         \
+  g_test_add ("/core/guest/arm64-system/compiled/" name, Fixture, "hot=0 whole", setup, function,  \
+              teardown)
   ADD ("exceptions", test_exceptions);
   ADD ("return", test_return);
   ADD ("privilege", test_privilege);
@@ -666,6 +792,9 @@ main (int argc, char **argv)
   ADD ("broadcast", test_broadcast);
   ADD ("changed-code", test_changed_code);
   ADD ("registers", test_registers);
+  ADD ("words", test_words);
+  ADD ("open-masks", test_open_masks);
+  ADD ("clear-block", test_clear_block);
   ADD ("timer", test_timer);
   ADD ("firmware", test_firmware);
   ADD ("loop", test_loop);

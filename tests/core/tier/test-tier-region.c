@@ -54,8 +54,8 @@ check_shape (Fixture *fixture, const DioTierGuest *guest, const uint32_t *code, 
 static void
 test_arm64 (Fixture *fixture, gconstpointer data)
 {
-  /* subs x0, x0, #1; b.ne .-4; bl .+256; isb; ret */
-  static const uint32_t code[] = { 0xf1000400, 0x54ffffe1, 0x94000040, 0xd5033fdf, 0xd65f03c0 };
+  /* subs x0, x0, #1; b.ne .-4; bl .+256; clrex; ret */
+  static const uint32_t code[] = { 0xf1000400, 0x54ffffe1, 0x94000040, 0xd5033f5f, 0xd65f03c0 };
   check_shape (fixture, &dio_a64_tier_guest, code, sizeof code);
 }
 
