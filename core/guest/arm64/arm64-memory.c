@@ -11,7 +11,7 @@
 static DioTlbSet *
 set_of (DioArm64 *cpu, bool user)
 {
-  return user ? &cpu->interp.tlb.sets[A64_SET_USER] : cpu->interp.tlb.data_set;
+  return user ? a64_user_set (cpu) : cpu->interp.tlb.data_set;
 }
 
 static const uint8_t *

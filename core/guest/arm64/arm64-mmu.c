@@ -2,9 +2,11 @@
  * arm64 memory management: stage 1 translation with granules of 4, 16 and 64 KiB, and the filling
  * and flushing of the TLB.
  *
- * The TLB has a set for programs (EL0), one for EL1, and one for EL1 with PAN, which sees no page
- * of programs. Entries of pages that are not global are local (core/mem/mem-tlb.h): they go when
- * TTBR0 or the ASID changes. Guest pages bigger than 4 KiB are entered in slices. */
+ * The TLB has a set for EL1, one for EL1 with PAN, which sees no page of programs, and sets for
+ * programs (EL0) by ASID; behind these its second level. Entries of EL1's sets for pages that are
+ * not global are local (core/mem/mem-tlb.h): they go when the ASID changes. As the architecture has
+ * it, a table that changes under the same ASID changes nothing before a TLBI (ArmARM D5.10). Guest
+ * pages bigger than 4 KiB are entered in slices. */
 #include <sched.h>
 #include <string.h>
 
@@ -28,6 +30,7 @@
 #define DESC_ADDRESS UINT64_C (0x0000fffffffff000)
 
 #define TCR_EPD0 A64_BIT (7)
+#define TCR_A1 A64_BIT (22) /* the ASID is that of TTBR1 */
 #define TCR_EPD1 A64_BIT (23)
 #define TCR_TBI0 A64_BIT (37)
 #define TCR_TBI1 A64_BIT (38)
@@ -104,8 +107,10 @@ table_pointer (DioArm64 *cpu, DioGpa gpa, DioPageInfo *info)
 static bool
 update (uint64_t *slot, const DioPageInfo *info, uint64_t *desc, uint64_t to)
 {
-  if (info->readonly
-      || !__atomic_compare_exchange_n (slot, desc, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+  if (info->readonly)
+    return false;
+  dio_ram_begin_write (info->ram, (uint8_t *) slot - info->ram->host, sizeof *slot);
+  if (!__atomic_compare_exchange_n (slot, desc, to, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
     return false;
   *desc = to;
   dio_ram_note_write (info->ram, (uint8_t *) slot - info->ram->host, sizeof *slot);
@@ -223,17 +228,57 @@ a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *pa
   return translate (cpu, va, access, user, false, page, &global);
 }
 
+/* Enters the page, which is RAM, in the first level. */
+static void
+enter_page (DioTlbSet *set, DioGva va, DioA64Access access, const A64Page *page, unsigned enter)
+{
+  DioRam *ram = page->info.ram;
+  uint64_t offset = page->info.ram_offset;
+  _Atomic uint8_t *flags = &ram->page_flags[offset >> DIO_PAGE_SHIFT];
+  if (access == DIO_A64_STORE && (enter & DIO_TLB_WRITE))
+    dio_ram_begin_write (ram, offset, DIO_PAGE_SIZE);
+  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
+    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
+     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
+    if (access == DIO_A64_STORE)
+      dio_ram_note_write (ram, offset, DIO_PAGE_SIZE);
+    else
+      enter &= ~(unsigned) DIO_TLB_WRITE;
+  }
+  dio_tlb_fill (set, va, page->va_mask, ram->host + offset, enter);
+}
+
+/* Answers from the second level, for all of @access. */
+static bool
+second_find (DioArm64 *cpu, DioTlbSet *set, DioGva va, DioA64Access access, A64Page *page)
+{
+  const DioTlbSecond *found =
+      dio_tlb_second_find (&cpu->interp.tlb, set, va, needed_permission (access));
+  if (!found)
+    return false;
+  unsigned permissions = dio_tlb_second_permissions (found);
+  *page =
+      (A64Page){ .gpa = dio_tlb_second_gpa (found),
+                 .va_mask = dio_tlb_second_mask (found),
+                 .permissions = permissions & ~(unsigned) DIO_TLB_LOCAL,
+                 .info = { .ram = cpu->interp.cpu.machine->ram, .ram_offset = found->ram_offset } };
+  enter_page (set, va, access, page, permissions);
+  return true;
+}
+
 bool
 a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page)
 {
   DioTlb *tlb = &cpu->interp.tlb;
   user |= cpu->el == 0;
   DioTlbSet *set = access == DIO_A64_FETCH ? tlb->code_set
-                   : user                  ? &tlb->sets[A64_SET_USER]
+                   : user                  ? a64_user_set (cpu)
                                            : tlb->data_set;
   bool global;
   tlb->misses++;
   cpu->interp.cpu.stats.tlb_misses++;
+  if (second_find (cpu, set, va, access, page))
+    return true;
   int status = translate (cpu, va, access, user, true, page, &global);
   if (DIO_UNLIKELY (status >= 0)) {
     a64_abort (cpu, va, access, (unsigned) status);
@@ -241,26 +286,22 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
   }
 
   DioRam *ram = page->info.ram;
-  if (!ram)
+  /* With a tag in the top byte it would not be found by who invalidates the address. */
+  bool tagged = (uint64_t) ((int64_t) (va << 8) >> 8) != va;
+  if (!ram || DIO_UNLIKELY (tagged)) {
+    if (ram && access == DIO_A64_STORE && !page->info.readonly)
+      dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
     return true;
+  }
   unsigned enter = page->permissions;
   if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;
-  _Atomic uint8_t *flags = &ram->page_flags[page->info.ram_offset >> DIO_PAGE_SHIFT];
-  if ((enter & DIO_TLB_WRITE) && (atomic_load (flags) & DIO_PAGE_SLOW_WRITE)) {
-    /* Noted for the whole page, here and not after the store: from now on the page is an ordinary
-     * one, and whoever decodes it meanwhile asks us to give the entry up again. */
-    if (access == DIO_A64_STORE)
-      dio_ram_note_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
-    else
-      enter &= ~(unsigned) DIO_TLB_WRITE;
-  }
   if (!global)
     enter |= DIO_TLB_LOCAL;
-  /* With a tag in the top byte it would not be found by who invalidates the address. */
-  if (DIO_UNLIKELY ((uint64_t) ((int64_t) (va << 8) >> 8) != va))
-    return true;
-  dio_tlb_fill (set, va, page->va_mask, ram->host + page->info.ram_offset, enter);
+  if (ram == cpu->interp.cpu.machine->ram)
+    dio_tlb_second_fill (tlb, set, va, page->va_mask, page->gpa, ram->host + page->info.ram_offset,
+                         page->info.ram_offset, enter);
+  enter_page (set, va, access, page, enter);
   return true;
 }
 
@@ -269,40 +310,109 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
 void
 a64_mmu_select (DioArm64 *cpu)
 {
-  unsigned code = cpu->el == 0 ? A64_SET_USER : A64_SET_SYSTEM;
+  unsigned user = A64_SET_SLOTS + cpu->mmu->slot;
+  unsigned code = cpu->el == 0 ? user : A64_SET_SYSTEM;
   unsigned data = cpu->el != 0 && (cpu->pstate & A64_PSTATE_PAN) ? A64_SET_SYSTEM_PAN : code;
   dio_tlb_select (&cpu->interp.tlb, data, code);
-  cpu->user_tlb = cpu->interp.tlb.sets[A64_SET_USER].entries;
+  cpu->user_tlb = a64_user_set (cpu)->entries;
+}
+
+static void
+flush_slot (DioArm64 *cpu, unsigned slot)
+{
+  dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SLOTS + slot]);
+}
+
+/* Those not in force are flushed when they are taken. */
+static void
+forget_slot (DioArm64 *cpu, unsigned slot)
+{
+  if (slot == cpu->mmu->slot)
+    flush_slot (cpu, slot);
+  else
+    cpu->mmu->slots[slot].valid = false;
+}
+
+/* The slot of address space @asid, or else the one that was used least lately. */
+static unsigned
+find_slot (const DioArm64Mmu *mmu, unsigned asid, bool *found)
+{
+  unsigned oldest = 0;
+  uint64_t oldest_stamp = UINT64_MAX;
+  *found = true;
+  for (unsigned i = 0; i < A64_SLOTS; i++) {
+    uint64_t stamp = mmu->slots[i].valid ? mmu->slots[i].stamp : 0;
+    if (mmu->slots[i].valid && mmu->slots[i].asid == asid)
+      return i;
+    if (stamp < oldest_stamp) {
+      oldest = i;
+      oldest_stamp = stamp;
+    }
+  }
+  *found = false;
+  return oldest;
+}
+
+void
+a64_mmu_space_changed (DioArm64 *cpu)
+{
+  DioArm64Mmu *mmu = cpu->mmu;
+  unsigned asid = (unsigned) (cpu->ttbr[cpu->tcr & TCR_A1 ? 1 : 0] >> 48);
+  bool found = mmu->slots[mmu->slot].valid && mmu->slots[mmu->slot].asid == asid;
+  if (!found) {
+    dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
+    dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM_PAN]);
+    mmu->slot = find_slot (mmu, asid, &found);
+    if (!found)
+      flush_slot (cpu, mmu->slot);
+    mmu->slots[mmu->slot].valid = true;
+    mmu->slots[mmu->slot].asid = (uint16_t) asid;
+    mmu->slots[mmu->slot].stamp = ++mmu->clock;
+  }
+  a64_mmu_select (cpu);
 }
 
 void
 a64_mmu_flush (DioArm64 *cpu)
 {
-  dio_tlb_flush_all (&cpu->interp.tlb);
+  for (unsigned i = 0; i < A64_SLOTS; i++)
+    forget_slot (cpu, i);
+  dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
+  dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SYSTEM_PAN]);
 }
 
 void
 a64_mmu_invalidate_all (DioArm64 *cpu, bool broadcast)
 {
-  dio_tlb_flush_all (&cpu->interp.tlb);
+  a64_mmu_flush (cpu);
   if (broadcast)
     a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
 }
 
 void
-a64_mmu_invalidate_local (DioArm64 *cpu, bool broadcast)
+a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast)
 {
-  for (unsigned i = 0; i < A64_N_SETS; i++)
-    dio_tlb_flush_local (&cpu->interp.tlb.sets[i]);
+  const DioArm64Mmu *mmu = cpu->mmu;
+  for (unsigned i = 0; i < A64_SLOTS; i++)
+    if (mmu->slots[i].valid && mmu->slots[i].asid == asid)
+      forget_slot (cpu, i);
+  dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
+  dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM_PAN]);
   if (broadcast)
     a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
 }
 
+/* In every address space, as the page may be global. */
 void
 a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
 {
-  for (unsigned i = 0; i < A64_N_SETS; i++)
-    dio_tlb_flush_page (&cpu->interp.tlb.sets[i], va);
+  DioTlb *tlb = &cpu->interp.tlb;
+  for (unsigned i = 0; i < A64_N_SETS; i++) {
+    if (i >= A64_SET_SLOTS && !cpu->mmu->slots[i - A64_SET_SLOTS].valid)
+      continue;
+    dio_tlb_flush_page (&tlb->sets[i], va);
+    dio_tlb_second_drop (tlb, &tlb->sets[i], va);
+  }
   if (broadcast)
     a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
 }
@@ -385,7 +495,7 @@ a64_service_requests (DioArm64 *cpu)
   if (requests & (A64_REQUEST_FLUSH_WRITE_PAGES | A64_REQUEST_FLUSH_WRITE_ALL))
     flush_writes (cpu, requests & A64_REQUEST_FLUSH_WRITE_ALL);
   if (requests & A64_REQUEST_FLUSH_TLB)
-    dio_tlb_flush_all (&cpu->interp.tlb);
+    a64_mmu_flush (cpu);
   if (requests & A64_REQUEST_FORGET_CODE) {
     dio_interp_engine_forget (&cpu->interp);
     dio_tier_barrier (&cpu->interp);
@@ -416,7 +526,9 @@ a64_mmu_init (DioArm64 *cpu, GError **error)
 {
   cpu->mmu = g_new0 (DioArm64Mmu, 1);
   pthread_mutex_init (&cpu->mmu->lock, NULL);
-  return dio_tlb_init (&cpu->interp.tlb, A64_N_SETS, error);
+  cpu->mmu->slots[0].valid = true;
+  return dio_tlb_init (&cpu->interp.tlb, A64_N_SETS, error)
+         && dio_tlb_add_second (&cpu->interp.tlb, error);
 }
 
 void

@@ -73,13 +73,15 @@ enum {
 /* Physical addresses, as ID_AA64MMFR0_EL1.PARange says. */
 #define A64_PA_BITS 44
 
-/* Sets of the TLB: programs, the system, the system with PAN. */
+/* Sets of the TLB: the system, the system with PAN, and programs in each of a few slots, so that a
+ * switch between address spaces whose number (ASID) is known flushes nothing. */
 enum {
-  A64_SET_USER,
   A64_SET_SYSTEM,
   A64_SET_SYSTEM_PAN,
-  A64_N_SETS,
+  A64_SET_SLOTS,
 };
+#define A64_SLOTS 8
+#define A64_N_SETS (A64_SET_SLOTS + A64_SLOTS)
 
 /* Requests of other threads. */
 enum {
@@ -94,6 +96,13 @@ enum {
 #define A64_FLUSH_QUEUE 64
 
 typedef struct DioArm64Mmu {
+  unsigned slot; /* the slot in force */
+  struct {
+    bool valid; /* an invalid one is flushed when it is taken */
+    uint16_t asid;
+    uint64_t stamp; /* of the last use */
+  } slots[A64_SLOTS];
+  uint64_t clock;
   pthread_mutex_t lock; /* of what follows */
   uint64_t flush_pages[A64_FLUSH_QUEUE];
   unsigned n_flush;
@@ -117,11 +126,19 @@ int a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
 void a64_abort (DioArm64 *cpu, DioGva va, DioA64Access access, unsigned status);
 /* Chooses the TLB sets for EL and PAN. */
 void a64_mmu_select (DioArm64 *cpu);
+/* The same, and the slot for the number of the address space, which may be another now. */
+void a64_mmu_space_changed (DioArm64 *cpu);
 void a64_mmu_flush (DioArm64 *cpu);
-/* TLBI: of a page (@va), of one address space (everything not global), or of everything; on all
- * CPUs when @broadcast. */
+/* What accesses with the rights of programs use. */
+static inline DioTlbSet *
+a64_user_set (DioArm64 *cpu)
+{
+  return &cpu->interp.tlb.sets[A64_SET_SLOTS + cpu->mmu->slot];
+}
+/* TLBI: of a page (@va) whatever its address space, of address space @asid (everything not global),
+ * or of everything; on all CPUs when @broadcast. */
 void a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast);
-void a64_mmu_invalidate_local (DioArm64 *cpu, bool broadcast);
+void a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast);
 void a64_mmu_invalidate_all (DioArm64 *cpu, bool broadcast);
 bool a64_mmu_init (DioArm64 *cpu, GError **error);
 void a64_mmu_free (DioArm64 *cpu);

@@ -176,15 +176,6 @@ access_timer (DioArm64 *cpu, DioA64Timer *timer, unsigned op2, bool write, uint6
   return true;
 }
 
-static void
-set_translation (DioArm64 *cpu, uint64_t *member, uint64_t value)
-{
-  if (*member == value)
-    return;
-  *member = value;
-  a64_mmu_flush (cpu);
-}
-
 /* Registers of EL0; *@done when it was one. */
 static bool
 access_user (DioArm64 *cpu, bool write, unsigned number, uint64_t *value, bool *done)
@@ -279,22 +270,20 @@ translation_register (DioArm64 *cpu, unsigned number)
   }
 }
 
+/* Of the tables only the number of the address space matters (in either): what else changes needs
+ * a TLBI. */
 static void
 write_translation (DioArm64 *cpu, uint64_t *member, uint64_t value)
 {
   if (member == &cpu->sctlr)
     value = (value & A64_SCTLR_WRITABLE) | A64_SCTLR_RES1;
-  if (member != &cpu->ttbr[0] && member != &cpu->ttbr[1]) {
-    set_translation (cpu, member, value);
-    a64_rights_update (cpu);
+  if (*member == value)
     return;
-  }
-  /* Another address space (the number of which may be in either): the TLB has only one. What is
-   * global stays, as it may. */
-  if (*member != value) {
-    *member = value;
-    a64_mmu_invalidate_local (cpu, false);
-  }
+  *member = value;
+  if (member != &cpu->ttbr[0] && member != &cpu->ttbr[1])
+    a64_mmu_flush (cpu);
+  a64_rights_update (cpu);
+  a64_mmu_space_changed (cpu);
 }
 
 /* Registers of EL1. */
@@ -479,8 +468,8 @@ invalidate (DioArm64 *cpu, unsigned number, uint64_t value)
   case 0: /* VMALLE1 */
     a64_mmu_invalidate_all (cpu, broadcast);
     break;
-  case 2: /* ASIDE1: the TLB has only one address space */
-    a64_mmu_invalidate_local (cpu, broadcast);
+  case 2: /* ASIDE1 */
+    a64_mmu_invalidate_space (cpu, (unsigned) (value >> 48), broadcast);
     break;
   default: /* VAE1, VAAE1, VALE1, VAALE1 */
     a64_mmu_invalidate_page (cpu, va, broadcast);

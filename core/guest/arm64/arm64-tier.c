@@ -79,8 +79,9 @@ decode (const uint8_t *page, unsigned offset, DioTierInsn *result)
 static void
 add_jumps (DioInterpCpu *cpu)
 {
-  dio_tlb_add_jumps (&cpu->tlb, A64_SET_USER);
   dio_tlb_add_jumps (&cpu->tlb, A64_SET_SYSTEM);
+  for (unsigned i = 0; i < A64_SLOTS; i++)
+    dio_tlb_add_jumps (&cpu->tlb, A64_SET_SLOTS + i);
 }
 
 /* ---- Functions that compiled code calls ---- */
@@ -141,6 +142,7 @@ const DioTierGuest dio_a64_tier_guest = {
     .jit = offsetof (DioArm64, interp.jit),
     .tlb_data = offsetof (DioArm64, interp.tlb.data),
     .tlb_jumps = offsetof (DioArm64, interp.tlb.jumps),
+    .tlb_second = offsetof (DioArm64, interp.tlb.second),
     .reservation = offsetof (DioArm64, reservation),
     .reservation_value = offsetof (DioArm64, reservation_value),
     .fflags = offsetof (DioArm64, fp_flags),

@@ -61,7 +61,7 @@ cpu_reset (DioCpu *base)
   reset_system (cpu);
   a64_rights_update (cpu);
   a64_mmu_flush (cpu);
-  a64_mmu_select (cpu);
+  a64_mmu_space_changed (cpu);
 }
 
 static void
@@ -212,7 +212,7 @@ cpu_state (DioCpu *base, DioVisitor *visitor)
   }
   a64_rights_update (cpu);
   a64_mmu_flush (cpu);
-  a64_mmu_select (cpu);
+  a64_mmu_space_changed (cpu);
 }
 
 static void

@@ -76,6 +76,7 @@ read_register (Fixture *f, unsigned number)
 #define TTBR1 DIO_A64_SYSREG (3, 0, 2, 0, 1)
 #define TCR DIO_A64_SYSREG (3, 0, 2, 0, 2)
 #define TLBI_ALL DIO_A64_SYSREG (1, 0, 8, 7, 0)
+#define TLBI_ASID DIO_A64_SYSREG (1, 0, 8, 7, 2)
 #define TLBI_VA DIO_A64_SYSREG (1, 0, 8, 7, 1)
 
 /* @compiler: its options, or NULL for the interpreter. */
@@ -387,6 +388,53 @@ test_maintenance (Fixture *f, const void *unused)
   g_assert_cmphex (f->cpu->esr, ==, A64_ESR (A64_EC_DATA_SAME, A64_FSC_TRANSLATION + 3));
   g_assert_cmphex (f->cpu->far, ==, va);
   g_assert_cmphex (f->cpu->elr, ==, VA);
+}
+
+/* What a program of address space @asid reads at VA + 0x4000. */
+static uint64_t
+read_in_space (Fixture *f, uint64_t asid)
+{
+  write_register (f, TTBR0, TABLES | asid << 48);
+  f->cpu->x[0] = 0;
+  f->cpu->x[1] = VA + 0x4000;
+  g_assert_cmphex (run (f, VA, 0), ==, VA + 0x1400);
+  g_assert_cmphex (f->cpu->esr >> 26, ==, A64_EC_SVC);
+  return f->cpu->x[0];
+}
+
+/* More address spaces than the TLB has room for, each with a page of its own at one address; and
+ * what an invalidation of one that is not in force must reach. */
+static void
+test_spaces (Fixture *f, const void *unused)
+{
+  static const uint32_t code[] = { LDR_X0_X1, SVC_5 };
+  const uint64_t page = PAGE_USER | A64_BIT (11);
+  put (f, DATA, code, 2);
+  map_page (f, 12, VA, DATA | PAGE_USER | A64_BIT (7));
+  map_page (f, 12, VA + 0x1000, VECTORS | PAGE_SYSTEM);
+  DioGpa slot = map_page (f, 12, VA + 0x4000, 0);
+  for (uint64_t i = 0; i < 16; i++)
+    put64 (f, DATA + 0x1000 * (i + 1), i);
+  enable (f, 12, 0);
+  write_register (f, VBAR, VA + 0x1000);
+  for (unsigned round = 0; round < 2; round++)
+    for (uint64_t i = 0; i < 12; i++) {
+      put64 (f, slot, (DATA + 0x1000 * (i + 1)) | page);
+      if (round)
+        write_register (f, TLBI_ASID, i << 48);
+      g_assert_cmpuint (read_in_space (f, i), ==, i);
+      g_assert_cmpuint (read_in_space (f, i), ==, i);
+    }
+  put64 (f, slot, (DATA + 0x1000 * 13) | page);
+  write_register (f, TLBI_ASID, UINT64_C (10) << 48);
+  g_assert_cmpuint (read_in_space (f, 10), ==, 12);
+  put64 (f, slot, (DATA + 0x1000 * 14) | page);
+  write_register (f, TLBI_VA, UINT64_C (11) << 48 | VA >> 12 | 4);
+  g_assert_cmpuint (read_in_space (f, 11), ==, 13);
+  put64 (f, slot, (DATA + 0x1000 * 15) | page);
+  write_register (f, TLBI_ALL, 0);
+  g_assert_cmpuint (read_in_space (f, 10), ==, 14);
+  g_assert_cmpuint (read_in_space (f, 11), ==, 14);
 }
 
 /* An address with a tag in its ignored top byte is translated, and not remembered. */
@@ -788,6 +836,7 @@ main (int argc, char **argv)
   ADD ("hardware-flags", test_hardware_flags);
   ADD ("maintenance", test_maintenance);
   ADD ("unprivileged", test_unprivileged);
+  ADD ("spaces", test_spaces);
   ADD ("tags", test_tags);
   ADD ("broadcast", test_broadcast);
   ADD ("changed-code", test_changed_code);
