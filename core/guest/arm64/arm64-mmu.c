@@ -310,7 +310,7 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
 void
 a64_mmu_select (DioArm64 *cpu)
 {
-  unsigned user = A64_SET_SLOTS + cpu->mmu->slot;
+  unsigned user = A64_SET_SPACES + cpu->mmu->slot;
   unsigned code = cpu->el == 0 ? user : A64_SET_SYSTEM;
   unsigned data = cpu->el != 0 && (cpu->pstate & A64_PSTATE_PAN) ? A64_SET_SYSTEM_PAN : code;
   dio_tlb_select (&cpu->interp.tlb, data, code);
@@ -320,7 +320,7 @@ a64_mmu_select (DioArm64 *cpu)
 static void
 flush_slot (DioArm64 *cpu, unsigned slot)
 {
-  dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SLOTS + slot]);
+  dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SPACES + slot]);
 }
 
 /* Those not in force are flushed when they are taken. */
@@ -340,7 +340,7 @@ find_slot (const DioArm64Mmu *mmu, unsigned asid, bool *found)
   unsigned oldest = 0;
   uint64_t oldest_stamp = UINT64_MAX;
   *found = true;
-  for (unsigned i = 0; i < A64_SLOTS; i++) {
+  for (unsigned i = 0; i < A64_SPACES; i++) {
     uint64_t stamp = mmu->slots[i].valid ? mmu->slots[i].stamp : 0;
     if (mmu->slots[i].valid && mmu->slots[i].asid == asid)
       return i;
@@ -375,7 +375,7 @@ a64_mmu_space_changed (DioArm64 *cpu)
 void
 a64_mmu_flush (DioArm64 *cpu)
 {
-  for (unsigned i = 0; i < A64_SLOTS; i++)
+  for (unsigned i = 0; i < A64_SPACES; i++)
     forget_slot (cpu, i);
   dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
   dio_tlb_flush_set (&cpu->interp.tlb.sets[A64_SET_SYSTEM_PAN]);
@@ -393,7 +393,7 @@ void
 a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast)
 {
   const DioArm64Mmu *mmu = cpu->mmu;
-  for (unsigned i = 0; i < A64_SLOTS; i++)
+  for (unsigned i = 0; i < A64_SPACES; i++)
     if (mmu->slots[i].valid && mmu->slots[i].asid == asid)
       forget_slot (cpu, i);
   dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
@@ -408,7 +408,7 @@ a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
 {
   DioTlb *tlb = &cpu->interp.tlb;
   for (unsigned i = 0; i < A64_N_SETS; i++) {
-    if (i >= A64_SET_SLOTS && !cpu->mmu->slots[i - A64_SET_SLOTS].valid)
+    if (i >= A64_SET_SPACES && !cpu->mmu->slots[i - A64_SET_SPACES].valid)
       continue;
     dio_tlb_flush_page (&tlb->sets[i], va);
     dio_tlb_second_drop (tlb, &tlb->sets[i], va);

@@ -78,10 +78,10 @@ enum {
 enum {
   A64_SET_SYSTEM,
   A64_SET_SYSTEM_PAN,
-  A64_SET_SLOTS,
+  A64_SET_SPACES,
 };
-#define A64_SLOTS 8
-#define A64_N_SETS (A64_SET_SLOTS + A64_SLOTS)
+#define A64_SPACES 8
+#define A64_N_SETS (A64_SET_SPACES + A64_SPACES)
 
 /* Requests of other threads. */
 enum {
@@ -101,7 +101,7 @@ typedef struct DioArm64Mmu {
     bool valid; /* an invalid one is flushed when it is taken */
     uint16_t asid;
     uint64_t stamp; /* of the last use */
-  } slots[A64_SLOTS];
+  } slots[A64_SPACES];
   uint64_t clock;
   pthread_mutex_t lock; /* of what follows */
   uint64_t flush_pages[A64_FLUSH_QUEUE];
@@ -133,7 +133,7 @@ void a64_mmu_flush (DioArm64 *cpu);
 static inline DioTlbSet *
 a64_user_set (DioArm64 *cpu)
 {
-  return &cpu->interp.tlb.sets[A64_SET_SLOTS + cpu->mmu->slot];
+  return &cpu->interp.tlb.sets[A64_SET_SPACES + cpu->mmu->slot];
 }
 /* TLBI: of a page (@va) whatever its address space, of address space @asid (everything not global),
  * or of everything; on all CPUs when @broadcast. */

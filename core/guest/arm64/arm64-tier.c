@@ -80,8 +80,8 @@ static void
 add_jumps (DioInterpCpu *cpu)
 {
   dio_tlb_add_jumps (&cpu->tlb, A64_SET_SYSTEM);
-  for (unsigned i = 0; i < A64_SLOTS; i++)
-    dio_tlb_add_jumps (&cpu->tlb, A64_SET_SLOTS + i);
+  for (unsigned i = 0; i < A64_SPACES; i++)
+    dio_tlb_add_jumps (&cpu->tlb, A64_SET_SPACES + i);
 }
 
 /* ---- Functions that compiled code calls ---- */

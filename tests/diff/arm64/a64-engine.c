@@ -159,7 +159,10 @@ a64_engine_run (A64Engine *engine, const A64Test *test, A64Outcome *outcome)
     outcome->fault = cpu->far;
   if (outcome->cause == A64_EC_BRK && after->pc == test->slot + 4 * test->units)
     outcome->cause = -1;
-  /* As signals tell it: an access that nothing is wrong with but its alignment. */
+  /* As signals tell it: what a system might do for the program is undefined otherwise; */
+  if (outcome->cause == A64_EC_SYSREG)
+    outcome->cause = A64_EC_UNKNOWN;
+  /* an access that nothing is wrong with but its alignment. */
   if (outcome->cause == A64_EC_DATA_LOWER && (cpu->esr & 0x3f) == A64_FSC_ALIGNMENT)
     outcome->cause = A64_EC_PC_ALIGNMENT;
   g_assert_true (dio_dma_read (space, test->c.window, outcome->window, test->c.length));
