@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Fuzzes the riscv64 board as a hostile guest sees it: accesses of any width to any device, PCI
- * configuration and BARs that move, queues of virtio devices set up and rung, memory that devices
- * read, resets in between, and device state loaded from damaged bytes.
+ * Fuzzes a board, of riscv64 or, with FUZZ_ARM64, of arm64, as a hostile guest sees it: accesses of
+ * any width to any device, PCI configuration and BARs that move, queues of virtio devices set up
+ * and rung, memory that devices read, resets in between, and device state loaded from damaged
+ * bytes.
  *
  * One machine lives for all inputs; each input starts from the cold state. Its vCPUs are dummies,
  * its clock and loop run. */
@@ -12,22 +13,27 @@
 #include "core/backend/backend-char.h"
 #include "core/guest/arm64/arm64-cpu.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
+#include "hw/board/virt-arm64.h"
 #include "hw/board/virt-riscv64.h"
 #include "hw/hw.h"
+#include "hw/irq/gicv3-its.h"
+#include "hw/irq/gicv3.h"
+#include "hw/misc/pl061.h"
 #include "hw/pci/pci-bus.h"
 #include "hw/pci/pci-host-ecam.h"
 
-#define MEMORY (UINT64_C (16) << 20)
+#define MEMORY (UINT64_C (64) << 20)
 #define RAM_USED 0x40000 /* what inputs write to, and what is cleared between them */
 #define MAX_OPS 400
 
-/* ---- Dummies for what the board needs of a hart ---- */
+/* ---- Dummies for what the boards need of CPUs ---- */
 
 static DioCpu *
 cpu_create (DioMachine *machine, unsigned index, GError **error)
 {
-  DioCpu *cpu = g_new0 (DioCpu, 1);
-  cpu->type = &dio_cpu_riscv64;
+  DioArm64 *arm = aligned_alloc (_Alignof(DioArm64), sizeof (DioArm64));
+  memset (arm, 0, sizeof *arm);
+  DioCpu *cpu = &arm->interp.cpu;
   cpu->machine = machine;
   cpu->space = machine->space;
   cpu->index = index;
@@ -37,7 +43,7 @@ cpu_create (DioMachine *machine, unsigned index, GError **error)
 static void
 cpu_free (DioCpu *cpu)
 {
-  g_free (cpu);
+  free (cpu);
 }
 
 const DioCpuType dio_cpu_riscv64 = {
@@ -67,11 +73,11 @@ dio_rv_set_entry (DioCpu *cpu, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a
 {
 }
 
-/* What the board of arm64 needs, which is linked and not made. */
-
 const DioCpuType dio_cpu_arm64 = {
   .id = "arm64",
   .arch = DIO_ARCH_ARM64,
+  .create = cpu_create,
+  .free = cpu_free,
 };
 
 DioIrq
@@ -105,21 +111,43 @@ typedef struct {
 typedef struct {
   DioMachine *machine;
   DioPciBus *bus;
+  DioDevice *gic, *its, *gpio; /* or NULL */
   Line line;
   DioInput *input;
   DioDisplay display;
 } Board;
 
-static const struct {
+typedef struct {
   DioGpa base;
   uint64_t size;
-} areas[] = {
+} Area;
+
+#ifdef FUZZ_ARM64
+#define ARCH DIO_ARCH_ARM64
+#define RAM DIO_VIRT_ARM64_RAM
+#define PCI_ECAM DIO_VIRT_ARM64_PCI_ECAM
+#define PCI_MMIO DIO_VIRT_ARM64_PCI_MMIO
+static const Area areas[] = {
+  { DIO_VIRT_ARM64_GIC, 0x10000 },     { DIO_VIRT_ARM64_GIC_ITS, 0x20000 },
+  { DIO_VIRT_ARM64_RTC, 0x1000 },      { DIO_VIRT_ARM64_GIC_REDISTRIBUTORS, 0x40000 },
+  { DIO_VIRT_ARM64_UART, 0x1000 },     { DIO_VIRT_ARM64_GPIO, 0x1000 },
+  { DIO_VIRT_ARM64_PCI_PIO, 0x10000 }, { DIO_VIRT_ARM64_PCI_ECAM, 0x10000000 },
+  { DIO_VIRT_ARM64_GIC_ITS, 0x120 },   { DIO_VIRT_ARM64_PCI_MMIO, 0x100000 },
+  { DIO_VIRT_ARM64_RAM - 8, 0x100 },
+};
+#else
+#define ARCH DIO_ARCH_RISCV64
+#define RAM DIO_VIRT_RISCV64_RAM
+#define PCI_ECAM DIO_VIRT_RISCV64_PCI_ECAM
+#define PCI_MMIO DIO_VIRT_RISCV64_PCI_MMIO
+static const Area areas[] = {
   { DIO_VIRT_RISCV64_SYSCON, 0x1000 },       { DIO_VIRT_RISCV64_RTC, 0x1000 },
   { DIO_VIRT_RISCV64_ACLINT, 0x10000 },      { DIO_VIRT_RISCV64_PLIC, 0x600000 },
   { DIO_VIRT_RISCV64_UART, 0x100 },          { DIO_VIRT_RISCV64_PCI_PIO, 0x10000 },
   { DIO_VIRT_RISCV64_PCI_ECAM, 0x10000000 }, { DIO_VIRT_RISCV64_PCI_MMIO, 0x100000 },
   { DIO_VIRT_RISCV64_RAM - 8, 0x100 },
 };
+#endif
 
 static uint8_t
 next_u8 (Input *input)
@@ -154,11 +182,11 @@ next_value (Input *input)
   case 2:
     return UINT64_C (1) << 32 << (kind & 31);
   case 3:
-    return DIO_VIRT_RISCV64_RAM + ((uint64_t) (kind & 31) << 12);
+    return RAM + ((uint64_t) (kind & 31) << 12);
   case 4:
     return UINT64_MAX - (kind & 31);
   case 5:
-    return DIO_VIRT_RISCV64_PCI_MMIO + ((uint64_t) (kind & 31) << 14);
+    return PCI_MMIO + ((uint64_t) (kind & 31) << 14);
   default:
     return next (input, 1 + (kind & 7));
   }
@@ -273,7 +301,7 @@ board_new (void)
   board->input = dio_input_new ();
   board->display.ops = &display_ops;
   config->name = g_strdup ("fuzz");
-  config->arch = DIO_ARCH_RISCV64;
+  config->arch = ARCH;
   config->memory = MEMORY;
   config->cpus = 2;
   g_autofree char *disk = NULL;
@@ -298,6 +326,12 @@ board_new (void)
     DioDevice *dev = g_ptr_array_index (board->machine->devices, i);
     if (strcmp (dev->type->id, "pci-host-ecam") == 0)
       board->bus = dio_pci_host_get_bus (dev);
+    if (dev->type == &dio_gicv3_type)
+      board->gic = dev;
+    if (dev->type == &dio_gicv3_its_type)
+      board->its = dev;
+    if (dev->type == &dio_pl061_type)
+      board->gpio = dev;
   }
   dio_clock_start (board->machine->clock);
   return board;
@@ -306,7 +340,7 @@ board_new (void)
 static DioGpa
 ecam (unsigned slot, unsigned offset)
 {
-  return DIO_VIRT_RISCV64_PCI_ECAM + ((slot & 31) << 15) + (offset & 0xfff);
+  return PCI_ECAM + ((slot & 31) << 15) + (offset & 0xfff);
 }
 
 static void
@@ -321,10 +355,37 @@ map_bars (Board *board)
 {
   for (unsigned slot = 1; slot < DIO_PCI_SLOTS && dio_pci_bus_get_device (board->bus, slot);
        slot++) {
-    write_io (board, ecam (slot, DIO_PCI_BAR0), 4, DIO_VIRT_RISCV64_PCI_MMIO + (slot << 16));
+    write_io (board, ecam (slot, DIO_PCI_BAR0), 4, PCI_MMIO + (slot << 16));
     write_io (board, ecam (slot, DIO_PCI_COMMAND), 2,
               DIO_PCI_COMMAND_MEMORY | DIO_PCI_COMMAND_MASTER);
   }
+}
+
+/* Tables, commands and LPIs of an ITS in the memory that inputs write to; device 8 to 15 are the
+ * functions in slot 1. */
+static void
+start_its (Board *board)
+{
+  static const uint64_t commands[][4] = {
+    { 0x09, 0, UINT64_C (1) << 63, 0 },
+    { UINT64_C (8) << 32 | 0x08, 4, UINT64_C (1) << 63 | (RAM + 0x3000), 0 },
+    { UINT64_C (8) << 32 | 0x0a, UINT64_C (8192) << 32, 0, 0 },
+  };
+  const DioGpa its = DIO_VIRT_ARM64_GIC_ITS, redistributors = DIO_VIRT_ARM64_GIC_REDISTRIBUTORS;
+  const uint64_t valid = UINT64_C (1) << 63;
+
+  for (unsigned cpu = 0; cpu < 2; cpu++) {
+    DioGpa at = redistributors + cpu * DIO_GICV3_REDISTRIBUTOR_SIZE;
+    write_io (board, at + 0x70, 8, (RAM + 0x4000) | 13);
+    write_io (board, at + 0x78, 8, RAM + 0x10000);
+    write_io (board, at, 4, 1);
+  }
+  memcpy (board->machine->ram->host + 0x2000, commands, sizeof commands);
+  write_io (board, its + 0x100, 8, valid | RAM);
+  write_io (board, its + 0x108, 8, valid | (RAM + 0x1000));
+  write_io (board, its + 0x80, 8, valid | (RAM + 0x2000));
+  write_io (board, its, 4, 1);
+  write_io (board, its + 0x88, 8, sizeof commands);
 }
 
 /* The driver's part up to DRIVER_OK with one split or packed queue in RAM, then a notification
@@ -332,8 +393,8 @@ map_bars (Board *board)
 static void
 start_queue (Board *board, unsigned slot, unsigned queue, uint64_t features, uint16_t size)
 {
-  DioGpa bar = DIO_VIRT_RISCV64_PCI_MMIO + ((slot & 31) << 16);
-  DioGpa ring = DIO_VIRT_RISCV64_RAM + 0x10000 + queue % 8 * 0x4000;
+  DioGpa bar = PCI_MMIO + ((slot & 31) << 16);
+  DioGpa ring = RAM + 0x10000 + queue % 8 * 0x4000;
 
   map_bars (board);
   write_io (board, bar + 0x14, 1, 0);
@@ -369,7 +430,7 @@ offer_chain (Board *board, unsigned queue, Input *input)
   for (unsigned i = 0; i < count; i++) {
     uint8_t *desc = ring + 16 * i;
     uint8_t shape = next_u8 (input);
-    uint64_t address = DIO_VIRT_RISCV64_RAM + 0x8000 + (shape & 7) * 0x800;
+    uint64_t address = RAM + 0x8000 + (shape & 7) * 0x800;
     uint32_t length = shape & 8 ? next (input, 2) : 8u << (shape >> 4 & 7);
     uint16_t flags = (i + 1 < count ? 1 : 0) | (shape & 0x80 ? 2 : 0);
     uint16_t link = shape == 0xff ? next_u8 (input) : i + 1;
@@ -427,10 +488,37 @@ reload (Board *board, Input *input)
     dev->type->resume (dev);
 }
 
+/* A register of the interrupt controller's CPU interface: S3_0_C4_C6_0, S3_0_C12_C8_0 to C12_7. */
+static void
+access_interface (Board *board, Input *input, bool write)
+{
+  uint8_t which = next_u8 (input);
+  unsigned number = which & 0x7f ? DIO_A64_SYSREG (3, 0, 12, 8, 0) + (which & 0x3f)
+                                 : DIO_A64_SYSREG (3, 0, 4, 6, 0);
+  uint64_t value = write ? next_value (input) : 0;
+
+  dio_gicv3_cpu_interface.access (board->gic, which >> 7,
+                                  write ? DIO_A64_CSR_WRITE : DIO_A64_CSR_READ, number, &value);
+}
+
+/* As a function would with MSI-X. */
+static void
+send_message (Board *board, Input *input)
+{
+  DioMsiTarget target = dio_gicv3_its_get_msi_target (board->its);
+  uint32_t requester = next_u8 (input);
+  target.send (target.opaque, requester, DIO_VIRT_ARM64_GIC_ITS + 0x10040,
+               (uint32_t) next_value (input));
+}
+
 static void
 access_area (Board *board, Input *input, bool write)
 {
   uint8_t which = next_u8 (input);
+  if (board->gic && (which & 0x38) == 0x38) {
+    access_interface (board, input, write);
+    return;
+  }
   unsigned area = which % G_N_ELEMENTS (areas), width = 1u << (which >> 6);
   DioGpa gpa =
       areas[area].base + next (input, areas[area].size > 0x10000 ? 3 : 2) % areas[area].size;
@@ -463,7 +551,7 @@ run_op (Board *board, Input *input)
   case 4: /* a register of a virtio function, where map_bars() put it */
     slot = op >> 4;
     queue = next (input, 2) & 0x3fff;
-    write_io (board, DIO_VIRT_RISCV64_PCI_MMIO + (slot << 16) + queue, 1u << (queue & 3) >> 1 | 1,
+    write_io (board, PCI_MMIO + (slot << 16) + queue, 1u << (queue & 3) >> 1 | 1,
               next_value (input));
     break;
   case 5:
@@ -476,6 +564,12 @@ run_op (Board *board, Input *input)
     break;
   case 7:
     map_bars (board);
+    if (board->gic && op & 0x80)
+      start_its (board);
+    if (board->gic && op & 0x40)
+      send_message (board, input);
+    if (board->gpio && op & 0x20)
+      dio_pl061_press_power (board->gpio);
     break;
   case 8:
     queue = next_u8 (input);
@@ -484,8 +578,7 @@ run_op (Board *board, Input *input)
   case 9:
     queue = next_u8 (input) & 3;
     offer_chain (board, queue, input);
-    write_io (board, DIO_VIRT_RISCV64_PCI_MMIO + ((1 + (op >> 4) % 6) << 16) + 0x3000 + 4 * queue,
-              2, queue);
+    write_io (board, PCI_MMIO + ((1 + (op >> 4) % 6) << 16) + 0x3000 + 4 * queue, 2, queue);
     break;
   case 10:
   case 11:
