@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Snapshots of a running Linux guest whose memory changes all the time: live ones, going back to
 any of them, merging, suspending, and kill -9 at any moment. Each sum that the guest tells must always be the
-same, however often it got there. Usage: test-snapshot.py DIORAMA SCRIBBLE [--cpus N]
+same, however often it got there. Usage: test-snapshot.py DIORAMA SCRIBBLE [--arch ARCH] [--cpus N]
 [--engine ENGINE] [--reverts N] [--kills N] [--seed N]."""
 
 import argparse
@@ -108,19 +108,20 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("scribble")
+    parser.add_argument("--arch", default="riscv64")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--engine", default="auto")
     parser.add_argument("--reverts", type=int, default=9)
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    if not kernel():
+    if not kernel(options.arch):
         print("Debian's kernel was not fetched (tools/fetch-guests)")
         sys.exit(77)
     rng = random.Random(options.seed)
     sums, taken = Sums(), []
     guest = Scribbler(options.program, options.scribble, cpus=options.cpus, engine=options.engine,
-                      mib=64, memory="256M", disk="1G")
+                      mib=64, memory="256M", disk="1G", arch=options.arch)
     try:
         guest.start()
         guest.wait_sums(2)

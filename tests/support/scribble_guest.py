@@ -14,22 +14,23 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "../bench/linux"))
+from guest_images import INSTALLERS  # noqa: E402
 from initramfs import build  # noqa: E402
 
 NAME = "scribbler"
 SUM = re.compile(r"scribble: sum (\d+) (\d+) ([0-9a-f]{16})")
 
 
-def kernel():
-    """Debian's kernel, or None when it was not fetched."""
+def kernel(arch="riscv64"):
+    """Debian's kernel for @arch, or None when it was not fetched."""
     cache = os.environ.get("DIORAMA_IMAGES") or os.path.expanduser("~/.cache/diorama/images")
-    path = pathlib.Path(cache) / "debian-13-riscv64-netboot/linux"
+    path = pathlib.Path(cache) / INSTALLERS[arch][0] / "linux"
     return path if path.exists() else None
 
 
 class Scribbler:
     def __init__(self, program, scribble, memory="512M", mib=128, rounds=1000000, cpus=1,
-                 engine="auto", folder=None, disk=None):
+                 engine="auto", folder=None, disk=None, arch="riscv64"):
         self.program = program
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dio-scribble-", dir=folder))
         self.serial = self.folder / "serial.txt"
@@ -40,10 +41,10 @@ class Scribbler:
         (self.folder / "library").mkdir()
         self.initrd = self.folder / "initrd"
         self.initrd.write_bytes(build({"init": pathlib.Path(scribble).read_bytes()}))
-        self.append = f"console=ttyS0 quiet scribble.mib={mib} scribble.rounds={rounds}"
+        self.append = f"console={INSTALLERS[arch][1]} quiet scribble.mib={mib} scribble.rounds={rounds}"
         self.process = None
-        self.run("create", "--memory", memory, "--cpus", str(cpus), "--engine", engine,
-                 "--kernel", str(kernel()), "--initrd", str(self.initrd), "--append", self.append,
+        self.run("create", "--arch", arch, "--memory", memory, "--cpus", str(cpus), "--engine", engine,
+                 "--kernel", str(kernel(arch)), "--initrd", str(self.initrd), "--append", self.append,
                  *(["--disk-size", disk] if disk else []), NAME)
 
     def run(self, *arguments, check=True):
