@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boots the Debian 13 installer for a while with all compiled code run beside the interpreter, which
-must agree.
+"""Boots a Debian installer for a while with all compiled code run beside the interpreter, which must
+agree.
 
-Usage: test-check-compiler.py DIORAMA [--cpus N] [--seconds S] [--compiler OPTIONS]"""
+Usage: test-check-compiler.py DIORAMA [--arch ARCH] [--cpus N] [--seconds S] [--compiler OPTIONS]"""
 
 import argparse
 import os
@@ -16,10 +16,16 @@ TIME_LIMIT = 4
 LEAST = 20_000_000  # instructions: OpenSBI alone is a few millions
 
 
-def image(name):
+GUESTS = {
+    "riscv64": ("debian-13-riscv64-netboot", "console=ttyS0 earlycon=sbi"),
+    "arm64": ("debian-12-arm64-netboot", "console=ttyAMA0 earlycon"),
+}
+
+
+def image(folder, name):
     cache = os.environ.get("DIORAMA_IMAGES") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
-    path = os.path.join(cache, "debian-13-riscv64-netboot", name)
+    path = os.path.join(cache, folder, name)
     if not os.path.exists(path):
         sys.exit(f"{path} is not there; ./dev guests fetches it")
     return path
@@ -28,16 +34,18 @@ def image(name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("--arch", choices=sorted(GUESTS), default="riscv64")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=40)
     parser.add_argument("--compiler", default="check")
     options = parser.parse_args()
+    folder_of_image, append = GUESTS[options.arch]
     with tempfile.TemporaryDirectory(prefix="dio-check-") as folder:
         serial = os.path.join(folder, "serial")
         result = subprocess.run(
-            [options.program, "run", "--arch", "riscv64", "--memory", "512M", "--headless",
-             "--cpus", str(options.cpus), "--kernel", image("linux"), "--initrd",
-             image("initrd.gz"), "--append", "console=ttyS0 earlycon=sbi", "--serial", f"file:{serial}",
+            [options.program, "run", "--arch", options.arch, "--memory", "512M", "--headless",
+             "--cpus", str(options.cpus), "--kernel", image(folder_of_image, "linux"), "--initrd",
+             image(folder_of_image, "initrd.gz"), "--append", append, "--serial", f"file:{serial}",
              "--time-limit", str(options.seconds), "--compiler", options.compiler],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=options.seconds + 60, check=False)
