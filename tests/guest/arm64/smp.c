@@ -151,7 +151,7 @@ static volatile uint64_t flag, data, seen_x, seen_y, x, y;
 static void
 order (unsigned cpu)
 {
-  for (unsigned i = 1; i <= rounds (2000); i++) {
+  for (unsigned i = 1; i <= rounds (800); i++) {
     /* Message passing by store-release and load-acquire. */
     if (cpu == 0) {
       data = i;
@@ -214,7 +214,7 @@ listen (unsigned cpu)
 static void
 ping (unsigned cpu)
 {
-  uint64_t n = rounds (3000);
+  uint64_t n = rounds (1500);
   listen (cpu);
   if (cpu < 2) {
     for (unsigned i = 0; i < n; i++) {
