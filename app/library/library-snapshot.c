@@ -416,6 +416,10 @@ dio_snapshots_load_state (DioSnapshots *self, const char *id, DioSnapshotState *
     return FALSE;
   }
   state->devices = g_bytes_ref (devices);
+  pthread_mutex_lock (&self->lock);
+  const DioSnapshotInfo *info = dio_snapshots_get_locked (self, id);
+  state->again = !info || info->kind != DIO_SNAPSHOT_SUSPEND;
+  pthread_mutex_unlock (&self->lock);
   return TRUE;
 }
 

@@ -144,6 +144,7 @@ gboolean dio_snapshots_may_start_from (DioSnapshots *self, const char *id);
 typedef struct {
   GBytes *devices;
   DioRamMap *map;
+  gboolean again; /* of a snapshot, not of a machine that was suspended */
 } DioSnapshotState;
 void dio_snapshot_state_clear (DioSnapshotState *state);
 

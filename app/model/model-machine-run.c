@@ -440,6 +440,7 @@ set_restore (DioMachineItem *self, DioSnapshotState *state)
 {
   DioRestore restore = {
     .devices = state->devices,
+    .again = state->again || self->disposable,
     .map = state->map,
     .store = dio_snapshots_get_store (self->snapshots, NULL),
     .ready = self->disposable ? NULL : restored_cb, /* the next start begins there again */

@@ -61,6 +61,13 @@ struct DioDeviceType {
   /* Saves or loads the whole guest-visible state. vCPUs stopped, device drained, lock held. */
   void (*state) (DioDevice *dev, DioVisitor *visitor);
   unsigned state_version;
+  /* The version of machines' states (vm-snapshot.c) that has this device first; older ones load
+   * without it, and it stays in its cold state. 0: all have it. */
+  unsigned since;
+  /* After everything was loaded, before the guest runs. @again: the guest may have been here
+   * before, as after a revert or in a clone, other than a suspended one that goes on. Lock held.
+   * May be NULL. */
+  void (*restored) (DioDevice *dev, bool again);
   /* Finishes or cancels host work in flight (block requests), so that nothing changes until
    * resume(). Control thread. May be NULL. */
   void (*drain) (DioDevice *dev);

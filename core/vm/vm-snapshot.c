@@ -9,7 +9,7 @@
 #include "core/base/base-i18n.h"
 #include "core/vm/vm-private.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2 /* 1: without the devices that are there since 2 */
 
 /* ---- What is in a state ---- */
 
@@ -47,14 +47,34 @@ visit_clock (DioMachine *machine, DioVisitor *visitor)
     dio_clock_set (machine->clock, now);
 }
 
+/* How many devices a state of @version has. */
+static unsigned
+count_devices (const DioMachine *machine, unsigned version)
+{
+  unsigned count = 0;
+  for (guint i = 0; i < machine->devices->len; i++)
+    count += ((const DioDevice *) g_ptr_array_index (machine->devices, i))->type->since <= version;
+  return count;
+}
+
+static void
+visit_devices (DioMachine *machine, DioVisitor *visitor, unsigned version)
+{
+  for (guint i = 0; i < machine->devices->len && !dio_visitor_failed (visitor); i++) {
+    DioDevice *dev = g_ptr_array_index (machine->devices, i);
+    if (dev->type->since <= version)
+      dio_device_visit (dev, visitor);
+  }
+}
+
 static void
 visit_machine (DioMachine *machine, DioVisitor *visitor)
 {
-  dio_visit_begin (visitor, "machine", STATE_VERSION);
+  unsigned version = dio_visit_begin (visitor, "machine", STATE_VERSION);
   expect_board (visitor, machine->board);
   expect (visitor, "memory", machine->ram->size);
   expect (visitor, "cpus", machine->n_cpus);
-  expect (visitor, "devices", machine->devices->len);
+  expect (visitor, "devices", count_devices (machine, version));
   visit_clock (machine, visitor);
   dio_visit_end (visitor);
   for (unsigned i = 0; i < machine->n_cpus && !dio_visitor_failed (visitor); i++) {
@@ -62,8 +82,7 @@ visit_machine (DioMachine *machine, DioVisitor *visitor)
     machine->cpus[i]->type->state (machine->cpus[i], visitor);
     dio_visit_end (visitor);
   }
-  for (guint i = 0; i < machine->devices->len && !dio_visitor_failed (visitor); i++)
-    dio_device_visit (g_ptr_array_index (machine->devices, i), visitor);
+  visit_devices (machine, visitor, version);
 }
 
 /* ---- Taking ---- */
@@ -201,6 +220,19 @@ failed_cb (const GError *error, void *data)
   dio_machine_report (data, true, "%s", error->message);
 }
 
+static void
+tell_devices (DioMachine *machine, bool again)
+{
+  for (guint i = 0; i < machine->devices->len; i++) {
+    DioDevice *dev = g_ptr_array_index (machine->devices, i);
+    if (!dev->type->restored)
+      continue;
+    pthread_mutex_lock (&dev->lock);
+    dev->type->restored (dev, again);
+    pthread_mutex_unlock (&dev->lock);
+  }
+}
+
 bool
 dio_machine_do_restore (DioMachine *machine, DioRestore *restore, GError **error)
 {
@@ -215,5 +247,8 @@ dio_machine_do_restore (DioMachine *machine, DioRestore *restore, GError **error
     return false;
   DioVisitor *visitor = dio_visitor_new_load (restore->devices);
   visit_machine (machine, visitor);
-  return dio_visitor_finish_load (visitor, error);
+  if (!dio_visitor_finish_load (visitor, error))
+    return false;
+  tell_devices (machine, restore->again);
+  return true;
 }

@@ -33,6 +33,7 @@ typedef struct {
   DioRamMap *map;  /* taken by the machine */
   DioStore *store; /* outlives the machine */
   bool paused;     /* start PAUSED */
+  bool again;      /* others may start from it, too: a snapshot, not a suspended machine */
   /* Called when everything is loaded, before the guest runs; may be NULL. Control thread. */
   bool (*ready) (void *data, GError **error);
   void *data;

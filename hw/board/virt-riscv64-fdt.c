@@ -128,6 +128,7 @@ add_soc (DioFdt *fdt, DioVirtRiscv64 *virt)
   dio_fdt_empty (fdt, "ranges");
   dio_board_describe_device (fdt, virt->syscon);
   dio_board_describe_device (fdt, virt->rtc);
+  dio_board_describe_device (fdt, virt->vmgenid);
   dio_board_describe_device (fdt, virt->aclint);
   dio_board_describe_device (fdt, virt->plic);
   dio_board_describe_device (fdt, virt->uart);

@@ -7,7 +7,7 @@
 
 /* machine->board_data. The devices are owned by the machine. */
 typedef struct {
-  DioSystemDevice *plic, *aclint, *syscon, *rtc, *uart, *pci;
+  DioSystemDevice *plic, *aclint, *syscon, *rtc, *vmgenid, *uart, *pci;
   DioGpa mmio64; /* base of the window for 64-bit BARs */
 } DioVirtRiscv64;
 

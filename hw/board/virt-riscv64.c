@@ -73,6 +73,10 @@ build_system (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
   if (!virt->rtc)
     return false;
   connect_plic (virt, virt->rtc, DIO_VIRT_RISCV64_IRQ_RTC);
+  virt->vmgenid = dio_board_add (machine, "vmgenid", "vmgenid", DIO_VIRT_RISCV64_VMGENID, error);
+  if (!virt->vmgenid)
+    return false;
+  connect_plic (virt, virt->vmgenid, DIO_VIRT_RISCV64_IRQ_VMGENID);
   virt->uart = dio_board_add (machine, "ns16550", "serial0", DIO_VIRT_RISCV64_UART, error);
   if (!virt->uart)
     return false;

@@ -344,6 +344,7 @@ test_suspend (Fixture *f, gconstpointer data)
   DioSnapshotState state;
   g_assert_true (dio_snapshots_load_pending (tree, &state, &error));
   g_assert_true (memory_is (state.map, dio_snapshots_get_store (tree, NULL), 5));
+  g_assert_false (state.again);
   g_assert_true (dio_snapshots_clear_pending (tree, &error));
   /* Its memory is in use still. */
   g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
@@ -397,6 +398,7 @@ test_clone (Fixture *f, gconstpointer linked)
   DioSnapshotState state;
   guint64 damaged;
   g_assert_true (dio_snapshots_load_pending (copy, &state, &error));
+  g_assert_true (state.again);
   g_assert_true (memory_is (state.map, dio_snapshots_get_store (copy, NULL), 2));
   dio_snapshot_state_clear (&state);
   g_assert_true (dio_snapshots_verify (copy, NULL, NULL, &damaged, &error));

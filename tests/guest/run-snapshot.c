@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Runs a bare-metal program through snapshots: run-snapshot ARCHITECTURE IMAGE CPUS [ROUNDS [ENGINE
- * [FOLDER]]] (ENGINE as for run-guest). While it runs, live snapshots are taken; the program must
+ * [FOLDER [BOARD]]]] (ENGINE as for run-guest; BOARD "virt": not the one of the tests, but the real
+ * one). While it runs, live snapshots are taken; the program must
  * pass although they were, and so must each machine that starts from one of them. With ROUNDS
  * "keep" one snapshot is taken and kept in FOLDER, with "kept" the program starts from the one
  * there, which an older version may have taken. */
@@ -10,6 +11,7 @@
 
 #include "core/state/state-file.h"
 #include "core/vm/vm-snapshot.h"
+#include "hw/hw.h"
 #include "tests/guest/guest-board.h"
 
 #define SECONDS 60
@@ -111,6 +113,7 @@ build (Run *run)
 {
   const DioMachineHost host = {
     .boards = run->boards,
+    .devices = dio_hw_devices,
     .pool = run->pool,
     .serial = &run->out,
     .event = on_event,
@@ -182,7 +185,7 @@ start_from (Run *run, Kept *kept)
 {
   DioRamMap *map = dio_ram_map_new (kept->map->size);
   memcpy (map->ids, kept->map->ids, map->n * sizeof *map->ids);
-  DioRestore restore = { .devices = kept->devices, .map = map, .store = run->store };
+  DioRestore restore = { .devices = kept->devices, .map = map, .store = run->store, .again = true };
   if (!build (run))
     return false;
   dio_machine_restore (run->machine, &restore, on_answer, &run->watch);
@@ -281,12 +284,24 @@ run_kept (Run *run, int dir)
   return good;
 }
 
+/* NULL when there is none. */
+static const DioBoardType *
+find_real (DioArch arch, const char *id)
+{
+  for (const DioBoardType *const *board = dio_hw_boards; *board; board++)
+    if ((*board)->arch == arch && g_str_equal ((*board)->id, id))
+      return *board;
+  return NULL;
+}
+
 int
 main (int argc, char **argv)
 {
   const DioBoardType *board = argc > 3 ? guest_board_find (argv[1]) : NULL;
+  if (board && argc > 7)
+    board = find_real (board->arch, argv[7]);
   if (!board) {
-    g_printerr ("Usage: run-snapshot ARCHITECTURE IMAGE CPUS [ROUNDS [ENGINE [FOLDER]]]\n");
+    g_printerr ("Usage: run-snapshot ARCHITECTURE IMAGE CPUS [ROUNDS [ENGINE [FOLDER [BOARD]]]]\n");
     return 2;
   }
   Run run = {

@@ -41,7 +41,8 @@ class Scribbler:
         (self.folder / "library").mkdir()
         self.initrd = self.folder / "initrd"
         self.initrd.write_bytes(build({"init": pathlib.Path(scribble).read_bytes()}))
-        self.append = f"console={INSTALLERS[arch][1]} quiet scribble.mib={mib} scribble.rounds={rounds}"
+        self.append = (f"console={INSTALLERS[arch][1]} quiet loglevel=6 "
+                       f"scribble.mib={mib} scribble.rounds={rounds}")
         self.process = None
         self.run("create", "--arch", arch, "--memory", memory, "--cpus", str(cpus), "--engine", engine,
                  "--kernel", str(kernel(arch)), "--initrd", str(self.initrd), "--append", self.append,

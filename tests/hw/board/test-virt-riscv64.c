@@ -10,6 +10,7 @@
 #include "core/base/base-error.h"
 #include "core/boot/boot-opensbi.h"
 #include "core/guest/riscv64/riscv64-cpu.h"
+#include "core/vm/vm-snapshot.h"
 #include "hw/hw.h"
 #include "tests/support/support-machine.h"
 
@@ -273,6 +274,7 @@ test_tree (Fixture *f, gconstpointer data)
   ASSERT_CELLS (fdt, "/soc/serial@10000000", "reg", 0, 0x10000000, 0, 0x100);
   g_assert_cmpuint (cell (fdt, "/soc/serial@10000000", "clock-frequency"), ==, 3686400);
   assert_compatible (fdt, "/soc/rtc@101000", "google,goldfish-rtc");
+  assert_compatible (fdt, "/soc/rng@102000", "microsoft,vmgenid");
   ASSERT_CELLS (fdt, "/soc/rtc@101000", "interrupts", 11);
 
   assert_compatible (fdt, "/soc/test@100000", "syscon");
@@ -570,6 +572,115 @@ test_power_button (Fixture *f, gconstpointer data)
   g_assert_no_error (error);
 }
 
+/* ---- Starting from a state ---- */
+
+static DioSnapshot *taken; /* of the one test that runs */
+static DioRestore *loaded;
+
+static void
+snapshot_command (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_snapshot (machine, taken, done, data);
+}
+
+static void
+restore_command (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_restore (machine, loaded, done, data);
+}
+
+static uint64_t
+peek (Fixture *f, DioGpa address, unsigned size)
+{
+  uint64_t value;
+  g_assert_cmpint (dio_space_read (f->machine->space, address, size, &value), ==, DIO_ACCESS_OK);
+  return value;
+}
+
+static uint64_t
+rtc_now (Fixture *f)
+{
+  uint64_t low = peek (f, DIO_VIRT_RISCV64_RTC, 4);
+  return peek (f, DIO_VIRT_RISCV64_RTC + 4, 4) << 32 | low;
+}
+
+static uint64_t
+mtime (Fixture *f)
+{
+  return peek (f, DIO_VIRT_RISCV64_ACLINT + 0xbff8, 8);
+}
+
+/* A paused machine that starts from the state; the old one is gone. */
+static void
+start_again (Fixture *f, DioStore *store, GBytes *devices, const DioRamMap *map, bool again)
+{
+  g_autoptr (GError) error = NULL;
+  DioRamMap *copy = dio_ram_map_new (map->size);
+  memcpy (copy->ids, map->ids, map->n * sizeof *map->ids);
+  dio_machine_free (f->machine);
+  make (f);
+  DioRestore restore = {
+    .devices = devices, .map = copy, .store = store, .paused = true, .again = again
+  };
+  loaded = &restore;
+  g_assert_true (support_machine_do (f->machine, restore_command, &error));
+  g_assert_no_error (error);
+}
+
+/* Dates go on with the host's: the RTC shows what time it is, and an alarm that has passed is due.
+ * Intervals do not: the counter of the timers is where it was, so that nothing that the guest waits
+ * for is late all at once. Whoever goes back is told so. */
+static void
+test_restore (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  DioSnapshot snapshot = { 0 };
+  SET_PROGRAM (f, 0x10500073, 0xffdff06f); /* wfi; j -4 */
+  make (f);
+  start (f);
+  uint64_t alarm = rtc_now (f) + 300000000;
+  dio_space_write (f->machine->space, DIO_VIRT_RISCV64_RTC + 0xc, 4, alarm >> 32);
+  dio_space_write (f->machine->space, DIO_VIRT_RISCV64_RTC + 8, 4, alarm & UINT32_MAX);
+  g_assert_cmpuint (peek (f, DIO_VIRT_RISCV64_RTC + 0x18, 4), ==, 1);
+  uint64_t id = peek (f, DIO_VIRT_RISCV64_VMGENID, 8);
+  taken = &snapshot;
+  snapshot.stay = true;
+  g_assert_true (support_machine_do (f->machine, snapshot_command, &error));
+  uint64_t ticks = mtime (f);
+
+  int dir = dio_file_open (dio_files_host (), AT_FDCWD, f->directory, O_RDONLY | O_DIRECTORY, 0);
+  DioStore *store = dio_store_open (dio_files_host (), dir, true, &error);
+  DioStoreWriter *writer = dio_store_begin (store);
+  g_autoptr (DioRamMap) map = dio_ram_save (snapshot.freeze, snapshot.memory, NULL, writer,
+                                            f->host.pool, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  dio_ram_freeze_end (snapshot.freeze, true);
+  g_assert_true (dio_store_commit (writer, &error));
+  dio_store_writer_free (writer);
+  g_usleep (500000);
+
+  start_again (f, store, snapshot.devices, map, true);
+  g_assert_cmpuint (mtime (f), ==, ticks);
+  int64_t now = g_get_real_time () * 1000;
+  g_assert_cmpint (ABS ((int64_t) rtc_now (f) - now), <, INT64_C (2000000000));
+  g_assert_cmpuint (rtc_now (f), >, alarm);
+  g_assert_cmpuint (peek (f, DIO_VIRT_RISCV64_VMGENID, 8), !=, id);
+  support_machine_do (f->machine, dio_machine_resume, &error);
+  g_assert_no_error (error);
+  for (unsigned i = 0; i < 500 && peek (f, DIO_VIRT_RISCV64_RTC + 0x18, 4); i++)
+    g_usleep (10000);
+  g_assert_cmpuint (peek (f, DIO_VIRT_RISCV64_RTC + 0x18, 4), ==, 0); /* it fired */
+  g_assert_cmpuint (mtime (f), >, ticks);
+
+  /* As the one that was suspended. */
+  start_again (f, store, snapshot.devices, map, false);
+  g_assert_cmpuint (peek (f, DIO_VIRT_RISCV64_VMGENID, 8), ==, id);
+  g_clear_pointer (&f->machine, dio_machine_free); /* before the store */
+  dio_store_free (store);
+  dio_file_close (dio_files_host (), dir);
+  g_bytes_unref (snapshot.devices);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -588,6 +699,7 @@ main (int argc, char **argv)
   ADD ("reset", test_reset);
   ADD ("interrupt", test_interrupt);
   ADD ("power-button", test_power_button);
+  ADD ("restore", test_restore);
 #undef ADD
   return g_test_run ();
 }
