@@ -88,6 +88,15 @@ get64 (const uint8_t *from)
   return GUINT64_FROM_LE (value);
 }
 
+static uint64_t
+total_bytes (const DioStateFile *file)
+{
+  uint64_t total = 0;
+  for (guint i = 0; i < file->sections->len; i++)
+    total += g_bytes_get_size (g_array_index (file->sections, Section, i).bytes);
+  return total;
+}
+
 /* ---- Writing ---- */
 
 /* Appends the section to @out, and describes it in the table, which is in @out already. */
@@ -119,6 +128,11 @@ dio_state_file_write (DioStateFile *file, DioFiles *files, int dir_fd, const cha
                       uint64_t *size, GError **error)
 {
   guint n = file->sections->len;
+  if (total_bytes (file) > DIO_STATE_FILE_MAX_BYTES) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED, "%s",
+                 _ ("The state of the machine’s devices is too large for a snapshot"));
+    return false;
+  }
   g_autoptr (GByteArray) out = g_byte_array_new ();
   g_byte_array_set_size (out, HEAD + n * ENTRY);
   memset (out->data, 0, out->len);
@@ -174,8 +188,9 @@ read_section (DioStateFile *file, const Source *source, const uint8_t *entry, GE
   DioChunkId sum;
   char name[NAME];
   memcpy (name, entry, NAME);
-  if (memchr (name, 0, NAME) == NULL || length > DIO_STATE_FILE_MAX_SECTION || offset > source->size
-      || size > source->size - offset)
+  /* Few bytes unpack to very many: what is there already counts. */
+  if (memchr (name, 0, NAME) == NULL || length > DIO_STATE_FILE_MAX_BYTES - total_bytes (file)
+      || offset > source->size || size > source->size - offset)
     return fail_format (source, error);
   g_autofree uint8_t *packed = g_try_malloc (MAX (size, 1));
   g_autofree uint8_t *bytes = g_try_malloc (MAX (length, 1));

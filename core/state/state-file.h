@@ -7,7 +7,7 @@
 #include "core/file/file-util.h"
 
 #define DIO_STATE_FILE_MAX_SECTIONS 64
-#define DIO_STATE_FILE_MAX_SECTION (UINT64_C (1) << 29) /* bytes, not compressed */
+#define DIO_STATE_FILE_MAX_BYTES (UINT64_C (1) << 29) /* of all sections, not compressed */
 
 /* Names of sections. */
 #define DIO_STATE_DEVICES "devices"     /* a visitor's: see vm-snapshot.h */

@@ -162,14 +162,19 @@ entry_is_good (const DioPackEntry *entry, uint64_t end)
 }
 
 static bool
+fail_memory (GError **error)
+{
+  g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+               _ ("There is not enough memory for the index of the snapshots"));
+  return false;
+}
+
+static bool
 decode_index (DioPack *pack, const uint8_t *bytes, uint64_t end, GError **error)
 {
   pack->entries = g_try_malloc_n (MAX (pack->n_entries, 1), sizeof *pack->entries);
-  if (!pack->entries) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
-                 _ ("There is not enough memory for the index of the snapshots"));
-    return false;
-  }
+  if (!pack->entries)
+    return fail_memory (error);
   for (uint64_t i = 0; i < pack->n_entries; i++) {
     decode_entry (bytes + i * DIO_PACK_ENTRY, &pack->entries[i]);
     if (!entry_is_good (&pack->entries[i], end)
@@ -207,7 +212,7 @@ load_index (DioPack *pack, GError **error)
   uint64_t index_size = pack->n_entries * DIO_PACK_ENTRY;
   g_autofree uint8_t *bytes = g_try_malloc (index_size + 24);
   if (!bytes)
-    return decode_index (pack, NULL, end, error);
+    return fail_memory (error);
   if (!read_all (pack, bytes, index_size + 24, end, error))
     return false;
   DioChunkId sum;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/backend/block/import.h"
+#include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 #include "core/vec/vec.h"
 
@@ -171,7 +172,11 @@ static bool
 read_metadata (const DioBlockNode *node, const Region *region, Metadata *metadata, GError **error)
 {
   uint32_t length = (uint32_t) MIN (region->length, 1024 * KIB);
-  g_autofree uint8_t *bytes = g_malloc0 (MAX (length, 64));
+  g_autofree uint8_t *bytes = g_try_malloc0 (MAX (length, 64));
+  if (!bytes) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   if (!dio_import_header (node, region->offset, bytes, length, error))
     return false;
   bool good = parse_metadata (bytes, length, metadata);

@@ -88,7 +88,9 @@ vmdk_unpack (Import *import, uint64_t offset, uint8_t *data)
     return got < 0 ? (int) got : -EIO;
   if (length > 2 * size + IMPORT_PAGE)
     return -EIO; /* more than any grain takes */
-  g_autofree uint8_t *packed = g_malloc (length + 1);
+  g_autofree uint8_t *packed = g_try_malloc (length + 1);
+  if (!packed)
+    return -ENOMEM;
   got = dio_file_read (import->node.files, import->node.fd, packed, length, offset + sizeof marker);
   if (got < (int64_t) length)
     return got < 0 ? (int) got : -EIO;

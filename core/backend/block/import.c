@@ -70,7 +70,12 @@ dio_import_new (const ImportFormat *format, const DioBlockNode *node, uint64_t f
   import->format = format;
   import->file_size = file_size;
   import->grain_bits = grain_bits;
-  import->pages = g_new0 (ImportPage, IMPORT_PAGES);
+  import->pages = g_try_new0 (ImportPage, IMPORT_PAGES);
+  if (!import->pages) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    g_free (import);
+    return NULL;
+  }
   pthread_mutex_init (&import->lock, NULL);
   return import;
 }
@@ -140,9 +145,9 @@ read_packed (Import *import, uint64_t offset, uint64_t skip, const struct iovec 
   pthread_mutex_lock (&import->lock);
   if (import->unpacked_at != offset + 1) {
     if (!import->unpacked)
-      import->unpacked = g_malloc ((size_t) 1 << import->grain_bits);
+      import->unpacked = g_try_malloc ((size_t) 1 << import->grain_bits);
     import->unpacked_at = 0;
-    result = import->format->unpack (import, offset, import->unpacked);
+    result = import->unpacked ? import->format->unpack (import, offset, import->unpacked) : -ENOMEM;
     if (result == 0)
       import->unpacked_at = offset + 1;
   }

@@ -124,8 +124,10 @@ static uint8_t *
 read_l2 (Walk *walk, uint64_t offset)
 {
   DioBlockNode *node = &walk->qcow2->node;
-  uint8_t *data = g_malloc (walk->qcow2->cluster_size);
-  int64_t got = dio_file_read (node->files, node->fd, data, walk->qcow2->cluster_size, offset);
+  uint8_t *data = g_try_malloc (walk->qcow2->cluster_size);
+  int64_t got = data
+                    ? dio_file_read (node->files, node->fd, data, walk->qcow2->cluster_size, offset)
+                    : -ENOMEM;
   if (got == (int64_t) walk->qcow2->cluster_size)
     return data;
   walk->check->errors++;
@@ -164,12 +166,13 @@ walk_snapshots (Walk *walk, GError **error)
   for (guint i = 0; i < snapshots->len; i++) {
     const DioQcow2Snapshot *snapshot = g_ptr_array_index (snapshots, i);
     uint64_t length = (uint64_t) snapshot->l1_size * 8;
-    g_autofree uint64_t *l1 = g_malloc0 (length + 8);
+    g_autofree uint64_t *l1 = g_try_malloc0 (length + 8);
     bytes = snapshot->end;
     if (!mark (walk, snapshot->l1_offset, length, IS_TABLE))
       continue;
-    if (dio_file_read (node->files, node->fd, l1, length, snapshot->l1_offset)
-        != (int64_t) length) {
+    if (!l1
+        || dio_file_read (node->files, node->fd, l1, length, snapshot->l1_offset)
+               != (int64_t) length) {
       walk->check->errors++;
       continue;
     }

@@ -192,7 +192,9 @@ switch_reftable (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
 {
   DioBlockNode *node = &qcow2->node;
   uint8_t fields[12];
-  g_autofree uint64_t *table = g_new (uint64_t, qcow2->n_reftable);
+  g_autofree uint64_t *table = g_try_new (uint64_t, qcow2->n_reftable);
+  if (!table)
+    return -ENOMEM;
   for (uint64_t i = 0; i < qcow2->n_reftable; i++)
     table[i] = GUINT64_TO_BE (qcow2->reftable[i]);
   int result = dio_qcow2_write_blocks (qcow2);
@@ -334,7 +336,9 @@ dio_qcow2_write_reftable (Qcow2 *qcow2)
   DioBlockNode *node = &qcow2->node;
   uint64_t from = qcow2->reftable_dirty_from;
   uint64_t count = qcow2->reftable_dirty_to - from;
-  g_autofree uint64_t *entries = g_new (uint64_t, count);
+  g_autofree uint64_t *entries = g_try_new (uint64_t, MAX (count, 1));
+  if (!entries)
+    return -ENOMEM;
   for (uint64_t i = 0; i < count; i++)
     entries[i] = GUINT64_TO_BE (qcow2->reftable[from + i]);
   int result = dio_file_write (node->files, node->fd, entries, count * 8,

@@ -168,8 +168,8 @@ dio_qcow2_read_header (Qcow2 *qcow2, uint64_t file_size, GError **error)
     return false;
 
   uint64_t length = MIN (file_size, UINT64_C (1) << header->cluster_bits);
-  g_autofree uint8_t *cluster = g_malloc0 (length);
-  got = dio_file_read (node->files, node->fd, cluster, length, 0);
+  g_autofree uint8_t *cluster = g_try_malloc0 (length);
+  got = cluster ? dio_file_read (node->files, node->fd, cluster, length, 0) : -ENOMEM;
   if (got < (int64_t) length)
     return fail (qcow2, error, DIO_ERROR_IO, _ ("its header cannot be read"));
   read_extensions (qcow2, cluster, length);
@@ -334,8 +334,9 @@ show (Qcow2 *qcow2, const DioQcow2Snapshot *snapshot, GError **error)
   DioBlockNode *node = &qcow2->node;
   size_t bytes = (size_t) snapshot->l1_size * 8;
   uint64_t covered = qcow2->l2_entries << qcow2->header.cluster_bits;
-  g_autofree uint64_t *l1 = g_malloc0 (bytes + 8);
-  int64_t got = dio_file_read (node->files, node->fd, l1, bytes, snapshot->l1_offset);
+  g_autofree uint64_t *l1 = g_try_malloc0 (bytes + 8);
+  int64_t got =
+      l1 ? dio_file_read (node->files, node->fd, l1, bytes, snapshot->l1_offset) : -ENOMEM;
   if (got < (int64_t) bytes
       || (snapshot->size && snapshot->l1_size < (snapshot->size - 1) / covered + 1)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,

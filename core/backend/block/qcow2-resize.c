@@ -57,7 +57,9 @@ write_l1 (Qcow2 *qcow2, uint32_t entries, uint64_t offset)
 {
   DioBlockNode *node = &qcow2->node;
   uint64_t bytes = (uint64_t) entries * 8;
-  g_autofree uint64_t *table = g_malloc0 (bytes);
+  g_autofree uint64_t *table = g_try_malloc0 (bytes);
+  if (!table)
+    return -ENOMEM;
   for (uint32_t i = 0; i < qcow2->header.l1_size; i++)
     table[i] = GUINT64_TO_BE (qcow2->l1[i]);
   return dio_file_write (node->files, node->fd, table, bytes, offset);

@@ -52,7 +52,9 @@ unpack_locked (Qcow2 *qcow2, uint64_t entry)
   if (!packed)
     return -ENOMEM;
   if (!qcow2->unpacked)
-    qcow2->unpacked = g_malloc (qcow2->cluster_size);
+    qcow2->unpacked = g_try_malloc (qcow2->cluster_size);
+  if (!qcow2->unpacked)
+    return -ENOMEM;
   qcow2->unpacked_entry = 0;
   int64_t got = dio_file_read (node->files, node->fd, packed, span.length, span.offset);
   if (got <= 0)
