@@ -174,7 +174,6 @@ mmu_off (void)
 /* ---- CPUs ---- */
 
 static void (*volatile work[8]) (unsigned cpu);
-static volatile bool started[8];
 
 int64_t
 psci (uint64_t function, uint64_t a, uint64_t b, uint64_t c)
@@ -187,30 +186,29 @@ psci (uint64_t function, uint64_t a, uint64_t b, uint64_t c)
   return (int64_t) x0;
 }
 
-void wait_for_work (unsigned cpu);
+void run_work (unsigned cpu);
 
+/* Of a CPU that is on: its function, then it is off again, so that it takes no time of the host. */
 void
-wait_for_work (unsigned cpu)
+run_work (unsigned cpu)
 {
-  for (;;) {
-    void (*function) (unsigned) = work[cpu];
-    if (!function) {
-      wfe ();
-      continue;
-    }
-    work[cpu] = NULL;
-    function (cpu);
-  }
+  work[cpu](cpu);
+  psci (PSCI_CPU_OFF, 0, 0, 0);
+  fail (__FILE__, __LINE__, "CPU_OFF returned", cpu, 0);
 }
 
+#define PSCI_ALREADY_ON (-4)
+
+/* It may be about to go off; or there is no such CPU. */
 void
 start_cpu (unsigned cpu, void (*function) (unsigned cpu))
 {
+  while (psci (PSCI_AFFINITY_INFO, cpu, 0, 0) == 0)
+    relax ();
   work[cpu] = function;
   dsb ();
-  if (!started[cpu])
-    started[cpu] = psci (PSCI_CPU_ON, cpu, (uint64_t) start_other, cpu) == 0;
-  sev ();
+  while (psci (PSCI_CPU_ON, cpu, (uint64_t) start_other, cpu) == PSCI_ALREADY_ON)
+    relax ();
 }
 
 unsigned

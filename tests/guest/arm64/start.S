@@ -26,7 +26,7 @@ start_other:
   mov x19, x0
   bl set_up
   mov x0, x19
-  bl wait_for_work
+  bl run_work
 
 /* x19: the CPU. Vectors, stack, context. */
 set_up:

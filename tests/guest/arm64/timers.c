@@ -257,8 +257,8 @@ main (void)
     test_registers (timer);
     test_level (timer);
     test_storm (timer);
-    test_shots (timer, 3000);
-    test_moves (timer, 1000);
+    test_shots (timer, 1500);
+    test_moves (timer, 400);
   }
   return 0;
 }
