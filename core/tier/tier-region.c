@@ -13,6 +13,7 @@
 enum {
   LEADER = 1, /* a block begins here */
   ENTRY = 2,  /* and may be entered from outside */
+  PASSED = 4, /* but what comes before it goes on through it, in a block of its own */
 };
 
 typedef struct {
@@ -41,7 +42,7 @@ add_leader (Finder *f, int offset, unsigned marks)
     return;
   uint8_t *mark = &f->marks[offset / 2];
   if (*mark & LEADER) {
-    *mark |= (uint8_t) marks;
+    *mark = (uint8_t) ((*mark | marks) & ~PASSED);
     return;
   }
   if (f->n_leaders == DIO_JIT_MAX_BLOCKS
@@ -93,13 +94,21 @@ ends_block (uint8_t kind)
   }
 }
 
+static bool
+stops (const Finder *f, unsigned offset)
+{
+  return (f->marks[offset / 2] & (LEADER | PASSED)) == LEADER;
+}
+
+/* A region often starts at the branch that ends a loop, as that is where a poll goes on. The loop
+ * must not be cut in two for it: the comparison before belongs to the branch. */
 static void
 find_leaders (Finder *f, unsigned start)
 {
-  add_leader (f, (int) start, ENTRY);
+  add_leader (f, (int) start, ENTRY | (decode (f, start).kind == DIO_LEAF_BRANCH ? PASSED : 0));
   for (unsigned i = 0; i < f->n_leaders; i++) {
     for (unsigned at = f->queue[i]; at < PAGE && f->n_insns < DIO_JIT_MAX_INSNS;) {
-      if (at != f->queue[i] && (f->marks[at / 2] & LEADER))
+      if (at != f->queue[i] && stops (f, at))
         break;
       DioTierInsn d = decode (f, at);
       f->n_insns++;
@@ -132,7 +141,7 @@ make_block (Finder *f, DioJitBlock *block, unsigned start)
                           .entry = f->marks[start / 2] & ENTRY };
   unsigned at = start;
   while (at < PAGE && block->n_insns < DIO_JIT_MAX_INSNS) {
-    if (at != start && (f->marks[at / 2] & LEADER))
+    if (at != start && stops (f, at))
       break;
     DioTierInsn d = decode (f, at);
     if (d.kind == DIO_LEAF_SYSTEM || d.kind == DIO_LEAF_END) {

@@ -80,6 +80,22 @@ test_straddling (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fixture->region.blocks[0].end, ==, DIO_JIT_END_INTERPRET);
 }
 
+/* A loop whose branch the region starts at stays whole. */
+static void
+test_start_at_branch (Fixture *fixture, gconstpointer data)
+{
+  /* subs x0, x0, #1; b.ne .-4; ret */
+  static const uint32_t code[] = { 0xf1000400, 0x54ffffe1, 0xd65f03c0 };
+  const DioJitRegion *region = &fixture->region;
+  memcpy (fixture->page, code, sizeof code);
+  dio_tier_region_build (&dio_a64_tier_guest, &fixture->region, fixture->page, 4, NULL, NULL);
+  g_assert_cmpuint (region->n_blocks, ==, 3);
+  assert_block (&region->blocks[0], 0, 2, DIO_JIT_END_JUMP, 0, 2, true);
+  assert_block (&region->blocks[1], 4, 1, DIO_JIT_END_JUMP, 0, 2, true);
+  assert_block (&region->blocks[2], 8, 1, DIO_JIT_END_JUMP, DIO_JIT_NO_BLOCK, DIO_JIT_NO_BLOCK,
+                false);
+}
+
 static bool
 is_first (void *data, unsigned offset)
 {
@@ -107,6 +123,7 @@ main (int argc, char **argv)
   ADD ("arm64", test_arm64);
   ADD ("riscv64", test_riscv64);
   ADD ("straddling", test_straddling);
+  ADD ("start-at-branch", test_start_at_branch);
   ADD ("not-run", test_not_run);
   return g_test_run ();
 }
