@@ -139,10 +139,59 @@ extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
   return true;
 }
 
+/* @x by its bits to rcx without the sign, and to the function unless it is less than @limit. */
+static void
+check_limit (DioX64Gen *g, DioX64Cold *cold, unsigned w, DioX64Xmm x, uint64_t limit)
+{
+  dio_x64_movq_rx (&g->a, w, DIO_X64_RCX, x);
+  dio_x64_alu_rr (&g->a, DIO_X64_ADD, w, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_mov_ri (&g->a, DIO_X64_RDX, limit << 1);
+  dio_x64_alu_rr (&g->a, DIO_X64_CMP, w, DIO_X64_RCX, DIO_X64_RDX);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_AE, &cold->label);
+}
+
+/* From here on all numbers are integers. */
+#define NO_FRACTION_64 UINT64_C (0x4330000000000000)
+#define NO_FRACTION_32 UINT64_C (0x4b000000)
+
+/* @x, less than that, to the nearest integer and ties away from zero, which the host cannot: the
+ * integral part, and the integral part of twice the rest. All of it is exact; the sign of a zero is
+ * lost. Changes xmm1; @to is not @x. */
+static void
+round_away (DioX64Gen *g, unsigned w, DioX64Xmm to, DioX64Xmm x)
+{
+  const uint8_t truncate = 3 | 8;
+  dio_x64_rounds (&g->a, w, to, x, truncate);
+  scalar (g, DIO_X64_FP_SUB, w, SIMD_1, x, to);
+  dio_x64_fp_xx (&g->a, DIO_X64_FP_ADD, w, SIMD_1, SIMD_1);
+  dio_x64_rounds (&g->a, w, SIMD_1, SIMD_1, truncate);
+  dio_x64_fp_xx (&g->a, DIO_X64_FP_ADD, w, to, SIMD_1);
+}
+
+static bool
+round_to_away (DioX64Gen *g, const DioIrOp *op)
+{
+  Work work = { .w = width_of (op->immediate) };
+  bool wide = work.w == 8;
+  if (!g->cpu.sse41)
+    return false;
+  begin (g, &work, op);
+  check_limit (g, &work.cold, work.w, work.in[0], wide ? NO_FRACTION_64 : NO_FRACTION_32);
+  round_away (g, work.w, work.to, work.in[0]);
+  dio_x64_simd_3m (
+      g, P (BINARY, pand), SIMD_1, work.in[0],
+      dio_x64_simd_lanes (g, wide ? 3 : 2, wide ? UINT64_C (1) << 63 : UINT64_C (1) << 31));
+  dio_x64_simd_3 (g, P (BINARY, por), work.to, work.to, SIMD_1);
+  finish (g, &work);
+  return true;
+}
+
 static bool
 round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
 {
   Work work = { .w = width_of (op->immediate) };
+  if (rounding == DIO_FP_RMM && !exact)
+    return round_to_away (g, op);
   int control = dio_x64_round_control (rounding);
   if (control < 0 || !g->cpu.sse41)
     return false;
@@ -177,8 +226,9 @@ to_integer (DioX64Gen *g, const DioIrOp *op, int rounding)
   while (i < G_N_ELEMENTS (table) && table[i].name != op->immediate)
     i++;
   bool rounds = rounding == DIO_FP_RDN || rounding == DIO_FP_RUP;
-  if (i == G_N_ELEMENTS (table) || rounding == DIO_FP_RMM || (rounds && !g->cpu.sse41)
-      || (table[i].is_signed && !rounds))
+  bool away = rounding == DIO_FP_RMM;
+  if (i == G_N_ELEMENTS (table) || (away && !table[i].is_signed)
+      || ((rounds || away) && !g->cpu.sse41) || (table[i].is_signed && !rounds && !away))
     return false;
   DioX64Asm *a = &g->a;
   unsigned w = table[i].w_fp, w_int = table[i].w_int;
@@ -186,13 +236,20 @@ to_integer (DioX64Gen *g, const DioIrOp *op, int rounding)
   DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
-  dio_x64_movq_rx (a, w, DIO_X64_RCX, x);
-  if (table[i].is_signed)
-    dio_x64_alu_rr (a, DIO_X64_ADD, w, DIO_X64_RCX, DIO_X64_RCX);
-  dio_x64_mov_ri (a, DIO_X64_RDX, table[i].limit << table[i].is_signed);
-  dio_x64_alu_rr (a, DIO_X64_CMP, w, DIO_X64_RCX, DIO_X64_RDX);
-  dio_x64_jcc_label (a, DIO_X64_CC_AE, &cold.label);
-  if (rounds) {
+  if (table[i].is_signed) {
+    uint64_t whole = w == 8 ? NO_FRACTION_64 : NO_FRACTION_32;
+    check_limit (g, &cold, w, x, away ? MIN (table[i].limit, whole) : table[i].limit);
+  } else {
+    dio_x64_movq_rx (a, w, DIO_X64_RCX, x);
+    dio_x64_mov_ri (a, DIO_X64_RDX, table[i].limit);
+    dio_x64_alu_rr (a, DIO_X64_CMP, w, DIO_X64_RCX, DIO_X64_RDX);
+    dio_x64_jcc_label (a, DIO_X64_CC_AE, &cold.label);
+  }
+  if (away) {
+    dio_x64_cvts2si (a, w, 8, DIO_X64_RCX, x); /* notes whether it is inexact */
+    round_away (g, w, SIMD_0, x);
+    x = SIMD_0;
+  } else if (rounds) {
     dio_x64_rounds (a, w, SIMD_0, x, (uint8_t) dio_x64_round_control (rounding));
     x = SIMD_0;
   }
