@@ -76,7 +76,11 @@ access_by (Refill *r, DioX64Mem addend)
   DioX64Asm *a = r->a;
   DioX64Mem mem = dio_x64_mem_index (VA, TEMP, 0, 0);
   dio_x64_mov_rm (a, 8, TEMP, addend);
-  if (r->access.is_store)
+  if (r->access.size == 16) {
+    DioX64Mem scratch = state (r, r->guest->jit + (int32_t) offsetof (DioJitVcpu, scratch));
+    dio_x64_movups_xm (a, DIO_X64_XMM0, r->access.is_store ? scratch : mem);
+    dio_x64_movups_mx (a, r->access.is_store ? mem : scratch, DIO_X64_XMM0);
+  } else if (r->access.is_store)
     dio_x64_mov_mr (a, r->access.size, mem, VALUE);
   else if (r->access.is_signed)
     dio_x64_movsx_rm (a, r->access.size, VA, mem);
@@ -220,12 +224,13 @@ bool
 dio_x64_plain_access (unsigned opcode, DioX64Access *access)
 {
   static const DioX64Access accesses[DIO_IR_N_OPS] = {
-    [DIO_IR_LOAD_S8] = { 1, false, true },   [DIO_IR_LOAD_U8] = { 1, false, false },
-    [DIO_IR_LOAD_S16] = { 2, false, true },  [DIO_IR_LOAD_U16] = { 2, false, false },
-    [DIO_IR_LOAD_S32] = { 4, false, true },  [DIO_IR_LOAD_U32] = { 4, false, false },
-    [DIO_IR_LOAD_U64] = { 8, false, false }, [DIO_IR_STORE_8] = { 1, true, false },
-    [DIO_IR_STORE_16] = { 2, true, false },  [DIO_IR_STORE_32] = { 4, true, false },
-    [DIO_IR_STORE_64] = { 8, true, false },
+    [DIO_IR_LOAD_S8] = { 1, false, true },     [DIO_IR_LOAD_U8] = { 1, false, false },
+    [DIO_IR_LOAD_S16] = { 2, false, true },    [DIO_IR_LOAD_U16] = { 2, false, false },
+    [DIO_IR_LOAD_S32] = { 4, false, true },    [DIO_IR_LOAD_U32] = { 4, false, false },
+    [DIO_IR_LOAD_U64] = { 8, false, false },   [DIO_IR_STORE_8] = { 1, true, false },
+    [DIO_IR_STORE_16] = { 2, true, false },    [DIO_IR_STORE_32] = { 4, true, false },
+    [DIO_IR_STORE_64] = { 8, true, false },    [DIO_IR_LOAD_V128] = { 16, false, false },
+    [DIO_IR_STORE_V128] = { 16, true, false },
   };
   *access = accesses[opcode];
   return access->size;

@@ -23,6 +23,7 @@ typedef struct {
   JitRun *run;
   DioTlb *tlb;
   GRand *rng;
+  bool vectors;
   DioJitEntry *entries[DIO_IR_N_OPS];
   unsigned refills, calls;
 } Test;
@@ -34,21 +35,56 @@ ram_offset_of (unsigned page)
 }
 
 static bool
+is_vector (unsigned opcode)
+{
+  return opcode == DIO_IR_LOAD_V128 || opcode == DIO_IR_STORE_V128;
+}
+
+static bool
 is_store (unsigned opcode)
 {
-  return opcode >= DIO_IR_STORE_8;
+  return opcode == DIO_IR_STORE_V128 || (opcode >= DIO_IR_STORE_8 && opcode <= DIO_IR_STORE_64);
 }
 
 static unsigned
 size_of (unsigned opcode)
 {
   static const unsigned sizes[] = { 1, 1, 2, 2, 4, 4, 8 };
+  if (is_vector (opcode))
+    return 16;
   return is_store (opcode) ? 1u << (opcode - DIO_IR_STORE_8) : sizes[opcode - DIO_IR_LOAD_S8];
+}
+
+/* Vectors are in x11 and x12, and go to x12 and x13. */
+static void
+compile_vectors (Test *t)
+{
+  for (unsigned opcode = DIO_IR_LOAD_V128; opcode <= DIO_IR_STORE_V128; opcode++) {
+    DioIrBlock *block = dio_ir_block_new ();
+    dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+    uint32_t va = dio_ir_block_append (block, DIO_IR_GET_X, 10, 0, 0, 0, 0);
+    uint32_t low = dio_ir_block_append (block, DIO_IR_GET_X, 11, 0, 0, 0, 0);
+    uint32_t high = dio_ir_block_append (block, DIO_IR_GET_X, 12, 0, 0, 0, 0);
+    uint32_t vector = dio_ir_block_append (block, DIO_IR_VEC_MAKE, 0, low, high, 0, 0);
+    uint32_t loaded = dio_ir_block_append (block, (DioIrOpcode) opcode, 0, va, vector, 0, 0);
+    if (!is_store (opcode)) {
+      low = dio_ir_block_append (block, DIO_IR_VEC_LOW, 0, loaded, 0, 0, 0);
+      dio_ir_block_append (block, DIO_IR_SET_X, 12, low, 0, 0, 0);
+      high = dio_ir_block_append (block, DIO_IR_VEC_HIGH, 0, loaded, 0, 0, 0);
+      dio_ir_block_append (block, DIO_IR_SET_X, 13, high, 0, 0, 0);
+    }
+    dio_ir_block_append (block, DIO_IR_EXIT, DIO_PAGE_SIZE, 0, 0, 0, 0);
+    t->entries[opcode] = jit_run_compile (t->run, block);
+    g_assert_nonnull (t->entries[opcode]);
+  }
 }
 
 static void
 compile (Test *t)
 {
+  _Static_assert(DIO_IR_STORE_V128 == DIO_IR_LOAD_V128 + 1, "both are made in a loop");
+  if (t->vectors)
+    compile_vectors (t);
   for (unsigned opcode = DIO_IR_LOAD_S8; opcode <= DIO_IR_STORE_64; opcode++) {
     DioIrBlock *block = dio_ir_block_new ();
     dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
@@ -143,7 +179,7 @@ static uint64_t
 widened (unsigned opcode, const uint8_t *host)
 {
   uint64_t value = 0;
-  memcpy (&value, host, size_of (opcode));
+  memcpy (&value, host, MIN (size_of (opcode), sizeof value));
   switch (opcode) {
   case DIO_IR_LOAD_S8:
     return (uint64_t) (int8_t) value;
@@ -160,6 +196,8 @@ static void
 access_memory (Test *t, DioTlbSet *expected)
 {
   unsigned opcode = (unsigned) g_rand_int_range (t->rng, DIO_IR_LOAD_S8, DIO_IR_STORE_64 + 1);
+  if (t->vectors && g_rand_int_range (t->rng, 0, 4) == 0)
+    opcode = g_rand_boolean (t->rng) ? DIO_IR_LOAD_V128 : DIO_IR_STORE_V128;
   unsigned page = (unsigned) g_rand_int_range (t->rng, 0, PAGES);
   uint64_t at = g_rand_boolean (t->rng)
                     ? (uint64_t) g_rand_int_range (t->rng, 0, DIO_PAGE_SIZE)
@@ -172,22 +210,24 @@ access_memory (Test *t, DioTlbSet *expected)
   state.frm = 0;
   state.fault_rate = 0;
   state.x[10] = va;
-  uint64_t untouched[32], value = state.x[11], before = widened (opcode, host);
+  uint64_t untouched[32], before = widened (opcode, host), before_high;
+  uint64_t value[] = { state.x[11], state.x[12] };
+  memcpy (&before_high, host + 8, sizeof before_high);
   memcpy (untouched, state.x, sizeof untouched);
 
   memcpy (expected, t->tlb->data_set, sizeof *expected);
   bool hit = is_hit (expected, opcode, va);
   bool refilled = !hit && refill (t, expected, opcode, va);
   jit_run (t->run, t->entries[opcode], &state);
-  g_assert_cmpuint (jit_run_take_calls (t->run), ==, !hit && !refilled);
+  g_assert_cmpuint (jit_run_take_calls (t->run) > 0, ==, !hit && !refilled);
   t->refills += refilled;
   t->calls += !hit && !refilled;
   if ((hit || refilled) && is_store (opcode))
-    g_assert_cmpmem (host, size_of (opcode), &value, size_of (opcode));
-  else if (hit || refilled)
-    untouched[12] = before;
+    g_assert_cmpmem (host, size_of (opcode), value, size_of (opcode));
   else
-    untouched[12] = state.x[12];
+    untouched[12] = hit || refilled ? before : state.x[12];
+  if (opcode == DIO_IR_LOAD_V128)
+    untouched[13] = hit || refilled ? before_high : state.x[13];
   g_assert_cmpmem (state.x, sizeof state.x, untouched, sizeof untouched);
 
   const DioTlbSet *have = t->tlb->data_set;
@@ -198,9 +238,11 @@ access_memory (Test *t, DioTlbSet *expected)
 }
 
 static void
-test_refill (void)
+test_refill (const void *vectors)
 {
-  Test t = { .run = jit_run_new ("", 1), .rng = g_rand_new_with_seed (SEED) };
+  Test t = { .run = vectors ? jit_run_new_with_vectors ("") : jit_run_new ("", 1),
+             .rng = g_rand_new_with_seed (SEED),
+             .vectors = vectors };
   DioTlbSet *expected = g_new (DioTlbSet, 1);
   t.tlb = jit_run_tlb (t.run);
   compile (&t);
@@ -221,6 +263,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/core/jit/refill", test_refill);
+  g_test_add_data_func ("/core/jit/refill/words", NULL, test_refill);
+  g_test_add_data_func ("/core/jit/refill/vectors", "vectors", test_refill);
   return g_test_run ();
 }
