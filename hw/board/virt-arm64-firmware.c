@@ -11,6 +11,9 @@
 #include "hw/firmware/flash.h"
 #include "hw/firmware/fw-cfg.h"
 #include "hw/firmware/uefi-variables.h"
+#include "hw/pci/pci-device.h"
+
+#define MENU_WAIT_MS 2000
 
 bool
 dio_virt_arm64_has_firmware (const DioMachineConfig *config)
@@ -46,6 +49,35 @@ offer_kernel (const DioMachineConfig *config, DioDevice *cfg, GError **error)
   if (initrd)
     set_sized (cfg, DIO_FW_CFG_INITRD, DIO_FW_CFG_INITRD_SIZE, initrd);
   return initrd;
+}
+
+/* How long it waits for a key that leads to its menu. */
+static void
+set_menu_wait (DioDevice *cfg)
+{
+  const uint16_t wait = GUINT16_TO_LE (MENU_WAIT_MS);
+  g_autoptr (GBytes) bytes = g_bytes_new (&wait, sizeof wait);
+
+  dio_fw_cfg_set_number (cfg, DIO_FW_CFG_BOOT_MENU, 1, 2);
+  dio_fw_cfg_set_file (cfg, "etc/boot-menu-wait", bytes);
+}
+
+/* Without it a disk that came later would be tried behind the shell, as new entries go to the end.
+ * The paths are those of Open Firmware, of which EDK II knows these. */
+void
+dio_virt_arm64_offer_disks (DioMachine *machine, DioVirtArm64 *virt)
+{
+  g_autoptr (GString) order = g_string_new (NULL);
+
+  for (guint i = 0; i < machine->devices->len; i++) {
+    DioDevice *dev = g_ptr_array_index (machine->devices, i);
+    if (g_str_equal (dev->type->id, "virtio-blk"))
+      g_string_append_printf (order, "/pci@i0cf8/scsi@%x/disk@0,0\n", ((DioPciDevice *) dev)->slot);
+  }
+  if (!order->len)
+    return;
+  g_autoptr (GBytes) bytes = g_bytes_new (order->str, order->len + 1);
+  dio_fw_cfg_set_file (&virt->fw_cfg->dev, "bootorder", bytes);
 }
 
 /* ---- Its variables ---- */
@@ -92,6 +124,7 @@ dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError *
     return false;
   if (!dio_virt_arm64_has_firmware (config))
     return true;
+  set_menu_wait (&virt->fw_cfg->dev);
   return (!config->variables || load_variables (config, &virt->flash->dev, error))
          && (!config->kernel || offer_kernel (config, &virt->fw_cfg->dev, error));
 }

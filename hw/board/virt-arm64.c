@@ -129,6 +129,7 @@ virt_build (DioMachine *machine, GError **error)
     return false;
   /* From the keyboard, which has one too, as what is for every board. */
   dio_pl061_take_power_button (&virt->gpio->dev);
+  dio_virt_arm64_offer_disks (machine, virt);
   return true;
 }
 

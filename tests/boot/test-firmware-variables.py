@@ -5,6 +5,7 @@ a run that leaves nothing behind.
 
 Usage: test-firmware-variables.py DIORAMA"""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -31,36 +32,65 @@ class Machine:
         with open(self.file, "rb") as file:
             return file.read()
 
-    def boot(self, expected, new=None, *arguments):
-        """Boots, expects the variable to have a text (None: not to be there), may give it another."""
-        guest = FirmwareGuest(self.program, *arguments, command=("start", "m"), environment=self.environment)
-        try:
+    def start(self, *arguments):
+        return FirmwareGuest(self.program, *arguments, command=("start", "m"), environment=self.environment)
+
+
+def expect(guest, expected):
+    """The variable is a text, or (None) not there."""
+    guest.type(f"setvar {NAME}\r")
+    found = guest.wait_for(r"Unable to get|Diorama - \w+ Bytes\s+((?:[0-9A-F]{2} )+)\s").group(1)
+    text = found and bytes.fromhex(found).decode()
+    check(text == expected, f"the variable is {text}")
+    guest.wait_for(r"Shell> ")
+
+
+def change(guest, text):
+    guest.type(f'setvar {NAME} -bs -rt -nv ="{text}"\r')
+    guest.wait_for(r"Shell> ")
+
+
+def turn_off(guest):
+    guest.type("reset -s\r")
+    check(guest.end() == 0, f"it turned off ({guest.seconds():.1f} s)")
+
+
+@contextlib.contextmanager
+def started(machine, *arguments, resumed=False):
+    """At the shell: booted, or where a snapshot was taken."""
+    guest = machine.start(*arguments)
+    try:
+        if resumed:
+            guest.connect()
+        else:
             guest.shell()
-            guest.type(f"setvar {NAME}\r")
-            found = guest.wait_for(r"Unable to get|Diorama - \w+ Bytes\s+((?:[0-9A-F]{2} )+)\s").group(1)
-            text = found and bytes.fromhex(found)
-            check(text == expected, f"the variable is {text}")
-            if new:
-                guest.wait_for(r"Shell> ")
-                guest.type(f'setvar {NAME} -bs -rt -nv ="{new}"\r')
-            guest.wait_for(r"Shell> ")
-            guest.type("reset -s\r")
-            check(guest.end() == 0, f"it turned off ({guest.seconds():.1f} s)")
-        finally:
-            guest.close()
+        yield guest
+        turn_off(guest)
+    finally:
+        guest.close()
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="dio-variables-") as folder:
         machine = Machine(sys.argv[1], folder)
-        machine.boot(None, "first")
+        with started(machine) as guest:
+            expect(guest, None)
+            change(guest, "first")
         machine.cli("snapshot", "take", "m", "off")
-        machine.boot(b"first", "second")
-        before = machine.variables()
-        machine.boot(b"second", "third", "--disposable")
-        check(machine.variables() == before, "a run that leaves nothing left nothing")
+        with started(machine) as guest:
+            expect(guest, "first")
+            change(guest, "second")
+            machine.cli("snapshot", "take", "m", "on")
+            change(guest, "third")
+        machine.cli("snapshot", "revert", "m", "on")
+        with started(machine, resumed=True) as guest:
+            expect(guest, "second")
         machine.cli("snapshot", "revert", "m", "off")
-        machine.boot(b"first")
+        before = machine.variables()
+        with started(machine, "--disposable") as guest:
+            expect(guest, "first")
+            change(guest, "fourth")
+        check(machine.variables() == before, "a run that leaves nothing left nothing")
 
 
 if __name__ == "__main__":

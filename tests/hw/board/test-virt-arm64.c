@@ -181,6 +181,40 @@ read_item (Fixture *f, unsigned key, gsize length)
   return text;
 }
 
+/* The contents of a file of fw_cfg, or NULL. */
+static char *
+read_file (Fixture *f, const char *name)
+{
+  g_autofree char *directory = read_item (f, DIO_FW_CFG_DIRECTORY, 4 + 64 * 64);
+  const uint8_t *bytes = (const uint8_t *) directory;
+
+  for (unsigned i = 0; i < bytes[3]; i++) {
+    const uint8_t *entry = bytes + 4 + 64 * i;
+    if (strcmp ((const char *) entry + 8, name) == 0)
+      return read_item (f, (unsigned) entry[4] << 8 | entry[5], (gsize) entry[2] << 8 | entry[3]);
+  }
+  return NULL;
+}
+
+/* The firmware is told of the disks, which follow five other devices. */
+static void
+test_disks (Fixture *f, gconstpointer data)
+{
+  g_autofree char *zeros = g_malloc0 (MIB);
+  g_autofree char *one = make_file (f, "one", zeros, MIB);
+  g_autofree char *two = make_file (f, "two", zeros, MIB);
+
+  f->config->firmware = make_file (f, "program", program, sizeof program);
+  dio_machine_config_add_disk (f->config, one, "raw", false);
+  dio_machine_config_add_disk (f->config, two, "raw", true);
+  make (f);
+  run (f);
+  g_autofree char *order = read_file (f, "bootorder");
+  g_assert_cmpstr (order, ==, "/pci@i0cf8/scsi@6/disk@0,0\n/pci@i0cf8/scsi@7/disk@0,0\n");
+  g_autofree char *wait = read_file (f, "etc/boot-menu-wait");
+  g_assert_cmpmem (wait, 2, "\xd0\x07", 2);
+}
+
 static char *
 make_kernel (Fixture *f, const char magic[4])
 {
@@ -208,6 +242,7 @@ test_kernel (Fixture *f, gconstpointer data)
   g_assert_cmpstr (initrd, ==, "070701");
   g_autofree char *line = read_item (f, DIO_FW_CFG_COMMAND_LINE, 9);
   g_assert_cmpstr (line, ==, "quiet");
+  g_assert_null (read_file (f, "bootorder"));
 }
 
 static void
@@ -244,6 +279,7 @@ main (int argc, char **argv)
   ADD ("rom", test_rom);
   ADD ("size", test_size);
   ADD ("tree", test_tree);
+  ADD ("disks", test_disks);
   ADD ("kernel", test_kernel);
   ADD ("errors", test_errors);
 #undef ADD
