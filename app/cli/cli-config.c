@@ -79,17 +79,27 @@ has_board (const DioMachineHost *host, DioArch arch)
   return FALSE;
 }
 
-/* What the kernel or else the firmware is for, if that can be told and there is a board for it. */
+/* What @file is for, if that can be told and there is a board for it. */
+static DioArch
+arch_of_file (const DioMachineHost *host, const char *file)
+{
+  DioBootIdentity identity;
+  return file && dio_boot_identify_file (file, &identity, NULL) && has_board (host, identity.arch)
+             ? identity.arch
+             : DIO_ARCH_NONE;
+}
+
+/* Of the kernel, else the firmware, else the first disk that tells. */
 static DioArch
 arch_of_files (const DioMachineHost *host, const DioMachineConfig *config)
 {
-  const char *const files[] = { config->kernel, config->firmware };
-  for (gsize i = 0; i < G_N_ELEMENTS (files); i++) {
-    DioBootIdentity identity;
-    if (files[i] && dio_boot_identify_file (files[i], &identity, NULL)
-        && has_board (host, identity.arch))
-      return identity.arch;
-  }
+  DioArch arch = arch_of_file (host, config->kernel);
+  if (arch == DIO_ARCH_NONE)
+    arch = arch_of_file (host, config->firmware);
+  for (guint i = 0; arch == DIO_ARCH_NONE && config->disks && i < config->disks->len; i++)
+    arch = arch_of_file (host, ((DioDiskConfig *) g_ptr_array_index (config->disks, i))->path);
+  if (arch != DIO_ARCH_NONE)
+    return arch;
   return has_board (host, DIO_ARCH_RISCV64) ? DIO_ARCH_RISCV64 : DIO_ARCH_NONE;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/boot/boot-efi.h"
 #include "core/boot/boot-private.h"
 
 enum {
@@ -365,6 +366,22 @@ dio_boot_identify (const void *data, size_t length, uint64_t file_size, DioBootI
   end_at_character (identity->title);
 }
 
+/* A disk says by its boot file what it is for. */
+static void
+set_efi (DioBootIdentity *identity, DioArch arch)
+{
+  bool is_disk = identity->kind == DIO_BOOT_DISK || identity->kind == DIO_BOOT_ISO;
+  g_autofree char *what = g_strdup (identity->title);
+
+  if (!is_disk || identity->arch != DIO_ARCH_NONE || arch == DIO_ARCH_NONE
+      || identity->compression != DIO_COMPRESSION_NONE)
+    return;
+  identity->arch = arch;
+  g_snprintf (identity->title, sizeof identity->title, _ ("%s for %s"), what,
+              dio_arch_to_string (arch));
+  end_at_character (identity->title);
+}
+
 bool
 dio_boot_identify_file (const char *path, DioBootIdentity *identity, GError **error)
 {
@@ -388,12 +405,14 @@ dio_boot_identify_file (const char *path, DioBootIdentity *identity, GError **er
     length += (size_t) MAX (count, 0);
   int reason = errno;
   bool readable = length > 0 || status.st_size == 0;
+  DioArch efi = readable ? dio_boot_find_efi (fd) : DIO_ARCH_NONE;
   close (fd);
   if (!readable) {
     dio_set_error_errno (error, reason, _ ("The file “%s” could not be read"), path);
     return false;
   }
   dio_boot_identify (bytes, length, (uint64_t) status.st_size, identity);
+  set_efi (identity, efi);
   return true;
 }
 

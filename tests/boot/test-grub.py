@@ -99,7 +99,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
         environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
-        subprocess.run([options.program, "create", "m", "--arch", "arm64", "--memory", "1G", "--cpus",
+        subprocess.run([options.program, "create", "m", "--memory", "1G", "--cpus",
                         str(options.cpus), "--disk", make_disk(folder)], env=environment, check=True,
                        stdout=subprocess.DEVNULL)
         guest = FirmwareGuest(options.program, command=("start", "m"), environment=environment)
