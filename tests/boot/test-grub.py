@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Boots GRUB from an EFI disk that is made here, by UEFI firmware: sees its menu on the framebuffer, moves in it,
-and starts Debian's installer from it.
+and starts Debian's kernel from it, or with --installer waits for the installer's first dialog too.
 
-Usage: test-grub.py DIORAMA [--cpus N] [--keep FILE.png]"""
+Usage: test-grub.py DIORAMA [--cpus N] [--installer] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -59,7 +59,7 @@ def wait_for(look, timeout):
     return None
 
 
-def run(guest, keep):
+def run(guest, options):
     def highlight():
         """The bar across the menu."""
         screen = guest.screen("m")
@@ -76,8 +76,8 @@ def run(guest, keep):
 
     first = wait_for(highlight, 100)
     check(first, f"GRUB's menu is on the framebuffer ({guest.seconds():.1f} s)")
-    if keep:
-        shutil.copy(guest.picture, keep)
+    if options.keep:
+        shutil.copy(guest.picture, options.keep)
     guest.type(DOWN)
     second = wait_for(moved, 20)
     check(second and second[0] == first[1], f"Down moves the selection: {first} {second}")
@@ -88,13 +88,15 @@ def run(guest, keep):
     guest.wait_for(r"efi: EFI v\S+ by EDK II")
     guest.wait_for(r"Run /init as init process")
     check(True, f"Enter starts the kernel, which knows the firmware ({guest.seconds():.1f} s)")
-    check(wait_for(is_dialog, 200), f"the installer asks for the language ({guest.seconds():.1f} s)")
+    if options.installer:
+        check(wait_for(is_dialog, 200), f"the installer asks for the language ({guest.seconds():.1f} s)")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--installer", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
@@ -104,7 +106,7 @@ def main():
                        stdout=subprocess.DEVNULL)
         guest = FirmwareGuest(options.program, command=("start", "m"), environment=environment)
         try:
-            run(guest, options.keep)
+            run(guest, options)
         finally:
             guest.close()
 
