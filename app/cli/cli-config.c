@@ -6,7 +6,7 @@
 #include "app/cli/cli-private.h"
 #include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
-#include "core/boot/boot-image.h"
+#include "app/model/model-image.h"
 #include "core/vm/vm-board.h"
 
 #define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -83,10 +83,9 @@ has_board (const DioMachineHost *host, DioArch arch)
 static DioArch
 arch_of_file (const DioMachineHost *host, const char *file)
 {
-  DioBootIdentity identity;
-  return file && dio_boot_identify_file (file, &identity, NULL) && has_board (host, identity.arch)
-             ? identity.arch
-             : DIO_ARCH_NONE;
+  g_autoptr (DioImage) image = file ? dio_image_probe_file (file, NULL) : NULL;
+  DioArch arch = image ? dio_image_get_arch (image) : DIO_ARCH_NONE;
+  return has_board (host, arch) ? arch : DIO_ARCH_NONE;
 }
 
 /* Of the kernel, else the firmware, else the first disk that tells. */

@@ -13,6 +13,8 @@
 #include "app/library/library-size.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/backend/block/block-node.h"
+#include "core/boot/boot-efi.h"
 #include "core/boot/boot-image.h"
 #include "core/file/file-util.h"
 
@@ -128,6 +130,24 @@ title_of_file (const char *path)
   return g_filename_display_name (base);
 }
 
+static bool
+read_node (void *data, uint64_t offset, void *bytes, size_t length)
+{
+  DioBlockNode *node = data;
+  return offset <= node->size && length <= node->size - offset
+         && dio_block_node_read (node, offset, bytes, length) == 0;
+}
+
+/* By its boot file. Whoever uses the image now may; what it stands on is not looked for. */
+static DioArch
+arch_of_qcow2 (const char *path)
+{
+  g_autoptr (DioBlockNode) node =
+      dio_block_node_open (dio_files_host (), path, "qcow2",
+                           DIO_BLOCK_OPEN_READONLY | DIO_BLOCK_OPEN_UNLOCKED, NULL, NULL);
+  return node ? dio_boot_find_efi (read_node, node) : DIO_ARCH_NONE;
+}
+
 DioImage *
 dio_image_probe_file (const char *path, GError **error)
 {
@@ -142,6 +162,8 @@ dio_image_probe_file (const char *path, GError **error)
   DioImage *image = g_object_new (DIO_TYPE_IMAGE, NULL);
   image->kind = kind_of (&identity);
   image->arch = identity.arch;
+  if (identity.kind == DIO_BOOT_QCOW2 && image->kind == DIO_IMAGE_DISK)
+    image->arch = arch_of_qcow2 (path);
   image->title = title_of_file (path);
   image->subtitle = make_subtitle (image->arch, image->kind, st.st_size);
   if (image->kind == DIO_IMAGE_KERNEL)

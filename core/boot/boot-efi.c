@@ -4,7 +4,6 @@
 
 #include <glib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/boot/boot-private.h"
 
@@ -22,7 +21,12 @@ enum {
 };
 
 typedef struct {
-  int fd;
+  DioBootRead *read;
+  void *data;
+} Disk;
+
+typedef struct {
+  const Disk *disk;
   uint64_t start; /* of the file system */
   uint64_t fat;   /* the first table */
   uint64_t data;  /* cluster 2 */
@@ -33,21 +37,20 @@ typedef struct {
 } Fat;
 
 static bool
-read_at (int fd, uint64_t offset, void *data, size_t length)
+read_at (const Disk *disk, uint64_t offset, void *data, size_t length)
 {
-  return offset <= INT64_MAX - length
-         && pread (fd, data, length, (off_t) offset) == (ssize_t) length;
+  return offset <= INT64_MAX - length && disk->read (disk->data, offset, data, length);
 }
 
 /* ---- FAT ---- */
 
 static bool
-open_fat (Fat *fat, int fd, uint64_t start)
+open_fat (Fat *fat, const Disk *disk, uint64_t start)
 {
   uint8_t bytes[SECTOR];
   DioBootView view = { bytes, sizeof bytes };
 
-  if (!read_at (fd, start, bytes, sizeof bytes) || !dio_boot_has (view, 510, "\x55\xaa", 2))
+  if (!read_at (disk, start, bytes, sizeof bytes) || !dio_boot_has (view, 510, "\x55\xaa", 2))
     return false;
   uint64_t sector = dio_boot_get (view, 11, 2), per_cluster = dio_boot_get (view, 13, 1);
   uint64_t reserved = dio_boot_get (view, 14, 2), tables = dio_boot_get (view, 16, 1);
@@ -62,7 +65,7 @@ open_fat (Fat *fat, int fd, uint64_t start)
   if (total <= data)
     return false;
   *fat = (Fat){
-    .fd = fd,
+    .disk = disk,
     .start = start,
     .fat = start + reserved * sector,
     .data = start + data * sector,
@@ -83,7 +86,7 @@ next_cluster (const Fat *fat, uint32_t cluster)
   uint8_t bytes[4] = { 0 };
   uint64_t bit = (uint64_t) cluster * fat->bits;
 
-  if (!read_at (fat->fd, fat->fat + bit / 8, bytes, fat->bits == 32 ? 4 : 2))
+  if (!read_at (fat->disk, fat->fat + bit / 8, bytes, fat->bits == 32 ? 4 : 2))
     return 0;
   uint32_t value = (uint32_t) dio_boot_get ((DioBootView){ bytes, sizeof bytes }, 0, 4);
   return fat->bits == 12 ? value >> bit % 8 & 0xfff : fat->bits == 16 ? value : value & 0xfffffff;
@@ -109,13 +112,13 @@ visit_directory (const Fat *fat, uint32_t cluster, Visit visit, void *data)
 
   if (!cluster && fat->bits != 32) {
     size_t length = MIN (fat->root_size, CLUSTER_MOST);
-    return read_at (fat->fd, fat->root, bytes, length)
+    return read_at (fat->disk, fat->root, bytes, length)
            && visit_entries (bytes, length, visit, data);
   }
   cluster = cluster ? cluster : fat->root_cluster;
   for (unsigned i = 0; i < CLUSTERS && cluster >= 2 && cluster - 2 < fat->n_clusters; i++) {
     uint64_t at = fat->data + (uint64_t) (cluster - 2) * fat->cluster_size;
-    if (!read_at (fat->fd, at, bytes, fat->cluster_size))
+    if (!read_at (fat->disk, at, bytes, fat->cluster_size))
       return false;
     if (visit_entries (bytes, fat->cluster_size, visit, data))
       return true;
@@ -176,13 +179,13 @@ note_boot_file (const uint8_t *entry, void *data)
 
 /* A bit for each architecture. */
 static unsigned
-boot_files (int fd, uint64_t start)
+boot_files (const Disk *disk, uint64_t start)
 {
   Fat fat;
   uint32_t cluster = 0;
   unsigned found = 0;
 
-  if (open_fat (&fat, fd, start) && find_folder (&fat, "EFI        ", &cluster)
+  if (open_fat (&fat, disk, start) && find_folder (&fat, "EFI        ", &cluster)
       && find_folder (&fat, "BOOT       ", &cluster))
     visit_directory (&fat, cluster, note_boot_file, &found);
   return found;
@@ -191,7 +194,7 @@ boot_files (int fd, uint64_t start)
 /* ---- Partitions ---- */
 
 static unsigned
-search_gpt (int fd)
+search_gpt (const Disk *disk)
 {
   static const uint8_t system_partition[16] = { 0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
                                                 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b };
@@ -199,45 +202,46 @@ search_gpt (int fd)
   DioBootView view = { header, sizeof header }, one = { entry, sizeof entry };
   unsigned found = 0;
 
-  if (!read_at (fd, SECTOR, header, sizeof header) || !dio_boot_has (view, 0, "EFI PART", 8))
+  if (!read_at (disk, SECTOR, header, sizeof header) || !dio_boot_has (view, 0, "EFI PART", 8))
     return 0;
   uint64_t table = dio_boot_get (view, 72, 8), size = dio_boot_get (view, 84, 4);
   uint64_t count = MIN (dio_boot_get (view, 80, 4), GPT_ENTRIES);
   if (table > INT64_MAX / SECTOR / 2 || size < GPT_ENTRY || size > 4096)
     return 0;
   for (uint64_t i = 0; i < count && !found; i++) {
-    if (!read_at (fd, table * SECTOR + i * size, entry, sizeof entry))
+    if (!read_at (disk, table * SECTOR + i * size, entry, sizeof entry))
       return 0;
     uint64_t first = dio_boot_get (one, 32, 8);
     if (memcmp (entry, system_partition, 16) == 0 && first <= INT64_MAX / SECTOR / 2)
-      found = boot_files (fd, first * SECTOR);
+      found = boot_files (disk, first * SECTOR);
   }
   return found;
 }
 
 static unsigned
-search_mbr (int fd)
+search_mbr (const Disk *disk)
 {
   uint8_t bytes[SECTOR];
   DioBootView view = { bytes, sizeof bytes };
   unsigned found = 0;
 
-  if (!read_at (fd, 0, bytes, sizeof bytes) || !dio_boot_has (view, 510, "\x55\xaa", 2))
+  if (!read_at (disk, 0, bytes, sizeof bytes) || !dio_boot_has (view, 510, "\x55\xaa", 2))
     return 0;
   for (unsigned i = 0; i < 4 && !found; i++)
     if (bytes[446 + 16 * i + 4] == MBR_EFI)
-      found = boot_files (fd, dio_boot_get (view, 446 + 16 * i + 8, 4) * SECTOR);
+      found = boot_files (disk, dio_boot_get (view, 446 + 16 * i + 8, 4) * SECTOR);
   return found;
 }
 
 DioArch
-dio_boot_find_efi (int fd)
+dio_boot_find_efi (DioBootRead *read, void *data)
 {
-  unsigned found = boot_files (fd, 0);
+  const Disk disk = { read, data };
+  unsigned found = boot_files (&disk, 0);
 
   if (!found)
-    found = search_gpt (fd);
+    found = search_gpt (&disk);
   if (!found)
-    found = search_mbr (fd);
+    found = search_mbr (&disk);
   return found && !(found & (found - 1)) ? (DioArch) g_bit_nth_lsf (found, -1) : DIO_ARCH_NONE;
 }

@@ -366,6 +366,13 @@ dio_boot_identify (const void *data, size_t length, uint64_t file_size, DioBootI
   end_at_character (identity->title);
 }
 
+static bool
+read_fd (void *data, uint64_t offset, void *bytes, size_t length)
+{
+  const int *fd = data;
+  return pread (*fd, bytes, length, (off_t) offset) == (ssize_t) length;
+}
+
 /* A disk says by its boot file what it is for. */
 static void
 set_efi (DioBootIdentity *identity, DioArch arch)
@@ -405,7 +412,7 @@ dio_boot_identify_file (const char *path, DioBootIdentity *identity, GError **er
     length += (size_t) MAX (count, 0);
   int reason = errno;
   bool readable = length > 0 || status.st_size == 0;
-  DioArch efi = readable ? dio_boot_find_efi (fd) : DIO_ARCH_NONE;
+  DioArch efi = readable ? dio_boot_find_efi (read_fd, &fd) : DIO_ARCH_NONE;
   close (fd);
   if (!readable) {
     dio_set_error_errno (error, reason, _ ("The file “%s” could not be read"), path);

@@ -45,7 +45,9 @@ def make_disk(folder):
                     ("mcopy", grub, "::/EFI/BOOT/BOOTAA64.EFI"), ("mcopy", menu, "::/EFI/debian/grub.cfg"),
                     ("mcopy", linux, initrd, "::/")):
         subprocess.run([command[0], "-i", disk, *command[1:]], check=True)
-    return disk
+    image = os.path.join(folder, "disk.qcow2")
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", disk, image], check=True)
+    return image
 
 
 def wait_for(look, timeout):
@@ -101,6 +103,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
         environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
+        # What the machine is for is seen from the disk.
         subprocess.run([options.program, "create", "m", "--memory", "1G", "--cpus",
                         str(options.cpus), "--disk", make_disk(folder)], env=environment, check=True,
                        stdout=subprocess.DEVNULL)
