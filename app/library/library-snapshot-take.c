@@ -210,7 +210,8 @@ write_memory (DioSnapshotTake *take, DioStoreWriter *writer, DioRamFreeze *freez
   if (!good)
     return FALSE;
   dio_state_file_add (state, DIO_STATE_RAM, bytes);
-  take->info->memory = memory;
+  /* As people gave it; behind it there may be the firmware's ROM. */
+  take->info->memory = take->manifest->config->memory;
   return TRUE;
 }
 

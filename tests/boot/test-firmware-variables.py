@@ -25,8 +25,8 @@ class Machine:
         self.cli("create", "m", "--arch", "arm64", "--memory", "512M")
 
     def cli(self, *arguments):
-        subprocess.run([self.program, *arguments], env=self.environment, check=True, timeout=60,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return subprocess.run([self.program, *arguments], env=self.environment, check=True, timeout=60, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
 
     def variables(self):
         with open(self.file, "rb") as file:
@@ -81,6 +81,8 @@ def main():
             expect(guest, "first")
             change(guest, "second")
             machine.cli("snapshot", "take", "m", "on")
+            shown = machine.cli("snapshot", "show", "m", "on").replace("\N{NO-BREAK SPACE}", " ")
+            check("512 MiB" in shown, "the snapshot has the memory that the machine was given")
             change(guest, "third")
         machine.cli("snapshot", "revert", "m", "on")
         with started(machine, resumed=True) as guest:
