@@ -13,20 +13,30 @@ enum {
   GPT_ENTRY = 128,
   MBR_EFI = 0xef,
 
+  DISC_SECTOR = 2048,
+  BOOT_RECORD = 17 * DISC_SECTOR,
+  CATALOGUE_ENTRY = 32,
+  CATALOGUE_BOOTABLE = 0x88,
+  CATALOGUE_SECTION = 0x90, /* its header, or with bit 0 the last one */
+  CATALOGUE_EFI = 0xef,     /* platform */
+
   FAT_ENTRY = 32,
   FAT_DIRECTORY = 0x10, /* attributes */
   FAT_VOLUME = 0x08,
-  CLUSTERS = 64, /* of a directory that are looked at */
+  TRIES = 8,
+  CLUSTERS = 64,              /* of a directory that are looked at, */
+  DIRECTORY_MOST = 256 << 10, /* and bytes */
   CLUSTER_MOST = 65536,
 };
 
 typedef struct {
   DioBootRead *read;
   void *data;
+  unsigned tries; /* file systems that were looked into */
 } Disk;
 
 typedef struct {
-  const Disk *disk;
+  Disk *disk;
   uint64_t start; /* of the file system */
   uint64_t fat;   /* the first table */
   uint64_t data;  /* cluster 2 */
@@ -37,7 +47,7 @@ typedef struct {
 } Fat;
 
 static bool
-read_at (const Disk *disk, uint64_t offset, void *data, size_t length)
+read_at (Disk *disk, uint64_t offset, void *data, size_t length)
 {
   return offset <= INT64_MAX - length && disk->read (disk->data, offset, data, length);
 }
@@ -45,7 +55,7 @@ read_at (const Disk *disk, uint64_t offset, void *data, size_t length)
 /* ---- FAT ---- */
 
 static bool
-open_fat (Fat *fat, const Disk *disk, uint64_t start)
+open_fat (Fat *fat, Disk *disk, uint64_t start)
 {
   uint8_t bytes[SECTOR];
   DioBootView view = { bytes, sizeof bytes };
@@ -116,7 +126,8 @@ visit_directory (const Fat *fat, uint32_t cluster, Visit visit, void *data)
            && visit_entries (bytes, length, visit, data);
   }
   cluster = cluster ? cluster : fat->root_cluster;
-  for (unsigned i = 0; i < CLUSTERS && cluster >= 2 && cluster - 2 < fat->n_clusters; i++) {
+  unsigned most = MIN (CLUSTERS, DIRECTORY_MOST / fat->cluster_size);
+  for (unsigned i = 0; i < most && cluster >= 2 && cluster - 2 < fat->n_clusters; i++) {
     uint64_t at = fat->data + (uint64_t) (cluster - 2) * fat->cluster_size;
     if (!read_at (fat->disk, at, bytes, fat->cluster_size))
       return false;
@@ -179,14 +190,14 @@ note_boot_file (const uint8_t *entry, void *data)
 
 /* A bit for each architecture. */
 static unsigned
-boot_files (const Disk *disk, uint64_t start)
+boot_files (Disk *disk, uint64_t start)
 {
   Fat fat;
   uint32_t cluster = 0;
   unsigned found = 0;
 
-  if (open_fat (&fat, disk, start) && find_folder (&fat, "EFI        ", &cluster)
-      && find_folder (&fat, "BOOT       ", &cluster))
+  if (disk->tries++ < TRIES && open_fat (&fat, disk, start)
+      && find_folder (&fat, "EFI        ", &cluster) && find_folder (&fat, "BOOT       ", &cluster))
     visit_directory (&fat, cluster, note_boot_file, &found);
   return found;
 }
@@ -194,7 +205,7 @@ boot_files (const Disk *disk, uint64_t start)
 /* ---- Partitions ---- */
 
 static unsigned
-search_gpt (const Disk *disk)
+search_gpt (Disk *disk)
 {
   static const uint8_t system_partition[16] = { 0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
                                                 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b };
@@ -219,7 +230,7 @@ search_gpt (const Disk *disk)
 }
 
 static unsigned
-search_mbr (const Disk *disk)
+search_mbr (Disk *disk)
 {
   uint8_t bytes[SECTOR];
   DioBootView view = { bytes, sizeof bytes };
@@ -233,15 +244,39 @@ search_mbr (const Disk *disk)
   return found;
 }
 
+/* The boot images for EFI in the first sector of the catalogue of a disc. */
+static unsigned
+search_disc (Disk *disk)
+{
+  uint8_t bytes[DISC_SECTOR];
+  DioBootView view = { bytes, sizeof bytes };
+  unsigned found = 0;
+
+  if (!read_at (disk, BOOT_RECORD, bytes, sizeof bytes) || !dio_boot_has (view, 1, "CD001", 5)
+      || !dio_boot_has (view, 7, "EL TORITO SPECIFICATION", 23)
+      || !read_at (disk, dio_boot_get (view, 71, 4) * DISC_SECTOR, bytes, sizeof bytes))
+    return 0;
+  uint8_t platform = bytes[1];
+  for (unsigned at = CATALOGUE_ENTRY; at < sizeof bytes && !found; at += CATALOGUE_ENTRY) {
+    if ((bytes[at] & 0xfe) == CATALOGUE_SECTION)
+      platform = bytes[at + 1];
+    else if (bytes[at] == CATALOGUE_BOOTABLE && platform == CATALOGUE_EFI)
+      found = boot_files (disk, dio_boot_get (view, at + 8, 4) * DISC_SECTOR);
+  }
+  return found;
+}
+
 DioArch
 dio_boot_find_efi (DioBootRead *read, void *data)
 {
-  const Disk disk = { read, data };
+  Disk disk = { read, data, 0 };
   unsigned found = boot_files (&disk, 0);
 
   if (!found)
     found = search_gpt (&disk);
   if (!found)
     found = search_mbr (&disk);
+  if (!found)
+    found = search_disc (&disk);
   return found && !(found & (found - 1)) ? (DioArch) g_bit_nth_lsf (found, -1) : DIO_ARCH_NONE;
 }

@@ -18,6 +18,7 @@ typedef struct {
   uint64_t start; /* of the file system */
   unsigned bits;
   uint32_t table; /* sectors */
+  unsigned reads;
 } Fixture;
 
 static void
@@ -130,7 +131,8 @@ put_gpt (Fixture *f, unsigned index, uint64_t first)
 static bool
 read_file (void *data, uint64_t offset, void *bytes, size_t length)
 {
-  const Fixture *f = data;
+  Fixture *f = data;
+  f->reads++;
   return pread (f->fd, bytes, length, (off_t) offset) == (ssize_t) length;
 }
 
@@ -191,6 +193,34 @@ test_partitions (Fixture *f, gconstpointer data)
   g_assert_cmpstr (identity.title, ==, "disk with MBR partitions for arm64");
 }
 
+static void
+test_disc (Fixture *f, gconstpointer data)
+{
+  enum { LBA = 2048, CATALOGUE = 40 * LBA, IMAGE = 50 };
+  DioBootIdentity identity;
+
+  make_fat (f, IMAGE * LBA, 12, "BOOTAA64EFI");
+  put (f, 16 * LBA + 1, "CD001", 5);
+  put (f, 17 * LBA + 1, "CD001", 5);
+  put (f, 17 * LBA + 7, "EL TORITO SPECIFICATION", 23);
+  put_number (f, 17 * LBA + 71, 40, 4);
+  put_number (f, CATALOGUE, 0x0001, 2); /* for a PC, and then a section for EFI */
+  put_number (f, CATALOGUE + 32, 0x88, 1);
+  put_number (f, CATALOGUE + 32 + 8, IMAGE, 4);
+  g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
+  put_number (f, CATALOGUE + 64, 0xef91, 2);
+  put_number (f, CATALOGUE + 96, 0x88, 1);
+  put_number (f, CATALOGUE + 96 + 8, IMAGE, 4);
+  g_assert_cmpint (find (f), ==, DIO_ARCH_ARM64);
+  put_number (f, CATALOGUE + 96, 0, 1); /* not to be started */
+  g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
+  put_number (f, CATALOGUE, 0xef01, 2); /* for EFI alone */
+  g_assert_true (dio_boot_identify_file (f->path, &identity, NULL));
+  g_assert_cmpstr (identity.title, ==, "ISO 9660 image for arm64");
+  put_number (f, 17 * LBA + 71, UINT32_MAX, 4);
+  g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
+}
+
 /* Chains that never end, places outside of the file, and bytes that anything may be in. */
 static void
 test_hostile (Fixture *f, gconstpointer data)
@@ -199,6 +229,15 @@ test_hostile (Fixture *f, gconstpointer data)
   put_entry (f, cluster_at (f, 9), "NOTHING    ", 0x10, 7);
   chain (f, 9, 4);
   g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
+
+  /* Partitions without end: most are not looked into. */
+  clear (f);
+  make_fat (f, 100 * SECTOR, 12, "NOTHING EFI");
+  for (unsigned i = 0; i < 128; i++)
+    put_gpt (f, i, 100);
+  f->reads = 0;
+  g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
+  g_assert_cmpuint (f->reads, <, 250);
   for (unsigned round = 0; round < 20000; round++) {
     unsigned bits = round % 3 == 0 ? 12 : 16;
     if (round % 100 == 0) {
@@ -221,6 +260,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/core/boot/efi/kinds", Fixture, NULL, set_up, test_kinds, tear_down);
   g_test_add ("/core/boot/efi/partitions", Fixture, NULL, set_up, test_partitions, tear_down);
+  g_test_add ("/core/boot/efi/disc", Fixture, NULL, set_up, test_disc, tear_down);
   g_test_add ("/core/boot/efi/hostile", Fixture, NULL, set_up, test_hostile, tear_down);
   return g_test_run ();
 }
