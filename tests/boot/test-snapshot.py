@@ -88,15 +88,18 @@ def suspend(guest, sums):
 
 
 def kill(guest, sums, taken, rng, count):
-    """The process that runs the machine dies during a take, a revert or a delete."""
-    for _ in range(count):
+    """The process that runs the machine dies during a take, a revert, a delete or a suspend."""
+    early = 0
+    for i in range(count):
         before = guest.snapshot("list").splitlines()
-        verb = rng.choice([["take", f"k{rng.random()}"], ["revert", rng.choice(taken)],
-                           ["delete", before[-1][:8]]])
-        busy = subprocess.Popen([guest.program, "snapshot", verb[0], NAME, *verb[1:]],
-                                env=guest.environment, stderr=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL)
+        verb = [["snapshot", "take", NAME, f"k{rng.random()}"],
+                ["snapshot", "revert", NAME, rng.choice(taken)],
+                ["snapshot", "delete", NAME, rng.choice(before)[:8]],
+                ["suspend", NAME]][i % 4]
+        busy = subprocess.Popen([guest.program, *verb], env=guest.environment,
+                                stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         time.sleep(rng.random() * 0.5)
+        early += busy.poll() is None
         guest.kill()
         busy.wait(60)
         guest.snapshot("verify")
@@ -114,6 +117,7 @@ def kill(guest, sums, taken, rng, count):
         guest.snapshot("revert", "--discard", rng.choice(taken))
         guest.wait_sums(2)
         sums.check(guest)
+    print(f"killed {count} times, {early} of them before the command had ended")
 
 
 def main():
