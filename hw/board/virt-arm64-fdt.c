@@ -136,6 +136,12 @@ describe_gpio (DioSystemDevice *sys, void *fdt)
 }
 
 static void
+describe_vmgenid (DioSystemDevice *sys, void *fdt)
+{
+  write_interrupt (fdt, DIO_VIRT_ARM64_IRQ_VMGENID);
+}
+
+static void
 add_power_key (DioFdt *fdt)
 {
   const uint32_t line[3] = { PHANDLE_GPIO, DIO_PL061_POWER_KEY, 0 };
@@ -178,11 +184,13 @@ add_devices (DioFdt *fdt, DioVirtArm64 *virt)
   virt->uart->describe_wiring = describe_uart;
   virt->rtc->describe_wiring = describe_rtc;
   virt->gpio->describe_wiring = describe_gpio;
+  virt->vmgenid->describe_wiring = describe_vmgenid;
   virt->pci->describe_wiring = describe_pci;
   dio_board_describe_device (fdt, virt->gic);
   dio_board_describe_device (fdt, virt->uart);
   dio_board_describe_device (fdt, virt->rtc);
   dio_board_describe_device (fdt, virt->gpio);
+  dio_board_describe_device (fdt, virt->vmgenid);
   dio_board_describe_device (fdt, virt->fw_cfg);
   dio_board_describe_device (fdt, virt->flash);
   dio_board_describe_device (fdt, virt->pci);

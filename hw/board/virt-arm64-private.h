@@ -7,7 +7,7 @@
 
 /* machine->board_data. The devices are owned by the machine. */
 typedef struct {
-  DioSystemDevice *gic, *its, *uart, *rtc, *gpio, *fw_cfg, *flash, *pci;
+  DioSystemDevice *gic, *its, *uart, *rtc, *gpio, *vmgenid, *fw_cfg, *flash, *pci;
 } DioVirtArm64;
 
 /* The device tree for the guest, packed; @initrd_size 0: no initrd. */

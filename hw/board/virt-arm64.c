@@ -85,6 +85,11 @@ build_system (DioMachine *machine, DioVirtArm64 *virt, GError **error)
     return false;
   dio_system_device_connect (virt->gpio, 0,
                              dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_GPIO));
+  virt->vmgenid = dio_board_add (machine, "vmgenid", "vmgenid", DIO_VIRT_ARM64_VMGENID, error);
+  if (!virt->vmgenid)
+    return false;
+  dio_system_device_connect (virt->vmgenid, 0,
+                             dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_VMGENID));
   return true;
 }
 

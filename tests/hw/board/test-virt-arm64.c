@@ -9,6 +9,7 @@
 #include "core/base/base-error.h"
 #include "hw/firmware/fw-cfg.h"
 #include "hw/hw.h"
+#include "hw/misc/vmgenid.h"
 #include "tests/support/support-machine.h"
 
 #define MIB (UINT64_C (1) << 20)
@@ -162,6 +163,7 @@ test_tree (Fixture *f, gconstpointer data)
   g_assert_cmpint (fdt_check_full (fdt, MIB), ==, 0);
   assert_node (fdt, "/flash@4000000", "cfi-flash", DIO_VIRT_ARM64_FLASH, 0x4000000);
   assert_node (fdt, "/fw-cfg@9020000", "qemu,fw-cfg-mmio", DIO_VIRT_ARM64_FW_CFG, DIO_FW_CFG_SIZE);
+  assert_node (fdt, "/rng@9050000", "microsoft,vmgenid", DIO_VIRT_ARM64_VMGENID, DIO_VMGENID_SIZE);
   assert_node (fdt, "/memory@40000000", NULL, DIO_VIRT_ARM64_RAM, MEMORY);
 }
 
