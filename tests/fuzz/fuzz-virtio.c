@@ -59,7 +59,7 @@ ignore_irq (void *opaque, unsigned number, bool level)
 }
 
 static bool
-ignore_message (void *opaque, DioGpa address, uint32_t data)
+ignore_message (void *opaque, uint32_t requester, DioGpa address, uint32_t data)
 {
   return true;
 }
