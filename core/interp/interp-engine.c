@@ -16,6 +16,7 @@
  * recycled by a clock. */
 #include "core/interp/interp-engine.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -117,10 +118,21 @@ dio_interp_engine_watch_page (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offse
 {
   uint64_t number = ram_offset >> DIO_PAGE_SHIFT;
   uint32_t generation = atomic_load (&ram->page_write_gen[number]);
-  uint8_t before = atomic_fetch_or (&ram->page_flags[number], DIO_PAGE_CODE);
-  if (!(before & DIO_PAGE_CODE))
+  if (atomic_load (&ram->page_flags[number]) & DIO_PAGE_CODE)
+    return generation;
+  /* Another vCPU may see the flag, decode, and come to its barrier before everybody was asked. */
+  atomic_fetch_add (&ram->code_marks, 1);
+  if (!(atomic_fetch_or (&ram->page_flags[number], DIO_PAGE_CODE) & DIO_PAGE_CODE))
     cpu->engine->guest->code_page_set (cpu, ram, ram_offset);
+  atomic_fetch_sub (&ram->code_marks, 1);
   return generation;
+}
+
+void
+dio_interp_await_marks (const DioRam *ram)
+{
+  while (DIO_UNLIKELY (atomic_load (&ram->code_marks)))
+    sched_yield ();
 }
 
 DioInterpSlot *

@@ -207,6 +207,9 @@ void dio_interp_engine_set_compiler (DioInterpCpu *cpu, const DioInterpCompiler 
                                      int32_t sample_period);
 /* Marks a page of RAM as code; the generation from which its bytes may be read. */
 uint32_t dio_interp_engine_watch_page (DioInterpCpu *cpu, DioRam *ram, uint64_t ram_offset);
+/* Waits until the pages that any vCPU marks at this moment are marked for all of them. For barriers
+ * of code. */
+void dio_interp_await_marks (const DioRam *ram);
 /* The slots of the decoded page at @host, or NULL. */
 DioInterpSlot *dio_interp_engine_slots (DioInterpCpu *cpu, const uint8_t *host);
 /* Runs the one instruction at cpu->pc; false when the engine must be left then (DIO_EXIT_HALT).

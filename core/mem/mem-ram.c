@@ -201,6 +201,19 @@ dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length)
 }
 
 void
+dio_ram_doubt_code (DioRam *ram, uint64_t offset)
+{
+  bool all = offset == UINT64_MAX;
+  uint64_t first = all ? 0 : offset >> DIO_PAGE_SHIFT;
+  uint64_t end = all ? ram->size >> DIO_PAGE_SHIFT : first + 1;
+  for (uint64_t page = first; page < end; page++) {
+    uint8_t flags = atomic_load (&ram->page_flags[page]);
+    if (flags & DIO_PAGE_CODE)
+      note_page (ram, page, flags);
+  }
+}
+
+void
 dio_ram_clear (DioRam *ram)
 {
   dio_ram_begin_write (ram, 0, ram->size);

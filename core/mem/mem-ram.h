@@ -33,12 +33,13 @@ typedef struct DioRam {
   _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
   _Atomic uint32_t *page_write_gen; /* one per page: bumped by a noted write to a CODE page */
   _Atomic uint64_t code_writes;     /* how often a generation was bumped, of any page */
-  uint8_t *reserved;                /* the mapping with its guard regions */
-  _Atomic (DioRamFreeze *) freeze;  /* NULL: no page is FROZEN */
-  pthread_mutex_t freeze_lock;      /* of who is inside of it */
-  _Atomic (DioRamLazy *) lazy;      /* NULL: no page is ABSENT */
-  DioRamLazy *source;               /* the last one, kept until the end */
-  _Atomic bool lost;                /* bytes that were elsewhere could not be had */
+  _Atomic unsigned code_marks;     /* who has set DIO_PAGE_CODE and not asked others to flush yet */
+  uint8_t *reserved;               /* the mapping with its guard regions */
+  _Atomic (DioRamFreeze *) freeze; /* NULL: no page is FROZEN */
+  pthread_mutex_t freeze_lock;     /* of who is inside of it */
+  _Atomic (DioRamLazy *) lazy;     /* NULL: no page is ABSENT */
+  DioRamLazy *source;              /* the last one, kept until the end */
+  _Atomic bool lost;               /* bytes that were elsewhere could not be had */
 } DioRam;
 
 /* Maps @size bytes (rounded up to 2 MiB) of lazily filled guest RAM; asks for huge pages and falls
@@ -77,6 +78,10 @@ dio_ram_make_present (DioRam *ram, uint64_t offset, uint64_t length)
  * slow-path stores. Bumps page_write_gen of CODE pages in the range and clears the flags. Any
  * thread; a few ns when no flag is set. @offset + @length is inside the RAM. */
 void dio_ram_note_write (DioRam *ram, uint64_t offset, uint64_t length);
+
+/* Makes what was decoded of a page out of date, or of all pages with UINT64_MAX: somebody may have
+ * stored to it through a TLB entry that is still to be flushed. Any thread. */
+void dio_ram_doubt_code (DioRam *ram, uint64_t offset);
 
 /* Fills the RAM with zeros again, which gives its memory back to the host. Machine stopped. */
 void dio_ram_clear (DioRam *ram);

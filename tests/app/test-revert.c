@@ -55,6 +55,8 @@ snapshot (DioMachineItem *item, DioSnapshotAction action, const char *id)
   dio_machine_item_snapshot_async (item, action, id, NULL, NULL, NULL, snapped_cb, &answer);
   fixture_wait_flag (&answer.over);
   g_assert_true (answer.good == !answer.error);
+  if (action != DIO_SNAPSHOT_TAKE)
+    g_clear_pointer (&answer.id, g_free); /* that of what was before */
   return answer;
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/guest/arm64/arm64-priv.h"
+#include "core/vm/vm-machine.h"
 
 #define SYSREG DIO_A64_SYSREG
 #define CTR_EL0 SYSREG (3, 3, 0, 0, 1)
@@ -441,6 +442,9 @@ cache_operation (DioArm64 *cpu, unsigned number, uint64_t value)
     }
   }
   if (code) {
+    /* What was stored before counts as changed before others forget what they know of it. */
+    dio_interp_await_marks (cpu->interp.cpu.machine->ram);
+    a64_service_requests (cpu);
     cpu->forget_code = true;
     a64_request_others (cpu, A64_REQUEST_FORGET_CODE);
   }

@@ -110,6 +110,7 @@ static DioRvExc
 dio_rv_fence_i (DioRiscv64 *hart)
 {
   dio_rv_service_requests (hart);
+  rv_mmu_doubt_code (hart);
   dio_interp_engine_forget (&hart->interp);
   dio_tier_barrier (&hart->interp);
   return DIO_RV_EXC_NONE;

@@ -567,37 +567,66 @@ void
 rv_mmu_request_flush_write (DioRiscv64 *hart, uint64_t ram_offset)
 {
   DioRiscv64Mmu *mmu = hart->mmu;
-  uint32_t request = RV_REQUEST_FLUSH_WRITE_ALL;
+  unsigned i = 0;
   pthread_mutex_lock (&mmu->lock);
-  if (ram_offset != UINT64_MAX && mmu->n_flush < RV_FLUSH_QUEUE) {
+  while (i < mmu->n_flush && mmu->flush_pages[i] != (ram_offset & ~DIO_PAGE_MASK))
+    i++;
+  if (ram_offset == UINT64_MAX || i == RV_FLUSH_QUEUE)
+    mmu->flush_all++;
+  else if (i == mmu->n_flush)
     mmu->flush_pages[mmu->n_flush++] = ram_offset & ~DIO_PAGE_MASK;
-    request = RV_REQUEST_FLUSH_WRITE_PAGES;
-  }
   pthread_mutex_unlock (&mmu->lock);
-  atomic_fetch_or (&hart->interp.requests, request);
+  atomic_fetch_or (&hart->interp.requests, RV_REQUEST_FLUSH_WRITE);
   dio_cpu_kick (&hart->interp.cpu);
 }
 
 void
 dio_rv_service_requests (DioRiscv64 *hart)
 {
-  uint32_t requests = atomic_exchange (&hart->interp.requests, 0);
-  if (!requests)
+  if (!atomic_exchange (&hart->interp.requests, 0))
     return;
   DioRiscv64Mmu *mmu = hart->mmu;
   DioRam *ram = hart->interp.cpu.machine->ram;
   uint64_t pages[RV_FLUSH_QUEUE];
   pthread_mutex_lock (&mmu->lock);
-  unsigned n = mmu->n_flush;
+  unsigned n = mmu->n_flush, all = mmu->flush_all;
   memcpy (pages, mmu->flush_pages, n * sizeof *pages);
-  mmu->n_flush = 0;
   pthread_mutex_unlock (&mmu->lock);
-  if (requests & RV_REQUEST_FLUSH_WRITE_ALL) {
+  if (all)
     dio_tlb_flush_write (&hart->interp.tlb, NULL, ram);
-    return;
-  }
-  for (unsigned i = 0; i < n; i++)
+  for (unsigned i = 0; i < n && !all; i++)
     dio_tlb_flush_write (&hart->interp.tlb, ram->host + pages[i], ram);
+  /* Only now: until here rv_mmu_doubt_code() has to know of them. */
+  pthread_mutex_lock (&mmu->lock);
+  mmu->flush_all -= all;
+  mmu->n_flush -= n;
+  memmove (mmu->flush_pages, mmu->flush_pages + n, mmu->n_flush * sizeof *pages);
+  pthread_mutex_unlock (&mmu->lock);
+}
+
+/* Other harts may have stored to pages of code through entries that they were asked to flush and
+ * did not yet. What they stored before something that this hart has seen must be seen by its
+ * fence.i (Unprivileged ISA, Zifencei), and they note it later: so such pages are decoded anew. */
+void
+rv_mmu_doubt_code (DioRiscv64 *hart)
+{
+  DioMachine *machine = hart->interp.cpu.machine;
+  dio_interp_await_marks (machine->ram);
+  for (unsigned i = 0; i < machine->n_cpus; i++) {
+    DioRiscv64 *other = (DioRiscv64 *) machine->cpus[i];
+    if (!other || other == hart)
+      continue;
+    uint64_t pages[RV_FLUSH_QUEUE];
+    pthread_mutex_lock (&other->mmu->lock);
+    unsigned n = other->mmu->n_flush;
+    bool all = other->mmu->flush_all;
+    memcpy (pages, other->mmu->flush_pages, n * sizeof *pages);
+    pthread_mutex_unlock (&other->mmu->lock);
+    if (all)
+      dio_ram_doubt_code (machine->ram, UINT64_MAX);
+    for (unsigned k = 0; k < n && !all; k++)
+      dio_ram_doubt_code (machine->ram, pages[k]);
+  }
 }
 
 void

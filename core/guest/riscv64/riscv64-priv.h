@@ -121,8 +121,7 @@ typedef struct {
 } RvPmpRange;
 
 enum {
-  RV_REQUEST_FLUSH_WRITE_ALL = 1 << 0,
-  RV_REQUEST_FLUSH_WRITE_PAGES = 1 << 1,
+  RV_REQUEST_FLUSH_WRITE = 1 << 0, /* what DioRiscv64Mmu says */
 };
 
 #define RV_FLUSH_QUEUE 32
@@ -153,7 +152,7 @@ typedef struct DioRiscv64Mmu {
   pthread_mutex_t lock;
   DioRam *flush_ram;
   uint64_t flush_pages[RV_FLUSH_QUEUE];
-  unsigned n_flush;
+  unsigned n_flush, flush_all; /* all pages, so often */
 } DioRiscv64Mmu;
 
 /* A translated page. */
@@ -202,6 +201,8 @@ void rv_mmu_pmp_changed (DioRiscv64 *hart);
 /* After something that all cached translations depend on changed (menvcfg.PBMTE, ADUE). */
 void rv_mmu_flush (DioRiscv64 *hart);
 void rv_mmu_request_flush_write (DioRiscv64 *hart, uint64_t ram_offset);
+/* Before fence.i: what others have not flushed yet may have changed. */
+void rv_mmu_doubt_code (DioRiscv64 *hart);
 
 /* ---- riscv64-priv.c ---- */
 
