@@ -4,7 +4,7 @@
 
 Runs are interleaved and medians are taken: compare ratios, not times. Usage: bench-disk.py BUILD
 [--rounds N] [--size MIB] [--depth N] [--folder FOLDER] (default: /dev/shm, which measures the
-code and not the disk)."""
+code and not the disk) [--smallest]."""
 
 import argparse
 import json
@@ -46,7 +46,10 @@ def main():
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--depth", type=int, default=32)
     parser.add_argument("--folder", default="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    parser.add_argument("--smallest", action="store_true", help="one round of 8 MiB")
     options = parser.parse_args()
+    if options.smallest:
+        options.rounds, options.size = 1, 8
     ours, theirs = {}, {}
     with tempfile.TemporaryDirectory(prefix="dio-bench-", dir=options.folder) as folder:
         path = os.path.join(folder, "disk")

@@ -4,7 +4,7 @@
 
 The programs time themselves with the board's mtime, so the start of either emulator does not count.
 Runs are interleaved and medians are taken: compare ratios, not times. Usage: bench-interp.py BUILD
-[--rounds N] [--engine NAME]."""
+[--rounds N] [--engine NAME] [--smallest]: one program, once."""
 
 import argparse
 import glob
@@ -50,10 +50,14 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--engine", default="interpreter")
+    parser.add_argument("--smallest", action="store_true", help="one program, once")
     options = parser.parse_args()
     images = sorted(glob.glob(os.path.join(options.build, "tests/bench/programs/bench-*.bin")))
     if not images:
         sys.exit("no measuring programs were built: is riscv64-linux-gnu-gcc installed?")
+    samples = []
+    if options.smallest:
+        options.rounds, images, samples = 1, images[:1], ["--samples", "50"]
     print(f"{'program':10} {'instr.':>8} {'Diorama':>9} {'MIPS':>7} {'QEMU':>9} {'MIPS':>7} "
           f"{'QEMU/Diorama':>13}")
     ratios = {"integer": [], "float": []}
@@ -75,7 +79,8 @@ def main():
         if values:
             print(f"geometric mean, {group}: {geometric(values):.2f} of QEMU's speed", flush=True)
     print("a vCPU in compiled code that is kicked:", flush=True)
-    subprocess.run([os.path.join(options.build, "tests/bench/bench-kick")], check=True)
+    subprocess.run([os.path.join(options.build, "tests/bench/bench-kick"), *samples],
+                   check=True)
 
 
 if __name__ == "__main__":

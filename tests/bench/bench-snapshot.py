@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Snapshots of a busy guest with 2 GiB: how long it stands still, how long until it runs again from
 one, what the second snapshot of an idle guest writes; beside savevm and loadvm of QEMU with the same
-guest in the same run. Usage: bench-snapshot.py BUILD [--rounds N] [--folder FOLDER]."""
+guest in the same run. Usage: bench-snapshot.py BUILD [--rounds N] [--folder FOLDER]
+[--smallest]: one of 256 MiB, twice."""
 
 import argparse
 import os
@@ -23,14 +24,14 @@ BUSY_MIB = 1024
 
 
 class Qemu:
-    def __init__(self, initrd, append, folder):
+    def __init__(self, initrd, append, folder, memory):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dio-qemu-", dir=folder))
         disk = self.folder / "state.qcow2"
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "64M"], check=True)
         self.serial = self.folder / "serial.txt"
         path = self.folder / "monitor"
         self.process = subprocess.Popen(
-            ["qemu-system-riscv64", "-machine", "virt", "-m", f"{MEMORY_MIB}M", "-display", "none",
+            ["qemu-system-riscv64", "-machine", "virt", "-m", f"{memory}M", "-display", "none",
              "-kernel", str(kernel()), "-initrd", str(initrd), "-append", append,
              "-serial", f"file:{self.serial}", "-monitor", f"unix:{path},server=on,wait=off",
              "-drive", f"file={disk},format=qcow2,if=none,id=d", "-device",
@@ -81,7 +82,7 @@ def measure(options, busy):
     rounds = 100000000 if busy else 3
     guest = Scribbler(os.path.join(options.build, "diorama"),
                       os.path.join(options.build, "tests/boot/scribble-riscv64"),
-                      memory=f"{MEMORY_MIB}M", mib=BUSY_MIB, rounds=rounds, folder=options.folder)
+                      memory=f"{options.memory}M", mib=options.busy, rounds=rounds, folder=options.folder)
     pauses, backs, sizes, ids = [], [], [0], []
     try:
         guest.start()
@@ -112,10 +113,14 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder")
+    parser.add_argument("--smallest", action="store_true", help="a guest of 256 MiB, two rounds")
     options = parser.parse_args()
+    options.memory, options.busy = (256, 32) if options.smallest else (MEMORY_MIB, BUSY_MIB)
+    if options.smallest:
+        options.rounds = 2
     guest, pauses, backs, _ = measure(options, True)
     idle, _, _, sizes = measure(options, False)
-    qemu = Qemu(guest.initrd, guest.append, options.folder)
+    qemu = Qemu(guest.initrd, guest.append, options.folder, options.memory)
     saves, loads = [], []
     try:
         qemu.wait_busy()
@@ -127,8 +132,8 @@ def main():
         qemu.close()
         guest.close()
         idle.close()
-    share = 100 * sizes[1] / (MEMORY_MIB << 20)
-    print(f"pause of a live snapshot, busy guest of 2 GiB: median {statistics.median(pauses):.1f} "
+    share = 100 * sizes[1] / (options.memory << 20)
+    print(f"pause of a live snapshot, busy guest of {options.memory} MiB: median {statistics.median(pauses):.1f} "
           f"ms; QEMU's savevm stops it for {statistics.median(saves):.0f} ms")
     print(f"back and running: median {statistics.median(backs):.0f} ms; QEMU's loadvm "
           f"{statistics.median(loads):.0f} ms")
