@@ -93,7 +93,7 @@ typedef struct {
     0,                                                                                             \
     G_OPTION_ARG_STRING,                                                                           \
     &(options).arch,                                                                               \
-    N_ ("Architecture of the machine: riscv64"),                                                   \
+    N_ ("Architecture of the machine: riscv64 or arm64"),                                          \
     N_ ("ARCH") },                                                                                 \
       { "board",                                                                                   \
         0,                                                                                         \
