@@ -1,37 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Memory for compiled code: one memfd mapped twice. */
+ * Memory for compiled code: one shared anonymous mapping, and a second view of it. It is no memfd,
+ * although that would read better in a list of mappings: perf(1) takes names from its map for
+ * anonymous memory only, and knows that by the "/dev/zero" which the kernel calls this. */
 #include "core/jit/jit-memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-/* Since Linux 6.3; not in the headers of Debian 12. The file itself need not be a program, and
- * hosts with vm.memfd_noexec=2 refuse files that could be one. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
+#ifndef MADV_POPULATE_WRITE /* since Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
 #endif
 
 struct DioJitMemory {
   uint8_t *writable, *executable;
   size_t size, segment_size;
-  int fd;
   bool *taken; /* by segment */
+  atomic_size_t resident;
 };
-
-static int
-create_file (void)
-{
-  int fd = memfd_create ("diorama-code", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-  if (fd < 0 && errno == EINVAL)
-    fd = memfd_create ("diorama-code", MFD_CLOEXEC);
-  return fd;
-}
 
 static bool
 fail_memory (size_t size, GError **error)
@@ -57,28 +47,32 @@ fail_executable (size_t size, GError **error)
   return false;
 }
 
+/* A child process would write into the code of its parent. */
 static uint8_t *
-map (const DioJitMemory *memory, int protection)
+keep_from_children (void *at, size_t size)
 {
-  void *at = mmap (NULL, memory->size, protection, MAP_SHARED | MAP_NORESERVE, memory->fd, 0);
   if (at == MAP_FAILED)
     return NULL;
-  /* A child process would write into the code of its parent. */
-  madvise (at, memory->size, MADV_DONTFORK);
+  madvise (at, size, MADV_DONTFORK);
   return at;
 }
 
+/* Of a shared mapping, mremap() with an old size of 0 makes another one (mremap(2)). */
 static bool
 map_both (DioJitMemory *memory, GError **error)
 {
-  memory->fd = create_file ();
-  if (memory->fd < 0 || ftruncate (memory->fd, (off_t) memory->size) < 0)
-    return fail_memory (memory->size, error);
-  memory->executable = map (memory, PROT_READ | PROT_EXEC);
+  size_t size = memory->size;
+  const int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
+  memory->writable =
+      keep_from_children (mmap (NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0), size);
+  if (!memory->writable)
+    return fail_memory (size, error);
+  memory->executable =
+      keep_from_children (mremap (memory->writable, 0, size, MREMAP_MAYMOVE), size);
   if (!memory->executable)
-    return fail_executable (memory->size, error);
-  memory->writable = map (memory, PROT_READ | PROT_WRITE);
-  return memory->writable || fail_memory (memory->size, error);
+    return fail_memory (size, error);
+  return mprotect (memory->executable, size, PROT_READ | PROT_EXEC) == 0
+         || fail_executable (size, error);
 }
 
 DioJitMemory *
@@ -109,22 +103,21 @@ dio_jit_memory_free (DioJitMemory *memory)
     munmap (memory->writable, memory->size);
   if (memory->executable)
     munmap (memory->executable, memory->size);
-  if (memory->fd >= 0)
-    close (memory->fd);
   g_free (memory->taken);
   g_free (memory);
 }
 
-/* Fills the segment with memory, or with a hole. */
+/* Gives the segment memory now, so that a host without any says so here; an older kernel gives it
+ * when it is written to. */
 static bool
-allocate (DioJitMemory *memory, unsigned index, int mode)
+populate (DioJitMemory *memory, unsigned index)
 {
-  off_t offset = (off_t) (index * memory->segment_size);
+  uint8_t *start = memory->writable + index * memory->segment_size;
   int result;
   do
-    result = fallocate (memory->fd, mode, offset, (off_t) memory->segment_size);
+    result = madvise (start, memory->segment_size, MADV_POPULATE_WRITE);
   while (result < 0 && errno == EINTR);
-  return result == 0;
+  return result == 0 || errno == EINVAL;
 }
 
 bool
@@ -132,7 +125,9 @@ dio_jit_segment_take (DioJitMemory *memory, unsigned index)
 {
   g_return_val_if_fail (index < memory->size / memory->segment_size, false);
   g_return_val_if_fail (!memory->taken[index], false);
-  memory->taken[index] = allocate (memory, index, 0);
+  memory->taken[index] = populate (memory, index);
+  if (memory->taken[index])
+    atomic_fetch_add (&memory->resident, memory->segment_size);
   return memory->taken[index];
 }
 
@@ -142,7 +137,8 @@ dio_jit_segment_release (DioJitMemory *memory, unsigned index)
   g_return_if_fail (index < memory->size / memory->segment_size);
   g_return_if_fail (memory->taken[index]);
   memory->taken[index] = false;
-  allocate (memory, index, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+  madvise (memory->writable + index * memory->segment_size, memory->segment_size, MADV_REMOVE);
+  atomic_fetch_sub (&memory->resident, memory->segment_size);
 }
 
 uint8_t *
@@ -173,6 +169,5 @@ dio_jit_memory_flush (DioJitMemory *memory, size_t offset, size_t size)
 size_t
 dio_jit_memory_resident (const DioJitMemory *memory)
 {
-  struct stat status;
-  return fstat (memory->fd, &status) == 0 ? (size_t) status.st_blocks * 512 : 0;
+  return atomic_load (&memory->resident);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Memory for compiled code: one memfd mapped twice, once to be written and once to be run, so that
+ * Memory for compiled code: one piece mapped twice, once to be written and once to be run, so that
  * no page is ever writable and executable at once. The whole size is address space only; segments
  * take memory from the host when they are taken and give it back when they are released.
  *
@@ -39,5 +39,5 @@ ptrdiff_t dio_jit_memory_exec_delta (const DioJitMemory *memory);
  * runs; nothing on hosts whose instruction caches see writes. */
 void dio_jit_memory_flush (DioJitMemory *memory, size_t offset, size_t size);
 
-/* Bytes of host memory that the segments take now. One system call. */
+/* Bytes of host memory that the segments take now. */
 size_t dio_jit_memory_resident (const DioJitMemory *memory);
