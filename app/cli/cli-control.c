@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Machines that another process runs: stop, pause, screenshot, type, console and so on. */
 #include <errno.h>
+#include <linux/input-event-codes.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -217,6 +218,62 @@ command_key (Cli *cli, int argc, char **argv)
   return DIO_CLI_OK;
 }
 
+/* A number of pixels from the picture's left or top edge. */
+static gboolean
+parse_pixel (const char *text, guint *pixel)
+{
+  guint64 value;
+
+  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT16, &value, NULL))
+    return FALSE;
+  *pixel = value;
+  return TRUE;
+}
+
+static gboolean
+parse_button (const char *text, guint16 *button)
+{
+  static const struct {
+    const char *name;
+    guint16 code;
+  } buttons[] = {
+    { "left", BTN_LEFT },
+    { "middle", BTN_MIDDLE },
+    { "right", BTN_RIGHT },
+    { "none", 0 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (buttons); i++)
+    if (g_str_equal (text, buttons[i].name)) {
+      *button = buttons[i].code;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+static int
+command_click (Cli *cli, int argc, char **argv)
+{
+  int code = cli_parse (cli, NULL, &argc, &argv, 3, 4);
+  guint16 button = BTN_LEFT;
+  guint x, y;
+
+  if (code >= 0)
+    return code;
+  if (!parse_pixel (argv[2], &x) || !parse_pixel (argv[3], &y))
+    return cli_usage (cli, "%s", _ ("X and Y are numbers of pixels"));
+  if (argc > 4 && !parse_button (argv[4], &button))
+    return cli_usage (cli, _ ("“%s” is not a button: left, middle, right or none"), argv[4]);
+  DioMachineItem *item = find_running (cli, argv[1], &code);
+  if (!item)
+    return code;
+  JsonObject *request = new_request ("click");
+  json_object_set_int_member (request, "x", x);
+  json_object_set_int_member (request, "y", y);
+  json_object_set_int_member (request, "button", button);
+  return ask (item, request);
+}
+
 /* console */
 
 static gboolean
@@ -346,6 +403,10 @@ const CliCommand cli_control_commands[] = {
     N_ ("A key is a character or a name: enter, esc, tab, up, down, left, right, f1…f12, ctrl, "
         "alt,\nshift, super, delete and so on; a combination is written ctrl+alt+delete."),
     command_key },
+  { "click", N_ ("NAME X Y [BUTTON]"), N_ ("Click with its pointer"),
+    N_ ("X and Y are pixels of the picture, from the top left corner. BUTTON is left (the "
+        "default),\nmiddle, right, or none to move the pointer only."),
+    command_click },
   { "console", N_ ("NAME"), N_ ("Connect this terminal to its serial port"),
     N_ ("Ctrl+A X leaves, Ctrl+A Ctrl+A sends one Ctrl+A."), command_console },
   { NULL },

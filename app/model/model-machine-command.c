@@ -99,7 +99,7 @@ dio_machine_item_command_finish (DioMachineItem *self, GAsyncResult *result, GEr
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-/* ---- Keys and pictures ---- */
+/* ---- Keys, clicks and pictures ---- */
 
 static gboolean
 require_running (DioMachineItem *self, GError **error)
@@ -123,6 +123,35 @@ dio_machine_item_send_keys (DioMachineItem *self, const guint16 *codes, gsize co
   g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
   if (require_running (self, NULL))
     dio_typer_add_chord (self->typer, codes, count);
+}
+
+/* The centre of the last of @size pixels is the end of the axis. */
+static guint16
+to_axis (guint at, guint32 size)
+{
+  return size > 1 ? (guint64) at * DIO_INPUT_ABS_MAX / (size - 1) : 0;
+}
+
+gboolean
+dio_machine_item_click (DioMachineItem *self, guint x, guint y, guint16 button, GError **error)
+{
+  guint32 width, height;
+
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), FALSE);
+  if (!require_running (self, error))
+    return FALSE;
+  g_autoptr (GBytes) picture = dio_scanout_snapshot (self->scanout, 0, &width, &height);
+  if (!picture) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FAILED, _ ("The screen of “%s” is off"), self->name);
+    return FALSE;
+  }
+  if (x >= width || y >= height) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("%u, %u is not on the screen, which has %u × %u pixels"), x, y, width, height);
+    return FALSE;
+  }
+  dio_typer_add_click (self->typer, to_axis (x, width), to_axis (y, height), button);
+  return TRUE;
 }
 
 gboolean

@@ -101,6 +101,12 @@ gboolean dio_machine_item_type_text (DioMachineItem *self, const char *text, GEr
 /* Presses @codes (evdev) together in order, releases in reverse. */
 void dio_machine_item_send_keys (DioMachineItem *self, const guint16 *codes, gsize count);
 
+/* Moves the pointer to a pixel of the picture and, with a @button (evdev BTN_LEFT and so on; 0:
+ * none), clicks there. Fails when there is no such pixel. Runs in the background; a second call
+ * queues. */
+gboolean dio_machine_item_click (DioMachineItem *self, guint x, guint y, guint16 button,
+                                 GError **error);
+
 /* Writes the current picture as PNG. The first blocks for tens of milliseconds; the other does it
  * on a worker, finished by dio_machine_item_command_finish(). */
 gboolean dio_machine_item_save_screenshot (DioMachineItem *self, const char *path, GError **error);

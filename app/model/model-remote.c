@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * A machine and other processes: what its control socket answers, and asking a machine that another
  * process runs. */
+#include <linux/input-event-codes.h>
+
 #include "app/job/job-thread.h"
 #include "app/model/model-machine-private.h"
 #include "app/model/model-stats.h"
@@ -85,6 +87,29 @@ answer_keys (DioMachineItem *self, DioControlCall *call, JsonObject *request)
   dio_control_call_reply (call, NULL);
 }
 
+static gint64
+int_member (JsonObject *request, const char *name)
+{
+  JsonNode *node = json_object_get_member (request, name);
+  return node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_int (node) : -1;
+}
+
+static void
+answer_click (DioMachineItem *self, DioControlCall *call, JsonObject *request)
+{
+  gint64 x = int_member (request, "x"), y = int_member (request, "y");
+  gint64 button = int_member (request, "button");
+  g_autoptr (GError) error = NULL;
+
+  if (x < 0 || x > G_MAXUINT16 || y < 0 || y > G_MAXUINT16
+      || (button && (button < BTN_LEFT || button > BTN_MIDDLE)))
+    fail (call, DIO_ERROR_FORMAT, _ ("The request has no usable position or button"));
+  else if (dio_machine_item_click (self, x, y, button, &error))
+    dio_control_call_reply (call, NULL);
+  else
+    dio_control_call_fail (call, error);
+}
+
 static void
 answer_screenshot (DioMachineItem *self, DioControlCall *call, JsonObject *request)
 {
@@ -123,6 +148,8 @@ handle_cb (DioControlCall *call, const char *command, JsonObject *request, gpoin
     answer_type (self, call, request);
   else if (g_str_equal (command, "keys"))
     answer_keys (self, call, request);
+  else if (g_str_equal (command, "click"))
+    answer_click (self, call, request);
   else if (g_str_equal (command, "screenshot"))
     answer_screenshot (self, call, request);
   else

@@ -11,6 +11,8 @@
 typedef struct {
   guint16 code;
   guint16 down;
+  gboolean move; /* instead: the pointer to @x, @y */
+  guint16 x, y;
 } Step;
 
 struct DioTyper {
@@ -74,7 +76,9 @@ step_cb (gpointer data)
 {
   DioTyper *typer = data;
   const Step *step = &g_array_index (typer->steps, Step, typer->next++);
-  if (typer->input)
+  if (typer->input && step->move)
+    dio_input_move_absolute (typer->input, step->x, step->y);
+  else if (typer->input)
     dio_input_key (typer->input, step->code, step->down);
   if (typer->next < typer->steps->len)
     return G_SOURCE_CONTINUE;
@@ -120,7 +124,7 @@ dio_typer_free (DioTyper *typer)
 static void
 add_step (DioTyper *typer, guint16 code, gboolean down)
 {
-  Step step = { code, down };
+  Step step = { .code = code, .down = down };
   g_array_append_val (typer->steps, step);
 }
 
@@ -175,6 +179,17 @@ dio_typer_add_chord (DioTyper *typer, const guint16 *codes, gsize count)
     add_step (typer, codes[i], TRUE);
   for (gsize i = count; i-- > 0;)
     add_step (typer, codes[i], FALSE);
+  update_timer (typer);
+}
+
+void
+dio_typer_add_click (DioTyper *typer, guint16 x, guint16 y, guint16 button)
+{
+  Step step = { .move = TRUE, .x = x, .y = y };
+
+  g_array_append_val (typer->steps, step);
+  if (button)
+    dio_typer_add_chord (typer, &button, 1);
   update_timer (typer);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Text as key presses for a US keyboard layout, at a pace that slow guests follow. */
+ * Text as key presses for a US keyboard layout, keys and clicks, at a pace that slow guests follow.
+ */
 #pragma once
 
 #include <glib.h>
@@ -26,6 +27,10 @@ gboolean dio_typer_add_text (DioTyper *typer, const char *text, GError **error);
 
 /* Queues keys pressed together: down in order, up in reverse. */
 void dio_typer_add_chord (DioTyper *typer, const guint16 *codes, gsize count);
+
+/* Queues a move of the pointer, each axis 0..DIO_INPUT_ABS_MAX, and a press and release there of a
+ * button (BTN_LEFT..; 0: none). */
+void dio_typer_add_click (DioTyper *typer, guint16 x, guint16 y, guint16 button);
 
 /* A paused machine takes no keys: the queue waits. */
 void dio_typer_set_held (DioTyper *typer, gboolean held);

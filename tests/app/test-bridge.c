@@ -341,6 +341,7 @@ test_control (void)
 
 typedef struct {
   GArray *codes; /* of int: +code down, -code up */
+  int x, y;      /* of the pointer */
 } Sink;
 
 static void
@@ -351,7 +352,8 @@ sink_cb (void *opaque, const DioInputEvent *events, size_t count)
     if (events[i].kind == DIO_INPUT_KEY) {
       int code = events[i].value ? events[i].code : -(int) events[i].code;
       g_array_append_val (sink->codes, code);
-    }
+    } else if (events[i].kind == DIO_INPUT_ABS)
+      *(events[i].code ? &sink->y : &sink->x) = events[i].value;
 }
 
 static void
@@ -397,7 +399,8 @@ test_typer (void)
   static const DioInputSinkOps ops = { sink_cb };
   Sink sink = { g_array_new (FALSE, FALSE, sizeof (int)) };
   DioInput *input = dio_input_new ();
-  unsigned id = dio_input_add_sink (input, DIO_INPUT_WANTS_KEYBOARD, &ops, &sink);
+  unsigned id =
+      dio_input_add_sink (input, DIO_INPUT_WANTS_KEYBOARD | DIO_INPUT_WANTS_ABSOLUTE, &ops, &sink);
   DioTyper *typer = dio_typer_new (input);
   g_autoptr (GError) error = NULL;
   g_assert_true (dio_typer_add_text (typer, "aB\r\n", &error));
@@ -412,6 +415,21 @@ test_typer (void)
   gint64 took = g_get_monotonic_time () - start;
   g_assert_cmpuint (sink.codes->len, ==, G_N_ELEMENTS (expected));
   g_assert_cmpmem (sink.codes->data, sink.codes->len * sizeof (int), expected, sizeof expected);
+  /* A click is where the pointer was moved to before it. */
+  g_array_set_size (sink.codes, 0);
+  dio_typer_add_click (typer, 1000, DIO_INPUT_ABS_MAX, BTN_RIGHT);
+  while (dio_typer_get_pending (typer))
+    g_main_context_iteration (NULL, TRUE);
+  static const int clicked[] = { BTN_RIGHT, -BTN_RIGHT };
+  g_assert_cmpmem (sink.codes->data, sink.codes->len * sizeof (int), clicked, sizeof clicked);
+  dio_typer_add_click (typer, 7, 8, 0);
+  g_assert_cmpint (sink.x, ==, 1000);
+  g_assert_cmpint (sink.y, ==, DIO_INPUT_ABS_MAX);
+  while (dio_typer_get_pending (typer))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (sink.codes->len, ==, 2);
+  g_assert_cmpint (sink.x, ==, 7);
+  g_assert_cmpint (sink.y, ==, 8);
   g_assert_cmpint (took, >=, (gint64) G_N_ELEMENTS (expected) * DIO_TYPING_STEP_MS * 900);
   /* Nothing of a text that cannot be typed whole is typed. */
   g_assert_false (dio_typer_add_text (typer, "abc€", &error));

@@ -20,7 +20,7 @@ import unittest
 PROGRAM, MANPAGE = sys.argv[1:3]
 COMMANDS = ("run start create list show set rename delete restore disk snapshot suspend forget images "
             "stop reset pause resume "
-            "screenshot type key console").split()
+            "screenshot type key click console").split()
 OK, ERROR, USAGE, CRASHED, LIMIT, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
 
@@ -250,7 +250,8 @@ class CliTest(unittest.TestCase):
                           ["run", "--kernel", self.kernel, "--display", "wide"],
                           ["run", "--kernel", self.kernel, "--headless", "--serial", "tty"],
                           ["run", "--kernel", self.kernel, "--headless", "--time-limit", "-1"],
-                          ["create", "x", "--disk-size", "big"], ["key", "x", "nokey"],
+                          ["create", "x", "--disk-size", "big"], ["key", "x", "nokey"], ["click", "x", "1"],
+                          ["click", "x", "1", "-1"], ["click", "x", "1", "1", "big"],
                           ["show", "x", "--events", "-1"], ["stop", "x", "--wait", "-1"]):
             with self.subTest(arguments=arguments):
                 result = self.cli(*arguments, code=USAGE)
@@ -383,14 +384,18 @@ class CliTest(unittest.TestCase):
         self.cli("type", identity, "a\\n")
         self.assertIn("é", self.cli("type", identity, "é", code=ERROR).stderr)
         self.cli("key", identity, "down", "ctrl+c")
+        self.cli("click", identity, "10", "20")
+        self.cli("click", identity, "11", "20", "right")
+        self.cli("click", identity, "12", "20", "none")
+        self.assertIn("not on the screen", self.cli("click", identity, "9999", "1", code=ERROR).stderr)
         self.cli("rename", identity, "New")
         self.assertGreater(json.loads(self.cli("show", "new", "--json").stdout)
                            ["statistics"]["instructions"], 0)
         self.cli("stop", "new")
         self.assertEqual(OK, process.wait(10))
         output = process.stdout.read()
-        for key in (30, 28, 108, 29, 46):
-            self.assertIn(f"dummy: key {key} down", output)
+        for key in (30, 28, 108, 29, 46, 272, 273):
+            self.assertEqual(1, output.count(f"dummy: key {key} down"))
         shown = json.loads(self.cli("show", "new", "--json").stdout)
         self.assertEqual(["created", "starting", "running", "paused", "running", "reset",
                           "stopped"], [e["kind"] for e in shown["events"]])
