@@ -14,9 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from diorama_guest import DioramaGuest  # noqa: E402
 from guest_images import INSTALLERS, installer  # noqa: E402
-from screen import wait_for_dialog  # noqa: E402
-
-WARNINGS = ("rcu: INFO", "soft lockup", "BUG:", "Oops", "Call Trace", "WARNING: CPU", "Unable to handle")
+from screen import WARNINGS, wait_for_dialog  # noqa: E402
 
 
 def moved(guest, before, timeout=20):

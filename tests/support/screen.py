@@ -9,6 +9,9 @@ BLUE = (0, 0, 170)
 GREY = (170, 170, 170)
 RED = (170, 0, 0)
 
+# What a Linux kernel says on the serial port when it is not well.
+WARNINGS = ("rcu: INFO", "soft lockup", "BUG:", "Oops", "Call Trace", "WARNING: CPU", "Unable to handle")
+
 
 def near(pixel, colour):
     return all(abs(a - b) <= 12 for a, b in zip(pixel, colour))
@@ -71,11 +74,11 @@ class Screen:
         """A dialog of the installer: a grey window on a blue or black ground, with red in it."""
         return self.share(GREY) > 0.25 and self.selection() is not None
 
-    def selection(self, colour=RED):
-        """(top, bottom, left, right) of the widest bar of a colour, the selected entry, or None."""
+    def selection(self, colour=RED, top=0):
+        """(top, bottom, left, right) of the widest bar of a colour, the selected entry, or None; below @top."""
         best = None
-        rows = []
-        for y in range(self.height):
+        rows = [None] * top
+        for y in range(top, self.height):
             at = y * self.width * 3
             row = self.rgb[at:at + self.width * 3]
             xs = [x for x in range(0, self.width, 4)
