@@ -3,7 +3,7 @@
 """Boots the unmodified Debian installer for an architecture without a window, waits for the language screen
 by what is on the framebuffer, presses keys and sees the selection move.
 
-Usage: test-installer.py DIORAMA [--arch ARCH] [--cpus N] [--keep FILE.png]"""
+Usage: test-installer.py DIORAMA [--arch ARCH] [--image IMAGE] [--cpus N] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -39,10 +39,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--arch", choices=INSTALLERS, default="riscv64")
+    parser.add_argument("--image", help="another one of the images for this architecture")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--keep")
     options = parser.parse_args()
-    kernel, initrd, append = installer(options.arch)
+    kernel, initrd, append = installer(options.arch, options.image)
     log = f"/tmp/dio-boot-{os.getpid()}.log"
     guest = DioramaGuest(options.program, kernel, initrd, append, cpus=options.cpus, serial=log,
                          arch=options.arch)

@@ -21,8 +21,8 @@ def image_files(image, *names):
     return files
 
 
-def installer(arch):
-    """Kernel, initrd and kernel command line of Debian's text installer for @arch."""
-    image, port = INSTALLERS[arch]
-    kernel, initrd = image_files(image, "linux", "initrd.gz")
+def installer(arch, image=None):
+    """Kernel, initrd and kernel command line of Debian's text installer for @arch, or of another @image for it."""
+    default, port = INSTALLERS[arch]
+    kernel, initrd = image_files(image or default, "linux", "initrd.gz")
     return kernel, initrd, f"console={port} console=tty0"
