@@ -92,32 +92,49 @@ by_guest (DioX64Gen *g, const DioIrOp *op)
 
 /* ---- Floating-point flags ---- */
 
+/* The flags become the operand. Loading MXCSR is slow, and guests mostly put back what they have read
+ * (C libraries do around each quiet comparison): as long as the host has collected nothing, rcx,
+ * that is not in the new value, it may keep it. Always loaded when rcx is the old value. */
+static void
+write_fp_flags (DioX64Gen *g, const DioX64Cold *cold, bool wanted)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Mem flags = dio_x64_state (g, g->guest->fflags), mxcsr = X64_VCPU (g, scratch);
+  DioX64Label done = DIO_X64_LABEL_INIT;
+  if (cold->value < 0)
+    dio_x64_mov_ri (a, DIO_X64_RDX, cold->constant & 0x1f);
+  else {
+    dio_x64_mov_rr (a, 4, DIO_X64_RDX, (DioX64Reg) cold->value);
+    dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RDX, 0x1f);
+  }
+  dio_x64_mov_mr (a, 1, flags, DIO_X64_RDX);
+  if (!wanted) {
+    dio_x64_alu_rr (a, DIO_X64_OR, 4, DIO_X64_RCX, DIO_X64_RDX);
+    dio_x64_alu_rr (a, DIO_X64_CMP, 4, DIO_X64_RCX, DIO_X64_RDX);
+    dio_x64_jcc_label (a, DIO_X64_CC_E, &done);
+  }
+  dio_x64_alu_mi (a, DIO_X64_AND, 4, mxcsr, ~0x3f);
+  dio_x64_ldmxcsr (a, mxcsr);
+  dio_x64_bind (a, &done);
+}
+
 /* The guest's exception flags: what it has set itself, and what the host has collected since. */
 static void
 fp_flags (DioX64Gen *g, const DioIrOp *op, const DioX64Cold *cold, bool wanted)
 {
   DioX64Asm *a = &g->a;
-  DioX64Mem flags = dio_x64_state (g, g->guest->fflags), mxcsr = X64_VCPU (g, scratch);
+  DioX64Mem mxcsr = X64_VCPU (g, scratch);
   dio_x64_stmxcsr (a, mxcsr);
+  dio_x64_mov_rm (a, 4, DIO_X64_RCX, mxcsr);
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, 0x3f);
+  dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem_abs (g->jit->stubs.flags));
+  dio_x64_movzx_rm (a, 1, DIO_X64_RCX, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 0, 0));
   if (wanted) {
-    dio_x64_mov_rm (a, 4, DIO_X64_RCX, mxcsr);
-    dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RCX, 0x3f);
-    dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_mem_abs (g->jit->stubs.flags));
-    dio_x64_movzx_rm (a, 1, DIO_X64_RCX, dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 0, 0));
-    dio_x64_movzx_rm (a, 1, DIO_X64_RDX, flags);
+    dio_x64_movzx_rm (a, 1, DIO_X64_RDX, dio_x64_state (g, g->guest->fflags));
     dio_x64_alu_rr (a, DIO_X64_OR, 4, DIO_X64_RCX, DIO_X64_RDX);
   }
-  if (op->opcode == DIO_IR_CSR_WRITE) {
-    if (cold->value < 0) {
-      dio_x64_mov_mi (a, 1, flags, (int32_t) cold->constant & 0x1f);
-    } else {
-      dio_x64_mov_rr (a, 4, DIO_X64_RDX, (DioX64Reg) cold->value);
-      dio_x64_alu_ri (a, DIO_X64_AND, 4, DIO_X64_RDX, 0x1f);
-      dio_x64_mov_mr (a, 1, flags, DIO_X64_RDX);
-    }
-    dio_x64_alu_mi (a, DIO_X64_AND, 4, mxcsr, ~0x3f);
-    dio_x64_ldmxcsr (a, mxcsr);
-  }
+  if (op->opcode == DIO_IR_CSR_WRITE)
+    write_fp_flags (g, cold, wanted);
   if (wanted)
     dio_x64_mov_rr (a, 8, (DioX64Reg) cold->result, DIO_X64_RCX);
 }
