@@ -24,6 +24,7 @@ cli_config_options_clear (CliConfigOptions *options)
   g_free (options->disk_format);
   g_free (options->firmware);
   g_free (options->engine);
+  g_free (options->graphics);
   g_free (options->display);
 }
 
@@ -151,6 +152,10 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
     config->cpus = MAX (options->cpus, 0);
   if (options->engine && !parse_engine (options->engine, &config->engine)) {
     cli_usage (cli, _ ("--engine: “%s” is none of auto, interpreter, compiler"), options->engine);
+    return FALSE;
+  }
+  if (options->graphics && !dio_manifest_parse_graphics (options->graphics, &config->graphics)) {
+    cli_usage (cli, _ ("--graphics: “%s” is none of virtio, ramfb"), options->graphics);
     return FALSE;
   }
   if (options->display && !parse_display (options->display, config)) {

@@ -77,6 +77,7 @@ typedef struct {
   gboolean detect; /* the formats of disks, where none is given */
   char *firmware;
   char *engine;
+  char *graphics;
   char *display;
   int snapshot_hours, snapshot_keep;
 } CliConfigOptions;
@@ -160,6 +161,13 @@ typedef struct {
         &(options).engine,                                                                         \
         N_ ("How guest code is run: auto (default), interpreter or compiler"),                     \
         N_ ("ENGINE") },                                                                           \
+      { "graphics",                                                                                \
+        0,                                                                                         \
+        0,                                                                                         \
+        G_OPTION_ARG_STRING,                                                                       \
+        &(options).graphics,                                                                       \
+        N_ ("What shows the picture: virtio (default) or ramfb"),                                  \
+        N_ ("KIND") },                                                                             \
   {                                                                                                \
     "display", 0, 0, G_OPTION_ARG_STRING, &(options).display,                                      \
         N_ ("First size of the screen (default: 1280x800)"), N_ ("WxH")                            \

@@ -151,6 +151,14 @@ parse_engine (Parse *parse, JsonObject *root, DioMachineConfig *config)
     refuse (parse, "engine", _ ("“%s” is none of auto, interpreter, compiler"), text);
 }
 
+static void
+parse_graphics (Parse *parse, JsonObject *root, DioMachineConfig *config)
+{
+  g_autofree char *text = get_string (parse, root, "graphics", "graphics", FALSE, 64);
+  if (text && !dio_manifest_parse_graphics (text, &config->graphics))
+    refuse (parse, "graphics", _ ("“%s” is none of virtio, ramfb"), text);
+}
+
 /* The name of a file inside the bundle. */
 static void
 parse_file (Parse *parse, JsonObject *root, const char *key, char **file)
@@ -305,8 +313,25 @@ parse_root (Parse *parse, JsonObject *root, DioManifest *manifest)
   parse_file (parse, root, "initrd", &config->initrd);
   config->append = get_string (parse, root, "append", "append", FALSE, DIO_MANIFEST_MAX_APPEND);
   parse_disks (parse, root, config);
+  parse_graphics (parse, root, config);
   parse_display (parse, root, config);
   parse_snapshots (parse, root, config);
+}
+
+static const char *const graphics_names[] = {
+  [DIO_GRAPHICS_VIRTIO] = "virtio",
+  [DIO_GRAPHICS_RAMFB] = "ramfb",
+};
+
+gboolean
+dio_manifest_parse_graphics (const char *text, DioGraphics *graphics)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (graphics_names); i++)
+    if (g_str_equal (text, graphics_names[i])) {
+      *graphics = (DioGraphics) i;
+      return TRUE;
+    }
+  return FALSE;
 }
 
 DioManifest *
@@ -447,6 +472,8 @@ dio_manifest_to_text (const DioManifest *manifest, gsize *length)
   set_string (root, "initrd", config->initrd);
   set_string (root, "append", config->append);
   json_object_set_array_member (root, "disks", disks_to_json (manifest));
+  if (config->graphics != DIO_GRAPHICS_VIRTIO || json_object_has_member (root, "graphics"))
+    json_object_set_string_member (root, "graphics", graphics_names[config->graphics]);
   if (config->width && config->height) {
     JsonObject *display = NULL;
     if (json_object_has_member (root, "display"))

@@ -48,5 +48,8 @@ char *dio_manifest_to_text (const DioManifest *manifest, gsize *length);
 /* The configuration with names made absolute for the bundle at @path. Caller owns. */
 DioMachineConfig *dio_manifest_resolve (const DioManifest *manifest, const char *path);
 
+/* FALSE when @text names no kind of graphics. */
+gboolean dio_manifest_parse_graphics (const char *text, DioGraphics *graphics);
+
 /* FALSE and a sentence when @name cannot be the name of a machine. */
 gboolean dio_manifest_check_name (const char *name, GError **error);

@@ -12,6 +12,7 @@ struct DioBoardType {
   uint64_t minimum_memory, maximum_memory; /* bytes */
   unsigned maximum_cpus;
   bool has_firmware; /* which finds a system by itself: neither firmware nor kernel need be given */
+  bool has_ramfb;    /* DIO_GRAPHICS_RAMFB is possible */
 
   /* Creates RAM (machine->ram, which the machine frees), vCPUs and devices of @machine from its
    * configuration, which dio_machine_new() has checked against the fields above. Control thread. */

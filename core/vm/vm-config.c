@@ -191,6 +191,13 @@ check_sizes (const DioMachineConfig *config, const DioBoardType *board, GError *
                  config->cpus, board->id, board->maximum_cpus);
     return false;
   }
+  if (config->graphics == DIO_GRAPHICS_RAMFB && !board->has_ramfb) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+                 _ ("The board “%s” for %s has no framebuffer in memory; choose the graphics "
+                    "“virtio”"),
+                 board->id, dio_arch_to_string (board->arch));
+    return false;
+  }
   if (config->width > DIO_DISPLAY_MAX_SIZE || config->height > DIO_DISPLAY_MAX_SIZE) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
                  _ ("A screen of %u×%u pixels is not possible; at most %d×%d are"), config->width,

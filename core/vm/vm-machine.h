@@ -30,6 +30,12 @@ typedef enum {
   DIO_ENGINE_COMPILER = 2,
 } DioEngine;
 
+/* What shows the guest's picture. */
+typedef enum {
+  DIO_GRAPHICS_VIRTIO = 0, /* virtio-gpu */
+  DIO_GRAPHICS_RAMFB = 1,  /* a framebuffer in memory, where the board can have one */
+} DioGraphics;
+
 /* What @engine comes to on this host: never DIO_ENGINE_AUTO. */
 DioEngine dio_engine_in_force (DioEngine engine);
 /* Is there a compiler for this host? */
@@ -61,7 +67,8 @@ typedef struct {
   char *kernel;
   char *initrd;
   char *append;
-  GPtrArray *disks;       /* of DioDiskConfig*, may be NULL */
+  GPtrArray *disks; /* of DioDiskConfig*, may be NULL */
+  DioGraphics graphics;
   uint32_t width, height; /* preferred size of the first scan-out; 0: 1280x800 */
   /* Snapshots are taken by themselves every so many hours (0: never), and so many are kept. Used by
    * the application alone. */

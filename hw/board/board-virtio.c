@@ -63,6 +63,8 @@ dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error)
   const GPtrArray *disks = machine->config->disks;
 
   for (unsigned i = 0; i < G_N_ELEMENTS (plain); i++) {
+    if (i == 0 && machine->config->graphics != DIO_GRAPHICS_VIRTIO)
+      continue;
     DioDevice *dev = plug (machine, bus, plain[i].id, plain[i].name, error);
     if (!dev || !dio_device_attach (dev, machine, error))
       return false;

@@ -7,7 +7,9 @@
 #include "core/boot/boot-kernel.h"
 #include "core/boot/boot-uefi.h"
 #include "hw/board/board-system.h"
+#include "hw/board/board-virtio.h"
 #include "hw/board/virt-arm64-private.h"
+#include "hw/display/ramfb.h"
 #include "hw/firmware/flash.h"
 #include "hw/firmware/fw-cfg.h"
 #include "hw/firmware/uefi-variables.h"
@@ -111,6 +113,18 @@ load_variables (const DioMachineConfig *config, DioDevice *flash, GError **error
          && (!is_uefi (config) || dio_uefi_variables_check (flash, config->variables, error));
 }
 
+static bool
+add_ramfb (DioMachine *machine, DioVirtArm64 *virt, GError **error)
+{
+  const DioDeviceType *type = dio_board_find_type (machine, "ramfb", error);
+  DioDevice *dev = type ? dio_device_new (type, "display") : NULL;
+
+  if (!dev || !dio_device_attach (dev, machine, error))
+    return false;
+  dio_ramfb_connect (dev, &virt->fw_cfg->dev);
+  return true;
+}
+
 bool
 dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError **error)
 {
@@ -121,6 +135,8 @@ dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError *
     return false;
   virt->flash = dio_board_add (machine, "cfi-flash", "flash", DIO_VIRT_ARM64_FLASH, error);
   if (!virt->flash)
+    return false;
+  if (config->graphics == DIO_GRAPHICS_RAMFB && !add_ramfb (machine, virt, error))
     return false;
   if (!dio_virt_arm64_has_firmware (config))
     return true;

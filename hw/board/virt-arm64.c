@@ -202,6 +202,7 @@ const DioBoardType dio_virt_arm64_board = {
   .maximum_memory = 255 * GIB,
   .maximum_cpus = MAX_CPUS,
   .has_firmware = true,
+  .has_ramfb = true,
   .build = virt_build,
   .load = virt_load,
   .finalize = virt_finalize,

@@ -3,7 +3,7 @@
 """Boots unmodified UEFI firmware without a kernel to its shell, told by the serial port and the framebuffer,
 and turns the machine off from there.
 
-Usage: test-firmware.py DIORAMA [--cpus N] [--engine ENGINE] [--keep FILE.png]"""
+Usage: test-firmware.py DIORAMA [--cpus N] [--engine ENGINE] [--graphics KIND] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -21,9 +21,11 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--engine", default="auto")
+    parser.add_argument("--graphics", default="virtio")
     parser.add_argument("--keep")
     options = parser.parse_args()
     guest = FirmwareGuest(options.program, "--cpus", str(options.cpus), "--engine", options.engine,
+                          "--graphics", options.graphics,
                           picture=options.keep)
     try:
         guest.shell()
@@ -34,7 +36,7 @@ def main():
         check(True, "it takes commands")
         guest.type("reset -s\r")
         check(guest.end() == 0, f"it turns the machine off ({guest.seconds():.1f} s)")
-        check(Screen.read_png(guest.picture).rgb.count(YELLOW) > 100, "its prompt was on the framebuffer")
+        check(Screen.read_png(guest.picture).rgb.count(YELLOW) > 100, f"its prompt was on the framebuffer ({options.graphics})")
     finally:
         guest.close()
 

@@ -168,7 +168,7 @@ scramble (Rig *rig, GRand *rand, unsigned count)
     dio_pci_config_write (rig->pci, DIO_PCI_COMMAND,
                           DIO_PCI_COMMAND_MEMORY | DIO_PCI_COMMAND_MASTER, 2);
   }
-  for (unsigned i = 0; i < count; i++) {
+  for (unsigned i = 0; i < count && (rig->pci || sys->n_regions); i++) {
     unsigned which = g_rand_int_range (rand, 0, 8);
     if (!rig->pci)
       poke (rig, rand, SYSTEM, sys->regions[which % sys->n_regions].size);
@@ -213,6 +213,8 @@ compare (Rig *one, Rig *two)
   DioSystemDevice *sys = (DioSystemDevice *) one->dev;
   unsigned differences = 0;
 
+  if (!one->pci && sys->n_regions == 0)
+    return 0;
   if (!one->pci)
     return compare_region (one, two, SYSTEM, sys->regions[0].size,
                            MAX (sys->regions[0].ops->min_access, 1));

@@ -37,7 +37,8 @@ dio_hw_bench_add (DioHwBench *bench, DioDevice *dev, DioGpa gpa, unsigned line)
 
   dio_device_attach (dev, bench->machine, &error);
   g_assert_no_error (error);
-  dio_system_device_map (sys, 0, gpa, &error);
+  if (sys->n_regions)
+    dio_system_device_map (sys, 0, gpa, &error);
   g_assert_no_error (error);
   for (unsigned i = 0; i < sys->n_irqs; i++)
     dio_system_device_connect (sys, i, dio_hw_bench_irq (bench, line + i));

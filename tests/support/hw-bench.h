@@ -22,7 +22,8 @@ typedef struct {
 DioHwBench *dio_hw_bench_new (void);
 void dio_hw_bench_free (DioHwBench *bench); /* devices in reverse order first */
 
-/* Attaches @dev, maps its region 0 at @gpa and connects its lines to the bench's from @line on. */
+/* Attaches @dev, maps its region 0, if it has one, at @gpa and connects its lines to the bench's
+ * from @line on. */
 void dio_hw_bench_add (DioHwBench *bench, DioDevice *dev, DioGpa gpa, unsigned line);
 
 /* A line that the bench records. */

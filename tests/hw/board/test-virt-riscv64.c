@@ -440,6 +440,9 @@ test_limits (Fixture *f, gconstpointer data)
   f->config->cpus = 1;
   f->config->memory = 8 * MIB;
   assert_start_fails (f, DIO_ERROR_CONFIG, "16");
+  f->config->memory = 64 * MIB;
+  f->config->graphics = DIO_GRAPHICS_RAMFB; /* which fw_cfg would be needed for */
+  assert_start_fails (f, DIO_ERROR_UNSUPPORTED, "framebuffer");
 }
 
 static void
