@@ -39,6 +39,7 @@ packages_run=(
 )
 
 packages_test=(
+  acpica-tools
   appstream
   at-spi2-core
   clang-format

@@ -24,6 +24,7 @@ cli_config_options_clear (CliConfigOptions *options)
   g_free (options->disk_format);
   g_free (options->firmware);
   g_free (options->engine);
+  g_free (options->acpi);
   g_free (options->graphics);
   g_free (options->display);
 }
@@ -134,9 +135,17 @@ apply_snapshots (Cli *cli, const CliConfigOptions *options, DioMachineConfig *co
   return TRUE;
 }
 
+static gboolean
+parse_switch (const char *text, gboolean *on)
+{
+  *on = g_str_equal (text, "on");
+  return *on || g_str_equal (text, "off");
+}
+
 gboolean
 cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config)
 {
+  gboolean on;
   g_autoptr (GError) error = NULL;
   if (options->arch)
     config->arch = dio_arch_from_string (options->arch);
@@ -154,6 +163,12 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
     cli_usage (cli, _ ("--engine: “%s” is none of auto, interpreter, compiler"), options->engine);
     return FALSE;
   }
+  if (options->acpi && !parse_switch (options->acpi, &on)) {
+    cli_usage (cli, _ ("--acpi: “%s” is neither on nor off"), options->acpi);
+    return FALSE;
+  }
+  if (options->acpi)
+    config->no_acpi = !on;
   if (options->graphics && !dio_manifest_parse_graphics (options->graphics, &config->graphics)) {
     cli_usage (cli, _ ("--graphics: “%s” is none of virtio, ramfb"), options->graphics);
     return FALSE;

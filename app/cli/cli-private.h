@@ -77,6 +77,7 @@ typedef struct {
   gboolean detect; /* the formats of disks, where none is given */
   char *firmware;
   char *engine;
+  char *acpi;
   char *graphics;
   char *display;
   int snapshot_hours, snapshot_keep;
@@ -161,6 +162,13 @@ typedef struct {
         &(options).engine,                                                                         \
         N_ ("How guest code is run: auto (default), interpreter or compiler"),                     \
         N_ ("ENGINE") },                                                                           \
+      { "acpi",                                                                                    \
+        0,                                                                                         \
+        0,                                                                                         \
+        G_OPTION_ARG_STRING,                                                                       \
+        &(options).acpi,                                                                           \
+        N_ ("Whether firmware gets ACPI tables: on (default) or off"),                             \
+        N_ ("STATE") },                                                                            \
       { "graphics",                                                                                \
         0,                                                                                         \
         0,                                                                                         \

@@ -152,6 +152,16 @@ parse_engine (Parse *parse, JsonObject *root, DioMachineConfig *config)
 }
 
 static void
+parse_acpi (Parse *parse, JsonObject *root, DioMachineConfig *config)
+{
+  JsonNode *node = json_object_get_member (root, "acpi");
+  if (node && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_BOOLEAN)
+    config->no_acpi = !json_node_get_boolean (node);
+  else if (node)
+    refuse (parse, "acpi", "%s", _ ("true or false is expected"));
+}
+
+static void
 parse_graphics (Parse *parse, JsonObject *root, DioMachineConfig *config)
 {
   g_autofree char *text = get_string (parse, root, "graphics", "graphics", FALSE, 64);
@@ -313,6 +323,7 @@ parse_root (Parse *parse, JsonObject *root, DioManifest *manifest)
   parse_file (parse, root, "initrd", &config->initrd);
   config->append = get_string (parse, root, "append", "append", FALSE, DIO_MANIFEST_MAX_APPEND);
   parse_disks (parse, root, config);
+  parse_acpi (parse, root, config);
   parse_graphics (parse, root, config);
   parse_display (parse, root, config);
   parse_snapshots (parse, root, config);
@@ -472,6 +483,8 @@ dio_manifest_to_text (const DioManifest *manifest, gsize *length)
   set_string (root, "initrd", config->initrd);
   set_string (root, "append", config->append);
   json_object_set_array_member (root, "disks", disks_to_json (manifest));
+  if (config->no_acpi || json_object_has_member (root, "acpi"))
+    json_object_set_boolean_member (root, "acpi", !config->no_acpi);
   if (config->graphics != DIO_GRAPHICS_VIRTIO || json_object_has_member (root, "graphics"))
     json_object_set_string_member (root, "graphics", graphics_names[config->graphics]);
   if (config->width && config->height) {

@@ -68,6 +68,9 @@ typedef struct {
   char *initrd;
   char *append;
   GPtrArray *disks; /* of DioDiskConfig*, may be NULL */
+  /* Firmware gets no ACPI tables and passes the device tree on. Of boards that have such firmware.
+   */
+  bool no_acpi;
   DioGraphics graphics;
   uint32_t width, height; /* preferred size of the first scan-out; 0: 1280x800 */
   /* Snapshots are taken by themselves every so many hours (0: never), and so many are kept. Used by

@@ -141,6 +141,8 @@ dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError *
   if (!dio_virt_arm64_has_firmware (config))
     return true;
   set_menu_wait (&virt->fw_cfg->dev);
+  if (!config->no_acpi)
+    dio_virt_arm64_offer_acpi (machine, virt);
   return (!config->variables || load_variables (config, &virt->flash->dev, error))
          && (!config->kernel || offer_kernel (config, &virt->fw_cfg->dev, error));
 }

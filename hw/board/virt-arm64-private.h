@@ -21,6 +21,8 @@ bool dio_virt_arm64_place_fdt (DioMachine *machine, DioGpa address, GBytes *fdt,
 bool dio_virt_arm64_has_firmware (const DioMachineConfig *config);
 /* What firmware talks to: fw_cfg with what is for it, and the flash of its variables. */
 bool dio_virt_arm64_build_firmware (DioMachine *machine, DioVirtArm64 *virt, GError **error);
+/* The ACPI tables, in fw_cfg. */
+void dio_virt_arm64_offer_acpi (DioMachine *machine, DioVirtArm64 *virt);
 /* Which disks it tries, in their order; when they are there. */
 void dio_virt_arm64_offer_disks (DioMachine *machine, DioVirtArm64 *virt);
 /* The firmware into its ROM, which lies behind the guest's memory in machine->ram; the device tree

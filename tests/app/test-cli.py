@@ -248,6 +248,8 @@ class CliTest(unittest.TestCase):
                           ["run", "--kernel", self.kernel, "--memory", "lots"],
                           ["run", "--kernel", self.kernel, "--engine", "magic"],
                           ["run", "--kernel", self.kernel, "--display", "wide"],
+                          ["run", "--kernel", self.kernel, "--acpi", "maybe"],
+                          ["run", "--kernel", self.kernel, "--graphics", "vga"],
                           ["run", "--kernel", self.kernel, "--headless", "--serial", "tty"],
                           ["run", "--kernel", self.kernel, "--headless", "--time-limit", "-1"],
                           ["create", "x", "--disk-size", "big"], ["key", "x", "nokey"], ["click", "x", "1"],

@@ -11,6 +11,7 @@ import time
 
 from screen import Screen
 
+FIRMWARE = os.environ.get("DIORAMA_UEFI", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 ESCAPE = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 
 
