@@ -69,6 +69,7 @@ packages_test=(
   wtype
   xauth
   xdotool
+  xorriso
   xvfb
 )
 

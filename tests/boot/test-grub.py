@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boots GRUB from an EFI disk that is made here, by UEFI firmware: sees its menu on the framebuffer, moves in it,
-and starts Debian's kernel from it, or with --installer waits for the installer's first dialog too.
+"""Boots GRUB from an EFI disk that is made here, or with --iso from a disc by El Torito, by UEFI firmware: sees its
+menu on the framebuffer, moves in it, and starts Debian's kernel from it, or with --installer waits for the
+installer's first dialog too.
 
-Usage: test-grub.py DIORAMA [--cpus N] [--installer] [--keep FILE.png]"""
+Usage: test-grub.py DIORAMA [--cpus N] [--iso] [--installer] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -19,7 +20,8 @@ from guest_images import image_files  # noqa: E402
 
 HIGHLIGHT = (152, 152, 152)
 DOWN, UP = "\x1b[B", "\x1b[A"
-MENU = """set timeout=60
+MENU = """search --file --set=root /initrd.gz
+set timeout=60
 set color_normal=white/black
 set menu_color_highlight=black/light-gray
 menuentry "Debian installer" {
@@ -32,19 +34,49 @@ menuentry "Off" {
 """
 
 
-def make_disk(folder):
-    """A FAT file system with what firmware looks for, and what GRUB starts."""
-    disk, menu = os.path.join(folder, "disk.img"), os.path.join(folder, "grub.cfg")
+def kernel_files():
+    return image_files("debian-12-arm64-netboot", "linux", "initrd.gz")
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def make_file_system(folder, name, size, *files):
+    """A FAT file system of @size MiB with what firmware looks for, and @files of (name, path) beside it."""
+    disk = os.path.join(folder, name)
     grub, = image_files("debian-12-arm64-grub", "grubaa64.efi")
-    linux, initrd = image_files("debian-12-arm64-netboot", "linux", "initrd.gz")
-    with open(menu, "w", encoding="ascii") as file:
-        file.write(MENU)
     with open(disk, "wb") as file:
-        file.truncate(128 << 20)
-    for command in (("mformat", "-F", "::"), ("mmd", "::/EFI", "::/EFI/BOOT", "::/EFI/debian"),
-                    ("mcopy", grub, "::/EFI/BOOT/BOOTAA64.EFI"), ("mcopy", menu, "::/EFI/debian/grub.cfg"),
-                    ("mcopy", linux, initrd, "::/")):
+        file.truncate(size << 20)
+    for command in (("mformat", *(("-F",) if size > 64 else ()), "::"),
+                    ("mmd", "::/EFI", "::/EFI/BOOT", "::/EFI/debian"),
+                    ("mcopy", grub, "::/EFI/BOOT/BOOTAA64.EFI"), *(("mcopy", file, "::" + name) for name, file in files)):
         subprocess.run([command[0], "-i", disk, *command[1:]], check=True)
+    return disk
+
+
+def make_disc(folder):
+    """An ISO image as installation discs are: what firmware starts is in a FAT image that the boot catalogue names,
+    its menu and what that starts is in the ISO 9660 file system."""
+    tree, image = os.path.join(folder, "tree"), os.path.join(folder, "disc.iso")
+    for name, contents in ((".disk/info", "made by a test"), ("boot/grub/grub.cfg", MENU)):
+        write(os.path.join(tree, name), contents)
+    make_file_system(tree, "efi.img", 8)
+    for file in kernel_files():
+        os.symlink(file, os.path.join(tree, os.path.basename(file)))
+    subprocess.run(["xorriso", "-report_about", "WARNING", "-as", "mkisofs", "-follow-links", "-o", image, "-e",
+                    "efi.img", "-no-emul-boot", tree], check=True)
+    return image + ",readonly"
+
+
+def make_disk(folder):
+    """A disk that is one FAT file system."""
+    menu = os.path.join(folder, "grub.cfg")
+    write(menu, MENU)
+    disk = make_file_system(folder, "disk.img", 128, ("/EFI/debian/grub.cfg", menu),
+                            *(("/" + os.path.basename(file), file) for file in kernel_files()))
     image = os.path.join(folder, "disk.qcow2")
     subprocess.run(["qemu-img", "convert", "-O", "qcow2", disk, image], check=True)
     return image
@@ -98,14 +130,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--cpus", type=int, default=1)
+    parser.add_argument("--iso", action="store_true")
     parser.add_argument("--installer", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
         environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
+        disk = make_disc(folder) if options.iso else make_disk(folder)
         # What the machine is for is seen from the disk.
         subprocess.run([options.program, "create", "m", "--memory", "1G", "--cpus",
-                        str(options.cpus), "--disk", make_disk(folder)], env=environment, check=True,
+                        str(options.cpus), "--disk", disk], env=environment, check=True,
                        stdout=subprocess.DEVNULL)
         guest = FirmwareGuest(options.program, command=("start", "m"), environment=environment)
         try:
