@@ -33,6 +33,11 @@ def check_source(module, source, root):
             yield f"{module}: {source.get('url')} is not fetched safely"
         if not re.fullmatch(r"v\d+(\.\d+)+", source.get("tag", "")):
             yield f"{module}: the source has no tag of a release"
+    elif kind == "file":
+        if not source.get("url", "").startswith("https://"):
+            yield f"{module}: {source.get('url')} is not fetched safely"
+        if not re.fullmatch(r"[0-9a-f]{64}", source.get("sha256", "")):
+            yield f"{module}: the file has no checksum"
     elif kind == "dir":
         if (root / "flatpak" / source.get("path", "nowhere")).resolve() != root:
             yield f"{module}: {source.get('path')} is not this tree"
@@ -78,10 +83,10 @@ def problems(manifest, root):
     for module in modules:
         yield from check_module(module, root)
     yield from check_options(modules[-1], root)
-    places = (root / "core/boot/boot-opensbi.c").read_text(encoding="utf-8")
-    firmware = re.search(r'"(/app/[^"]+)"', places)[1]
-    if not any(firmware in command for m in modules for command in m.get("build-commands", [])):
-        yield f"nothing installs {firmware}"
+    for finder in ("core/boot/boot-opensbi.c", "core/boot/boot-uefi.c"):
+        for firmware in re.findall(r'"(/app/[^"]+)"', (root / finder).read_text(encoding="utf-8")):
+            if not any(firmware in command for m in modules for command in m.get("build-commands", [])):
+                yield f"nothing installs {firmware}"
 
 
 def main():
