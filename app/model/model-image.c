@@ -348,12 +348,40 @@ compare_images (gconstpointer a, gconstpointer b)
   return g_utf8_collate (first->title, second->title);
 }
 
+static void
+add_arch (DioImage *image)
+{
+  const char *arch = arch_title (image->arch);
+  char *title = g_strdup_printf ("%s (%s)", image->title, arch ? arch : "?");
+
+  g_free (image->title);
+  image->title = title;
+}
+
+/* The title of a system that is there for several architectures says which, as machines are called
+ * by it. */
+static void
+tell_apart (GPtrArray *images)
+{
+  g_autofree gboolean *ambiguous = g_new0 (gboolean, images->len);
+
+  for (guint i = 0; i < images->len; i++)
+    for (guint j = 0; j < images->len; j++) {
+      const DioImage *one = g_ptr_array_index (images, i), *other = g_ptr_array_index (images, j);
+      ambiguous[i] |= one->arch != other->arch && g_str_equal (one->title, other->title);
+    }
+  for (guint i = 0; i < images->len; i++)
+    if (ambiguous[i])
+      add_arch (g_ptr_array_index (images, i));
+}
+
 GPtrArray *
 dio_images_find (void)
 {
   GPtrArray *images = g_ptr_array_new_with_free_func (g_object_unref);
   scan_image_folders (images);
   scan_debian_installer (images, "/usr/lib/debian-installer/images", 0);
+  tell_apart (images);
   g_ptr_array_sort (images, compare_images);
   scan_downloads (images);
   return images;

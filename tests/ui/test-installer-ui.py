@@ -13,13 +13,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ui_driver import Application, Failure, enter_session, wait_until  # noqa: E402
 from screen import GREY, near  # noqa: E402
 
-NAME = "Debian 13 installer"
+NAME = "Debian 13 installer (RISC-V)"  # as there is one for Arm
 
 
 def images():
     folder = os.environ.get("DIORAMA_IMAGES") or os.path.join(
         os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
-    if not os.path.exists(os.path.join(folder, "debian-13-riscv64-netboot/image.json")):
+    if not all(os.path.exists(os.path.join(folder, f"debian-13-{arch}-netboot/image.json"))
+               for arch in ("arm64", "riscv64")):
         raise Failure(f"no installer in {folder}; ./dev guests fetches it")
     return folder
 
@@ -36,6 +37,17 @@ def text(app):
     return 50 < lit < 20000
 
 
+def choose(app, name):
+    """Goes to an image in the list, which the focus is in, and presses Enter on it."""
+    app.find("list item", "Debian 13 installer (Arm)")
+    for _ in range(10):
+        if app.has_state(app.find("list item", name), "FOCUSED"):
+            app.key("Return")
+            return
+        app.key("Down")
+    raise Failure(f"Down never reaches “{name}”")
+
+
 def main():
     enter_session(sys.argv)
     program, shots = sys.argv[1:3]
@@ -44,8 +56,7 @@ def main():
         app.press("push button", "New Machine")
         app.find("list item", NAME)
         app.shot("real-1-source")
-        app.key("Down")  # the images by name: Debian 12 for arm64, then this one
-        app.key("Return")
+        choose(app, NAME)
         app.press("push button", "Create and Start")
         app.find("image", "Screen of " + NAME, timeout=60)
         app.find("label", "Running", timeout=60)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Images that machines are made from: the list of them tells systems apart that have the same name.
+ */
+#include "app/model/model-image.h"
+
+#include <glib/gstdio.h>
+
+static void
+add_image (const char *root, const char *name, const char *title, const char *arch)
+{
+  g_autofree char *folder = g_build_filename (root, name, NULL);
+  g_autofree char *kernel = g_build_filename (folder, "linux", NULL);
+  g_autofree char *description = g_build_filename (folder, "image.json", NULL);
+  g_autofree char *json = g_strdup_printf (
+      "{ \"title\": \"%s\", \"arch\": \"%s\", \"kernel\": \"linux\" }", title, arch);
+
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (kernel, "kernel", -1, NULL));
+  g_assert_true (g_file_set_contents (description, json, -1, NULL));
+}
+
+static void
+test_names (void)
+{
+  static const char *const expected[] = {
+    "Little", "Penguin 1 (Arm)", "Penguin 1 (RISC-V)", "Penguin 2", "Twin", "Twin",
+  };
+  g_autofree char *root = g_dir_make_tmp ("dio-images-XXXXXX", NULL);
+  g_autofree char *remove = g_strdup_printf ("rm -r '%s'", root);
+  guint found = 0;
+
+  add_image (root, "a", "Penguin 1", "riscv64");
+  add_image (root, "b", "Penguin 2", "arm64");
+  add_image (root, "c", "Penguin 1", "arm64");
+  add_image (root, "d", "Twin", "arm64");
+  add_image (root, "e", "Twin", "arm64");
+  add_image (root, "f", "Little", "riscv64");
+  g_setenv ("DIORAMA_IMAGES", root, TRUE);
+  g_autoptr (GPtrArray) images = dio_images_find ();
+  for (guint i = 0; i < images->len; i++) {
+    DioImage *image = g_ptr_array_index (images, i);
+    const char *kernel = dio_image_get_kernel (image);
+    /* There may be others, of this computer. */
+    if (!kernel || !g_str_has_prefix (kernel, root))
+      continue;
+    g_assert_cmpuint (found, <, G_N_ELEMENTS (expected));
+    g_assert_cmpstr (dio_image_get_title (image), ==, expected[found++]);
+  }
+  g_assert_cmpuint (found, ==, G_N_ELEMENTS (expected));
+  g_assert_true (g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/app/image/names", test_names);
+  return g_test_run ();
+}
