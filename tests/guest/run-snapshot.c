@@ -128,7 +128,11 @@ build (Run *run)
   bool interpreter = g_str_equal (run->engine, "interpreter");
   config->engine = interpreter ? DIO_ENGINE_INTERPRETER : DIO_ENGINE_COMPILER;
   config->compiler = interpreter ? NULL : g_strdup (run->engine);
-  config->firmware = g_strdup (run->image);
+  /* Firmware of its own comes from ROM, where the program cannot be. */
+  if (run->boards[0]->has_firmware)
+    config->kernel = g_strdup (run->image);
+  else
+    config->firmware = g_strdup (run->image);
   config->headless = true;
   g_autoptr (GError) error = NULL;
   run->watch.stopped = run->watch.answered = false;

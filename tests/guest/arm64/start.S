@@ -7,6 +7,16 @@
   .section .text.start, "ax"
   .globl _start
 _start:
+  /* What Linux kernels begin with, so that boards that only start such start this too. */
+  b 1f
+  nop
+  .quad 0
+  .quad image_size
+  .quad 0
+  .quad 0, 0, 0
+  .ascii "ARM\x64"
+  .long 0
+1:
   mov x19, #0
   adrp x0, bss_start
   add x0, x0, :lo12:bss_start
