@@ -465,6 +465,11 @@ dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progres
   pthread_mutex_unlock (&self->lock);
   good = good && sweep (self, progress, data, freed, error)
          && dio_snapshots_merge (self, progress, data, error);
+  if (good) { /* those that a crash has left */
+    pthread_mutex_lock (&self->lock);
+    dio_snapshots_name_backings_locked (self, NULL);
+    pthread_mutex_unlock (&self->lock);
+  }
   dio_snapshots_leave (self);
   return good;
 }

@@ -17,6 +17,7 @@
 
 #include "app/library/library-snapshot-private.h"
 #include "core/backend/block/block-live.h"
+#include "core/backend/block/qcow2.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
@@ -224,6 +225,33 @@ dio_snapshots_make_overlay (DioSnapshots *self, GPtrArray *images, const char *b
     return NULL;
   dio_snapshots_add_image (images, file, "qcow2", image->size, below);
   return g_steal_pointer (&file);
+}
+
+/* A file that another bundle has too keeps the name that is right there: what it would take to have
+ * both right is a copy. What fails is done by the next purge. */
+static void
+name_backing (DioSnapshots *self, const DioSnapshotImage *image, const DioSnapshotImage *below)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = name_for_others (below->file);
+  struct statx status;
+  int result =
+      dio_file_stat (self->files, self->bundle_fd, image->file, AT_SYMLINK_NOFOLLOW, &status);
+  if (result == 0 && status.stx_nlink == 1
+      && !dio_qcow2_set_backing_name (self->files, self->bundle_fd, image->file, name,
+                                      below->format, &error))
+    g_debug ("%s", error->message);
+}
+
+void
+dio_snapshots_name_backings_locked (DioSnapshots *self, const char *only)
+{
+  for (guint i = 0; i < self->images->len; i++) {
+    const DioSnapshotImage *image = g_ptr_array_index (self->images, i);
+    const DioSnapshotImage *below = dio_snapshots_find_image (self->images, image->backing);
+    if (below && strcmp (image->format, "qcow2") == 0 && (!only || strcmp (below->file, only) == 0))
+      name_backing (self, image, below);
+  }
 }
 
 void
@@ -537,6 +565,7 @@ commit_merge (DioSnapshots *self, const char *upper, const char *lower, GError *
   forget_plain_disks_locked (self);
   gboolean good = dio_snapshots_commit_locked (self, error);
   if (good) {
+    dio_snapshots_name_backings_locked (self, lower);
     dio_snapshots_remove_file (self, upper);
   } else {
     /* As before, which is right as well: no snapshot had named the lower one. */

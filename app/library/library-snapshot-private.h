@@ -129,6 +129,9 @@ DioBlockNode *dio_snapshots_open_image (DioSnapshots *self, GPtrArray *images, c
 /* Makes an empty overlay on @below and adds it to @images; returns its file. */
 char *dio_snapshots_make_overlay (DioSnapshots *self, GPtrArray *images, const char *below,
                                   GError **error);
+/* Has the headers of the overlays, those on the image @only or (NULL) all, name what they stand on,
+ * for other programs. Nothing here looks at them. Blocks. */
+void dio_snapshots_name_backings_locked (DioSnapshots *self, const char *only);
 /* True when snapshots or other images stand on the image @file. */
 gboolean dio_snapshots_is_base_locked (DioSnapshots *self, const char *file);
 /* Takes what nobody needs out of the tree; returns the files, to be removed after the commit. */

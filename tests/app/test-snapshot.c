@@ -11,6 +11,7 @@
 
 #include "app/library/library-snapshot-private.h"
 #include "core/backend/block/block-live.h"
+#include "core/backend/block/qcow2.h"
 #include "core/base/base-error.h"
 #include "tests/support/files-fail.h"
 #include "tests/support/replay.h"
@@ -242,6 +243,26 @@ count_whole (DioSnapshots *tree, const char *path)
   return list->len;
 }
 
+/* What the headers of overlays call the images below is where those are. */
+static void
+check_names (DioSnapshots *tree, const char *path, const char *how)
+{
+  g_autofree char *folder = g_build_filename (path, DIO_SNAPSHOT_FOLDER, NULL);
+  for (guint i = 0; i < tree->images->len; i++) {
+    const DioSnapshotImage *image = g_ptr_array_index (tree->images, i);
+    struct statx status;
+    g_autofree char *file = g_build_filename (path, image->file, NULL);
+    int result = dio_file_stat (dio_files_host (), AT_FDCWD, file, AT_SYMLINK_NOFOLLOW, &status);
+    if (!image->backing || result < 0 || status.stx_nlink > 1)
+      continue;
+    g_autofree char *name = dio_qcow2_peek_backing (dio_files_host (), file);
+    g_autofree char *below = g_canonicalize_filename (name ? name : "", folder);
+    g_autofree char *expected = g_build_filename (path, image->backing, NULL);
+    if (strcmp (below, expected) != 0)
+      g_error ("%s: %s names %s, and stands on %s", how, image->file, name, image->backing);
+  }
+}
+
 static void
 test_tree (Fixture *f, gconstpointer data)
 {
@@ -314,6 +335,7 @@ test_delete (Fixture *f, gconstpointer data)
       g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, &freed, &error));
       g_assert_no_error (error);
       g_assert_cmpuint (count_whole (tree, f->path), ==, 2 - i);
+      check_names (tree, f->path, "deleted");
     }
     for (unsigned i = 0; i < 3; i++)
       g_free (ids[i]);
@@ -683,6 +705,60 @@ test_live (Fixture *f, gconstpointer data)
     g_free (ids[i]);
 }
 
+/* Other programs follow the names in the images, and find what Diorama finds: with the machine off,
+ * and after a merge below an image that was written meanwhile. */
+static void
+check_by_qemu (DioSnapshots *tree, const char *path, uint32_t number)
+{
+  g_autofree char *file = g_build_filename (
+      path, ((DioSnapshotDisk *) g_ptr_array_index (tree->disks, 0))->image, NULL);
+  g_autofree char *raw = g_build_filename (path, "qemu.raw", NULL);
+  const char *const argv[] = { "qemu-img", "convert", "-O", "raw", file, raw, NULL };
+  int status;
+  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                               NULL, &status, NULL));
+  g_assert_cmpint (status, ==, 0);
+  g_autoptr (DioBlockNode) node =
+      dio_block_node_open (dio_files_host (), raw, "raw", DIO_BLOCK_OPEN_READONLY, NULL, NULL);
+  g_assert_nonnull (node);
+  g_assert_cmpuint (get_node (node), ==, number);
+}
+
+static void
+test_names (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *qemu = g_find_program_in_path ("qemu-img");
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  Running running;
+  char *ids[5] = { NULL };
+  g_assert_nonnull (qemu);
+  for (uint32_t i = 1; i < 5; i++)
+    ids[i] = change_and_take (f, tree, i);
+  set_disk (f->path, 5);
+  g_clear_pointer (&tree->tracked, g_free);
+  check_by_qemu (tree, f->path, 5);
+  g_assert_true (dio_snapshots_delete (tree, ids[2], &error));
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 4);
+  check_names (tree, f->path, "merged");
+  check_by_qemu (tree, f->path, 5);
+  running_start (&running, f, dio_files_host (), tree);
+  running.number = 5;
+  g_assert_true (dio_snapshots_delete (tree, ids[3], &error));
+  g_assert_true (dio_snapshots_delete (tree, ids[1], &error));
+  g_assert_true (
+      dio_snapshots_purge (tree, G_MAXINT64, running_progress_cb, &running, NULL, &error));
+  g_assert_cmpuint (tree->images->len, ==, 2);
+  g_assert_cmpuint (running.number, >, 5);
+  uint32_t last = running.number;
+  running_end (&running);
+  check_names (tree, f->path, "merged live");
+  check_by_qemu (tree, f->path, last);
+  for (unsigned i = 1; i < 5; i++)
+    g_free (ids[i]);
+}
+
 /* Weeks of snapshots by schedule, of which three are kept, while the machine never stops. */
 static void
 test_schedule (Fixture *f, gconstpointer data)
@@ -899,6 +975,7 @@ judge_bundle (Cut *cut, const char *path, uint32_t a, uint32_t b, const char *ho
     g_error ("%s: %s", how, error->message);
   g_assert_cmpuint (judge_snapshots (tree, path, how), ==, count);
   judge_disk (path, a, b, how);
+  check_names (tree, path, how);
   return count;
 }
 
@@ -1215,6 +1292,8 @@ main (int argc, char **argv)
   ADD ("running", test_running, NULL);
   ADD ("live/raw", test_live, "raw");
   ADD ("live/qcow2", test_live, "qcow2");
+  ADD ("names/raw", test_names, "raw");
+  ADD ("names/qcow2", test_names, "qcow2");
   ADD ("schedule", test_schedule, "qcow2");
   ADD ("old-version", test_old_version, NULL);
   ADD ("hostile", test_hostile, NULL);

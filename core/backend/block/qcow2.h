@@ -22,6 +22,14 @@ void dio_qcow2_get_info (DioBlockNode *node, DioQcow2Info *info);
  * manifest. NULL: none, or no qcow2 image. */
 char *dio_qcow2_peek_backing (DioFiles *files, const char *path);
 
+/* Has the header of @file in the folder @dir_fd, an overlay of dio_block_create(), say that @name
+ * of
+ * @format is what it stands on. Only for other programs. The image may be open, if nobody else does
+ * the same meanwhile; power cuts leave the old name or the new one. Blocks; writes nothing when it
+ * says so already. False for a header that others made (-ENOTSUP) or that cannot be written. */
+bool dio_qcow2_set_backing_name (DioFiles *files, int dir_fd, const char *file, const char *name,
+                                 const char *format, GError **error);
+
 typedef struct {
   char *id, *name;
   uint64_t size;       /* of the disk */
