@@ -92,9 +92,9 @@ by_guest (DioX64Gen *g, const DioIrOp *op)
 
 /* ---- Floating-point flags ---- */
 
-/* The flags become the operand. Loading MXCSR is slow, and guests mostly put back what they have read
- * (C libraries do around each quiet comparison): as long as the host has collected nothing, rcx,
- * that is not in the new value, it may keep it. Always loaded when rcx is the old value. */
+/* The flags become the operand. Loading MXCSR is slow, and guests mostly put back what they have
+ * read (C libraries do around each quiet comparison): as long as the host has collected nothing,
+ * rcx, that is not in the new value, it may keep it. Always loaded when rcx is the old value. */
 static void
 write_fp_flags (DioX64Gen *g, const DioX64Cold *cold, bool wanted)
 {
