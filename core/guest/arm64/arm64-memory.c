@@ -38,6 +38,16 @@ before_io (DioArm64 *cpu)
     a64_service_requests (cpu);
 }
 
+/* Device memory takes aligned accesses only (ArmARM B2.7.2). */
+static bool
+check_device (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, DioA64Access access)
+{
+  if (DIO_LIKELY (!page->device || (va & (size - 1)) == 0))
+    return true;
+  a64_abort (cpu, va, access, A64_FSC_ALIGNMENT);
+  return false;
+}
+
 static bool
 load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
 {
@@ -47,7 +57,8 @@ load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
     return true;
   }
   A64Page page;
-  if (!a64_translate (cpu, va, DIO_A64_LOAD, user, &page))
+  if (!a64_translate (cpu, va, DIO_A64_LOAD, user, &page)
+      || !check_device (cpu, &page, va, size, DIO_A64_LOAD))
     return false;
   if (DIO_LIKELY (page.info.ram)) {
     *value = dio_interp_host_read (
@@ -70,7 +81,8 @@ store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
     return true;
   }
   A64Page page;
-  if (!a64_translate (cpu, va, DIO_A64_STORE, user, &page))
+  if (!a64_translate (cpu, va, DIO_A64_STORE, user, &page)
+      || !check_device (cpu, &page, va, size, DIO_A64_STORE))
     return false;
   if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
     uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
@@ -99,12 +111,23 @@ load_bytes (DioArm64 *cpu, DioGva va, unsigned length, bool user, uint64_t *valu
   return true;
 }
 
+/* May an access that crosses a page begin? */
+static bool
+check_crossing_load (DioArm64 *cpu, DioGva va, unsigned size, bool user)
+{
+  A64Page page;
+  return recall (cpu, va, user, DIO_TLB_READ)
+         || (a64_translate (cpu, va, DIO_A64_LOAD, user, &page)
+             && check_device (cpu, &page, va, size, DIO_A64_LOAD));
+}
+
 /* May all of an access that crosses a page be stored to? */
 static bool
 check_stores (DioArm64 *cpu, DioGva va, unsigned size, bool user)
 {
   A64Page page;
   return a64_translate (cpu, va, DIO_A64_STORE, user, &page)
+         && check_device (cpu, &page, va, size, DIO_A64_STORE)
          && a64_translate (cpu, (va + size - 1) & ~DIO_PAGE_MASK, DIO_A64_STORE, user, &page);
 }
 
@@ -117,7 +140,7 @@ dio_a64_load_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t 
     return load_page (cpu, va, size, user, value);
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
   uint64_t low, high;
-  if (!load_bytes (cpu, va, first, user, &low)
+  if (!check_crossing_load (cpu, va, size, user) || !load_bytes (cpu, va, first, user, &low)
       || !load_bytes (cpu, va + first, size - first, user, &high))
     return false;
   *value = low | high << (8 * first);
@@ -176,12 +199,55 @@ dio_a64_atomic_pointer (DioArm64 *cpu, DioGva va, unsigned size, bool write)
   return page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK);
 }
 
+/* ---- Faults of atomics ---- */
+
+/* Atomic operations, CAS and CASP of any size (ArmARM C4.1). */
+static bool
+is_atomic (uint32_t raw)
+{
+  return (raw & 0x3f200c00) == 0x38200000 || (raw & 0x3fa07c00) == 0x08a07c00
+         || (raw & 0xbfa07c00) == 0x08207c00;
+}
+
+void
+a64_judge_atomic (DioArm64 *cpu)
+{
+  unsigned ec = cpu->exception.syndrome >> 26, status = cpu->exception.syndrome & 0x3f;
+  A64Page page;
+  uint32_t raw;
+  if (ec != A64_EC_DATA_LOWER && ec != A64_EC_DATA_SAME)
+    return;
+  __typeof__ (cpu->exception) exception = cpu->exception;
+  bool fetched = a64_fetch_loose (&cpu->interp, &raw);
+  cpu->exception = exception;
+  if (!fetched || !is_atomic (raw))
+    return;
+  bool readable = status != A64_FSC_ALIGNMENT
+                  && a64_probe (cpu, cpu->exception.far, DIO_A64_LOAD, cpu->el == 0, &page) < 0
+                  && (status != A64_FSC_EXTERNAL || page.info.ram);
+  if (!readable)
+    cpu->exception.syndrome &= ~(uint32_t) A64_ISS_WNR;
+}
+
 bool
 dio_a64_zero_block (DioArm64 *cpu, DioGva va)
 {
   DioGva block = va & ~UINT64_C (63);
+  A64Page page;
   if (cpu->no_clear)
     return a64_trap_user (cpu);
+  uint8_t *host = (uint8_t *) (uintptr_t) recall (cpu, block, false, DIO_TLB_WRITE);
+  if (DIO_LIKELY (host)) {
+    for (unsigned i = 0; i < 64; i += 8)
+      dio_interp_host_write (host + i, 8, 0);
+    return true;
+  }
+  if (!a64_translate (cpu, va, DIO_A64_STORE, false, &page))
+    return false;
+  if (page.device) {
+    a64_abort (cpu, va, DIO_A64_STORE, A64_FSC_ALIGNMENT);
+    return false;
+  }
   for (unsigned i = 0; i < 64; i += 8)
     if (!store_page (cpu, block + i, 8, false, 0)) {
       cpu->exception.far = va;

@@ -129,9 +129,17 @@ grants (const DioArm64 *cpu, uint64_t desc, uint64_t tables, bool user)
   unsigned permissions = 0;
   if (readable)
     permissions |= DIO_TLB_READ | (writable ? DIO_TLB_WRITE : 0);
-  if (!never && (for_user || !user) && !((cpu->sctlr & A64_SCTLR_WXN) && writable))
+  /* EL0 may execute what it cannot read. */
+  if (!never && !((cpu->sctlr & A64_SCTLR_WXN) && writable && (for_user || !user)))
     permissions |= DIO_TLB_EXECUTE;
   return permissions;
+}
+
+/* Memory attributes by their index in MAIR_EL1 (ArmARM D13.2.97). */
+static bool
+is_device (const DioArm64 *cpu, uint64_t desc)
+{
+  return (cpu->mair >> (8 * (desc >> 2 & 7)) & 0xf0) == 0;
 }
 
 /* Fault status, or -1. */
@@ -196,6 +204,7 @@ walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64P
     page->gpa = ((desc & DESC_ADDRESS & ~inside) | (va & inside)) & ~DIO_PAGE_MASK;
     page->va_mask = ~inside;
     page->permissions = permissions;
+    page->device = is_device (cpu, desc);
     *global = !(desc & DESC_NG);
     return -1;
   }
@@ -213,6 +222,7 @@ translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch,
     page->gpa = va & ~DIO_PAGE_MASK;
     page->va_mask = ~DIO_PAGE_MASK;
     page->permissions = DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_EXECUTE;
+    page->device = false; /* strictly all of it is; the code that runs then is lightly written */
     if (va >> A64_PA_BITS)
       status = A64_FSC_ADDRESS_SIZE;
   }
@@ -288,12 +298,14 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
   DioRam *ram = page->info.ram;
   /* With a tag in the top byte it would not be found by who invalidates the address. */
   bool tagged = (uint64_t) ((int64_t) (va << 8) >> 8) != va;
-  if (!ram || DIO_UNLIKELY (tagged)) {
+  if (!ram || DIO_UNLIKELY (tagged || (page->device && access != DIO_A64_FETCH))) {
     if (ram && access == DIO_A64_STORE && !page->info.readonly)
       dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
     return true;
   }
   unsigned enter = page->permissions;
+  if (page->device)
+    enter &= DIO_TLB_EXECUTE;
   if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;
   if (!global)

@@ -145,6 +145,8 @@ a64_take_exception (DioInterpCpu *interp)
 {
   DioArm64 *cpu = DIO_ARM64 (interp);
   interp->cpu.stats.traps++;
+  if (cpu->exception.has_far && (cpu->exception.syndrome & A64_ISS_WNR))
+    a64_judge_atomic (cpu);
   cpu->esr = cpu->exception.syndrome;
   if (cpu->exception.has_far)
     cpu->far = cpu->exception.far;

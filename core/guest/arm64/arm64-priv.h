@@ -114,6 +114,7 @@ typedef struct {
   DioGpa gpa; /* of the 4 KiB page */
   uint64_t va_mask;
   unsigned permissions; /* DIO_TLB_* */
+  bool device;          /* not Normal memory: nothing misaligned, and never in the TLB */
   DioPageInfo info;
 } A64Page;
 
@@ -124,6 +125,10 @@ bool a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A6
 int a64_probe (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page *page);
 /* Notes a data or instruction abort. */
 void a64_abort (DioArm64 *cpu, DioGva va, DioA64Access access, unsigned status);
+/* Before an abort of a store is taken: one of an instruction that reads and writes is not one of a
+ * write when reading alone would have done the same (ArmARM, ISS encoding for a Data Abort, WnR).
+ */
+void a64_judge_atomic (DioArm64 *cpu);
 /* Chooses the TLB sets for EL and PAN. */
 void a64_mmu_select (DioArm64 *cpu);
 /* The same, and the slot for the number of the address space, which may be another now. */

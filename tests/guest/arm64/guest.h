@@ -128,10 +128,10 @@ extern const char probe_start[], probe_end[];
 
 /* x0 is the address (and the result), x1 the value; of p_stxr x1 the address. */
 extern const char p_nop[], p_ldrb[], p_ldr[], p_ldrw[], p_str[], p_strb[], p_ldp[], p_stp[],
-    p_ldtr[], p_sttr[], p_ldxr[], p_stxr[], p_ldar[], p_ldadd[], p_cas[], p_br[], p_svc[], p_brk[],
-    p_udf[], p_hlt[], p_eret[], p_wfi[], p_wfe[], p_dczva[], p_dccvac[], p_icivau[], p_fadd[],
-    p_mrs_ctr[], p_mrs_daif[], p_msr_daifset[], p_mrs_cntvct[], p_mrs_cntv_ctl[], p_mrs_sctlr[],
-    p_mrs_currentel[], p_hvc[], p_spin[];
+    p_ldtr[], p_sttr[], p_ldxr[], p_stxr[], p_ldar[], p_ldadd[], p_cas[], p_casp[], p_swpb[],
+    p_br[], p_svc[], p_brk[], p_udf[], p_hlt[], p_eret[], p_wfi[], p_wfe[], p_dczva[], p_dccvac[],
+    p_icivau[], p_fadd[], p_mrs_ctr[], p_mrs_daif[], p_msr_daifset[], p_mrs_cntvct[],
+    p_mrs_cntv_ctl[], p_mrs_sctlr[], p_mrs_currentel[], p_hvc[], p_spin[];
 
 /* ---- Page tables ---- */
 

@@ -185,9 +185,91 @@ test_permissions (void)
     /* Execution; where EL0 may write EL1 never executes. WXN would take our own code. */
     if (wxn)
       continue;
-    CHECK_EQ (may_execute (EL0, VA + 0x20), user && !uxn);
+    CHECK_EQ (may_execute (EL0, VA + 0x20), !uxn); /* readable or not */
     CHECK_EQ (may_execute (EL1, VA + 0x20), !pxn && !(user && !readonly));
   }
+}
+
+/* With WXN what may be written is not executed, by who may write it. */
+static void
+test_wxn (void)
+{
+  const uint64_t start = 0x40000000, size = BIT (level_shift (grain, 2));
+  uint64_t end = start + size < start + 0x4000000 ? start + size : start + 0x4000000;
+  volatile uint32_t *at = (volatile uint32_t *) (physical (2) + 0x20);
+  at[0] = 0xd503201f;
+  at[1] = 0xd401ffe1;
+  /* Our own code, which is at the start of memory, must be read-only then. */
+  mmu_off ();
+  *pte_of (root, grain, start, 2) = 0;
+  for (uint64_t va = start; va < end; va += BIT (grain))
+    *pte_of (root, grain, va, 3) =
+        leaf (va, 3, PTE_RW | PTE_UXN | (va < (uint64_t) probe_end ? PTE_READONLY : 0));
+  mmu_on (root, grain, 1, 0);
+  for (unsigned wxn = 0; wxn < 2; wxn++) {
+    sysreg_write (sctlr_el1, SCTLR_RES1 | SCTLR_M | (wxn ? SCTLR_WXN : 0));
+    isb ();
+    put (VA, 3, leaf (physical (2), 3, PTE_RW));
+    CHECK_EQ (may_execute (EL1, VA + 0x20), !wxn);
+    CHECK (may_execute (EL0, VA + 0x20)); /* which cannot write */
+    put (VA, 3, leaf (physical (2), 3, PTE_RW | PTE_READONLY));
+    CHECK (may_execute (EL1, VA + 0x20));
+    put (VA, 3, leaf (physical (2), 3, PTE_RW | PTE_USER));
+    CHECK_EQ (may_execute (EL0, VA + 0x20), !wxn);
+    put (VA, 3, leaf (physical (2), 3, PTE_RW | PTE_USER | PTE_READONLY));
+    CHECK (may_execute (EL0, VA + 0x20));
+  }
+  sysreg_write (sctlr_el1, SCTLR_RES1 | SCTLR_M);
+  isb ();
+  tlbi_all ();
+}
+
+/* Which of its two accesses an atomic's fault is of. */
+static void
+test_atomics (unsigned mode)
+{
+  static const char *const codes[] = { p_ldadd, p_cas, p_casp, p_swpb };
+  for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    put (VA, 3, 0);
+    CHECK_FAULT (mode, codes[i], VA, FSC_TRANSLATION + 3, false);
+    put (VA, 3, leaf (physical (0), 3, PTE_RW | PTE_USER) & ~PTE_AF);
+    CHECK_FAULT (mode, codes[i], VA, FSC_ACCESS + 3, false);
+    put (VA, 3, leaf (physical (0), 3, PTE_RW | PTE_USER | PTE_READONLY));
+    CHECK_FAULT (mode, codes[i], VA, FSC_PERMISSION + 3, true);
+    if (mode == EL0) {
+      put (VA, 3, leaf (physical (0), 3, PTE_RW));
+      CHECK_FAULT (mode, codes[i], VA, FSC_PERMISSION + 3, false);
+    }
+    put (VA, 3, leaf (physical (0), 3, PTE_RW | PTE_USER));
+    CHECK_DONE (mode, codes[i], VA);
+  }
+}
+
+/* Device memory takes no misaligned accesses, whatever is behind it. */
+static void
+test_device (unsigned mode)
+{
+  const uint64_t device = PTE_RW | PTE_USER | 1 << 2, last = VA + BIT (grain);
+  put (VA, 3, leaf (physical (0), 3, device));
+  put (last, 3, leaf (physical (1), 3, device));
+  for (unsigned i = 0; i < 2; i++) { /* the second time it would be in a TLB */
+    CHECK_DONE (mode, p_ldr, VA + 8);
+    CHECK_DONE (mode, p_str, VA + 8);
+    CHECK_DONE (mode, p_ldrb, VA + 3);
+    CHECK_DONE (mode, p_strb, VA + 3);
+    CHECK_FAULT (mode, p_ldr, VA + 4, FSC_ALIGNMENT, false);
+    CHECK_FAULT (mode, p_str, VA + 1, FSC_ALIGNMENT, true);
+    CHECK_FAULT (mode, p_ldrw, VA + 2, FSC_ALIGNMENT, false);
+    CHECK_FAULT (mode, p_ldr, last - 4, FSC_ALIGNMENT, false);
+    CHECK_FAULT (mode, p_str, last - 4, FSC_ALIGNMENT, true);
+    if (mode == EL1)
+      CHECK_FAULT (mode, p_dczva, VA + 64, FSC_ALIGNMENT, true);
+  }
+  put (VA, 3, leaf (physical (0), 3, PTE_RW | PTE_USER));
+  CHECK_DONE (mode, p_ldr, VA + 4);
+  CHECK_DONE (mode, p_str, VA + 1);
+  put (last, 3, leaf (physical (1), 3, PTE_RW | PTE_USER));
+  CHECK_DONE (mode, p_ldr, last - 4);
 }
 
 /* Tables above restrict what is below them. */
@@ -420,6 +502,11 @@ main (void)
     test_at ();
     test_tags ();
     test_upper_half ();
+    test_atomics (EL0);
+    test_atomics (EL1);
+    test_device (EL0);
+    test_device (EL1);
+    test_wxn ();
     end ();
   }
   return 0;

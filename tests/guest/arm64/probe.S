@@ -29,6 +29,8 @@ p_\name:
   probe ldar ldar x0, [x0]
   probe ldadd ldadd x1, x0, [x0]
   probe cas cas x1, x1, [x0]
+  probe casp casp x2, x3, x4, x5, [x0]
+  probe swpb swpb w1, w1, [x0]
   probe br br x0
   probe svc svc #0x123
   probe brk brk #0x456
