@@ -64,6 +64,11 @@ uint64_t suite_fault (unsigned rounds);
 uint64_t suite_mmap (unsigned rounds);
 uint64_t suite_file (unsigned rounds);
 
+/* Calls. */
+uint64_t suite_recursion (unsigned rounds);
+uint64_t suite_qsort (unsigned rounds);
+uint64_t suite_tree (unsigned rounds);
+
 /* Threads. */
 uint64_t suite_parallel1 (unsigned rounds);
 uint64_t suite_parallel2 (unsigned rounds);
