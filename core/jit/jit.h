@@ -117,7 +117,7 @@ typedef struct {
    * RAM of the machine, and tlb_data the entries of a DioTlbSet. */
   int32_t tlb_second;
   /* Pointer to the entries of the TLB for accesses with the rights of programs, of a guest that has
-   * such, and a byte that is set while it may not clear blocks of memory. */
+   * such, and a byte that is set while the guest may not clear blocks of 64 bytes. */
   int32_t tlb_user, no_clear;
   /* How compiled code does CSR_READ, CSR_WRITE or SYSTEM, which is @op; @constant: its operand if
    * that is known, or NULL. False: by the interpreter. NULL: by the functions below. Any thread. */

@@ -57,6 +57,7 @@ typedef struct DioRiscv64 {
   uint8_t frm;
   uint8_t fflags;       /* sticky, merged from the host lazily if the engine does so */
   uint8_t fp_slow;      /* mstatus.FS is not dirty: FP instructions go the slow way */
+  bool no_clear;        /* cbo.zero is not allowed */
   uint64_t reservation; /* host address of LR, or UINT64_MAX */
   uint64_t reservation_value;
 

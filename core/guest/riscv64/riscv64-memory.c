@@ -219,16 +219,6 @@ enum {
   CBO_ZERO = 4,
 };
 
-/* Does xenvcfg at all levels above the hart's privilege have all of @bits? For cbo.inval, any bit.
- */
-static bool
-envcfg_allows (const DioRiscv64 *hart, uint64_t bits)
-{
-  if (hart->priv < DIO_RV_M && !(hart->menvcfg & bits))
-    return false;
-  return hart->priv != DIO_RV_U || (hart->senvcfg & bits);
-}
-
 /* Guest kernels clear their pages with this one, hence the look at the TLB first. Each double word
  * is written whole, as memory is shared with other harts. */
 static DioRvExc
@@ -257,14 +247,14 @@ dio_rv_cbo (DioRiscv64 *hart, DioGva va, unsigned op)
   bool allowed;
   switch (op) {
   case CBO_INVAL:
-    allowed = envcfg_allows (hart, RV_ENVCFG_CBIE);
+    allowed = rv_envcfg_allows (hart, RV_ENVCFG_CBIE);
     break;
   case CBO_CLEAN:
   case CBO_FLUSH:
-    allowed = envcfg_allows (hart, RV_ENVCFG_CBCFE);
+    allowed = rv_envcfg_allows (hart, RV_ENVCFG_CBCFE);
     break;
   case CBO_ZERO:
-    allowed = envcfg_allows (hart, RV_ENVCFG_CBZE);
+    allowed = !hart->no_clear;
     break;
   default:
     allowed = false;

@@ -427,6 +427,7 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
 void
 rv_mmu_select (DioRiscv64 *hart)
 {
+  rv_rights_update (hart);
   DioRiscv64Mmu *mmu = hart->mmu;
   unsigned user_set = RV_SET_SLOTS + 2 * mmu->slot;
   unsigned code = hart->priv == DIO_RV_M   ? RV_SET_MACHINE

@@ -183,6 +183,22 @@ rv_data_privilege (const DioRiscv64 *hart)
   return hart->priv;
 }
 
+/* Does xenvcfg at all levels above the hart's privilege have some of @bits? */
+static inline bool
+rv_envcfg_allows (const DioRiscv64 *hart, uint64_t bits)
+{
+  if (hart->priv < DIO_RV_M && !(hart->menvcfg & bits))
+    return false;
+  return hart->priv != DIO_RV_U || (hart->senvcfg & bits);
+}
+
+/* After the privilege was changed: who may write xenvcfg does not depend on it. */
+static inline void
+rv_rights_update (DioRiscv64 *hart)
+{
+  hart->no_clear = !rv_envcfg_allows (hart, RV_ENVCFG_CBZE);
+}
+
 /* Translates for @access of @size bytes within one page, checks PMP, and enters what may be entered
  * into @set. On an exception tval is set. */
 DioRvExc rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size,
@@ -192,7 +208,8 @@ bool rv_mmu_init (DioRiscv64 *hart, GError **error);
 void rv_mmu_free (DioRiscv64 *hart);
 /* After reset or load of state: forgets everything cached. */
 void rv_mmu_reset (DioRiscv64 *hart);
-/* Selects the TLB sets for privilege, MPRV, MXR, SUM and satp as they are now. */
+/* Selects the TLB sets for privilege, MPRV, MXR, SUM and satp as they are now, and what else comes
+ * with the privilege. */
 void rv_mmu_select (DioRiscv64 *hart);
 /* After satp was changed. */
 void rv_mmu_satp_changed (DioRiscv64 *hart);

@@ -31,7 +31,8 @@ decode (const uint8_t *page, unsigned offset, DioTierInsn *result)
   result->kind = dio_rv_leaf_info[insn.leaf].kind;
   result->call = is_call (&insn);
   result->offset = result->kind == DIO_LEAF_BRANCH ? insn.imm : insn.wide;
-  if (result->kind == DIO_LEAF_SYSTEM && dio_rv_is_plain_csr (&insn))
+  if (result->kind == DIO_LEAF_SYSTEM
+      && (dio_rv_is_plain_csr (&insn) || insn.leaf == DIO_RV_LEAF_CBO_ZERO))
     result->kind = DIO_LEAF_ATOMIC; /* may trap, and goes on */
 }
 
@@ -149,6 +150,7 @@ const DioTierGuest dio_rv_tier_guest = {
     .reservation_value = offsetof (DioRiscv64, reservation_value),
     .fflags = offsetof (DioRiscv64, fflags),
     .frm = offsetof (DioRiscv64, frm),
+    .no_clear = offsetof (DioRiscv64, no_clear),
   },
   .decode = decode,
   .lift = dio_rv_lift,

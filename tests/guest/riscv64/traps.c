@@ -206,7 +206,7 @@ test_privileged_instructions (void)
 
 /* Cache-block operations by xenvcfg. */
 static void
-test_cache_blocks (void)
+check_cache_blocks (void)
 {
   static uint8_t block[256] __attribute__ ((aligned (64)));
   for (unsigned i = 0; i < sizeof block; i++)
@@ -230,6 +230,40 @@ test_cache_blocks (void)
   }
   for (unsigned i = 0; i < sizeof block; i++)
     CHECK_EQ (block[i], i / 64 == 1 ? 0 : 0x55);
+}
+
+/* All blocks that @bytes from @at on touch. */
+static void
+clear_blocks (uint8_t *at, unsigned bytes)
+{
+  for (uint8_t *end = at + bytes; at < end; at += 64) {
+    register uint8_t *a0 __asm__("a0") = at;
+    __asm__ volatile(".word 0x0045200f" : : "r"(a0) : "memory");
+  }
+}
+
+/* Several pages, often enough to be compiled. */
+static void
+check_clearing (void)
+{
+  static uint8_t pages[4 * 4096] __attribute__ ((aligned (4096)));
+  const unsigned from = 5 * 64, to = sizeof pages - 3 * 64;
+  for (unsigned round = 0; round < 60; round++) {
+    for (unsigned i = 0; i < sizeof pages; i += 8)
+      *(uint64_t *) &pages[i] = ~0ull;
+    clear_blocks (pages + from + round % 64, to - from);
+    for (unsigned i = 0; i < sizeof pages; i += 8)
+      CHECK_EQ (*(uint64_t *) &pages[i], i >= from && i < to ? 0 : ~0ull);
+  }
+}
+
+static void
+test_cache_blocks (void)
+{
+  /* Later rounds find the block in the TLB, and compiled code. */
+  for (unsigned round = 0; round < 20; round++)
+    check_cache_blocks ();
+  check_clearing ();
   struct outcome o = probe (M, p_cbo_zero, (HOLE + 0x10), 0);
   CHECK_EQ (o.cause, STORE_ACCESS);
   CHECK_EQ (o.tval, (HOLE + 0x10));
