@@ -44,13 +44,16 @@ packages_test=(
   at-spi2-core
   clang-format
   desktop-file-utils
+  e2fsprogs
   edid-decode
   flatpak-builder
   fonts-noto-cjk
+  gcc-aarch64-linux-gnu
   gcc-riscv64-linux-gnu
   gir1.2-atspi-2.0
   grim
   imagemagick
+  libc6-dev-arm64-cross
   libc6-dev-riscv64-cross
   libcapstone-dev
   libclang-rt-dev
@@ -71,11 +74,10 @@ packages_test=(
   xdotool
   xorriso
   xvfb
+  xz-utils
 )
 
 packages_bench=(
-  gcc-aarch64-linux-gnu
-  libc6-dev-arm64-cross
   qemu-system-arm
   qemu-system-misc
 )

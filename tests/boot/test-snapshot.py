@@ -13,27 +13,10 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "../support"))
-from scribble_guest import NAME, Scribbler, kernel  # noqa: E402
+from scribble_guest import NAME, Scribbler, Sums, kernel  # noqa: E402
 
 
 FORK = "crng reseeded due to virtual machine fork"
-
-
-class Sums:
-    """Remembers every sum, over all runs."""
-
-    def __init__(self):
-        self.known = {}
-        self.repeated = 0
-
-    def check(self, guest):
-        seen = 0
-        for process, number, value in guest.sums():
-            key = (process, number)
-            if self.known.setdefault(key, value) != value:
-                sys.exit(f"sum {key} was {self.known[key]} and is {value}")
-            seen += 1
-        self.repeated = seen - len(self.known)
 
 
 def go_back(guest, sums, taken, rng, count):

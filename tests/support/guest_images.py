@@ -2,6 +2,8 @@
 """Where ./dev guests keeps the images of guests."""
 
 import os
+import pathlib
+import re
 import sys
 
 INSTALLERS = {  # the image, and what its kernel calls the serial port
@@ -9,12 +11,39 @@ INSTALLERS = {  # the image, and what its kernel calls the serial port
     "arm64": ("debian-12-arm64-netboot", "ttyAMA0"),
 }
 
+MODULES = {"riscv64": "debian-13-riscv64-modules", "arm64": "debian-12-arm64-modules"}
+
+
+def cache():
+    return pathlib.Path(os.environ.get("DIORAMA_IMAGES") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images"))
+
+
+def modules(arch, *names):
+    """What @names of the modules of the installer's kernel need, and they themselves, in the order in which
+    they are to be loaded; what is not there is built in. None when there are no modules at all."""
+    folder = cache() / MODULES[arch]
+    if not folder.exists():
+        return None
+    found = {}
+
+    def add(name):
+        path = folder / f"{name}.ko"
+        if not path.exists() or path in found:
+            return
+        content = path.read_bytes()
+        for other in re.search(rb"depends=([^\0]*)\0", content)[1].decode().split(","):
+            add(other)
+        found[path] = content
+
+    for name in names:
+        add(name)
+    return list(found.values())
+
 
 def image_files(image, *names):
     """The paths of files of an image; ends the process with advice if one is not there."""
-    cache = os.environ.get("DIORAMA_IMAGES") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "diorama/images")
-    files = [os.path.join(cache, image, name) for name in names]
+    files = [os.path.join(cache(), image, name) for name in names]
     for name in files:
         if not os.path.exists(name):
             sys.exit(f"{name} is not there; ./dev guests fetches it")

@@ -28,9 +28,29 @@ def kernel(arch="riscv64"):
     return path if path.exists() else None
 
 
+class Sums:
+    """Remembers every sum, over all runs. @earlier: how many were told on consoles that are gone."""
+
+    def __init__(self):
+        self.known = {}
+        self.repeated = 0
+        self.earlier = 0
+
+    def check(self, guest):
+        seen = self.earlier
+        for process, number, value in guest.sums():
+            key = (process, number)
+            if self.known.setdefault(key, value) != value:
+                sys.exit(f"sum {key} was {self.known[key]} and is {value}")
+            seen += 1
+        self.repeated = seen - len(self.known)
+
+
 class Scribbler:
+    """@files are those of the initial RAM disk if there is more than one, /init and /scribble among them."""
+
     def __init__(self, program, scribble, memory="512M", mib=128, rounds=1000000, cpus=1,
-                 engine="auto", folder=None, disk=None, arch="riscv64"):
+                 engine="auto", folder=None, disk=None, arch="riscv64", files=None):
         self.program = program
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dio-scribble-", dir=folder))
         self.serial = self.folder / "serial.txt"
@@ -40,7 +60,7 @@ class Scribbler:
                                 XDG_RUNTIME_DIR=str(runtime), LC_ALL="C.UTF-8")
         (self.folder / "library").mkdir()
         self.initrd = self.folder / "initrd"
-        self.initrd.write_bytes(build({"init": pathlib.Path(scribble).read_bytes()}))
+        self.initrd.write_bytes(build(files or {"init": pathlib.Path(scribble).read_bytes()}))
         self.append = (f"console={INSTALLERS[arch][1]} quiet loglevel=6 "
                        f"scribble.mib={mib} scribble.rounds={rounds}")
         self.process = None
