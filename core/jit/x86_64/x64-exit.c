@@ -18,6 +18,7 @@ dio_x64_cold (DioX64Gen *g, DioX64ColdKind kind)
                       .dirty = g->dirty,
                       .offset = g->offset,
                       .retired = g->retired,
+                      .nans = g->nans,
                       .value = -1,
                       .result = -1 };
   g_array_append_val (g->colds, cold);
@@ -227,6 +228,7 @@ static void
 cold_interpret (DioX64Gen *g, DioX64Cold *cold)
 {
   dio_x64_bind (&g->a, &cold->label);
+  dio_x64_nans_replace (g, cold->nans);
   dio_x64_store_dirty (g, cold->dirty);
   dio_x64_store_places (g, cold->places, cold->n_places);
   if (cold->retired)
@@ -255,6 +257,14 @@ cold_nan (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_jmp_label (&g->a, &cold->back);
 }
 
+static void
+cold_nans (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  dio_x64_nans_replace (g, cold->nans);
+  dio_x64_jmp_label (&g->a, &cold->back);
+}
+
 void
 dio_x64_gen_colds (DioX64Gen *g)
 {
@@ -272,6 +282,9 @@ dio_x64_gen_colds (DioX64Gen *g)
       break;
     case X64_COLD_NAN:
       cold_nan (g, cold);
+      break;
+    case X64_COLD_NANS:
+      cold_nans (g, cold);
       break;
     case X64_COLD_FP:
       dio_x64_cold_fp (g, cold);

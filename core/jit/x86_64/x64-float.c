@@ -6,7 +6,7 @@
  * collected in its sticky bits, which the way out of compiled code hands to the guest's own. SSE
  * detects tininess after rounding, as RISC-V does, and the exceptions of both correspond one to
  * one. What differs is which NaN comes out: RISC-V has one. So every result is compared with
- * itself.
+ * itself, doubles as late as possible: x64-nan.c.
  *
  * What rounds dynamically is right in any mode that MXCSR has. To nearest, which the code of some
  * compilers always names, is taken to be in force, and the region is not entered when it is not: so
@@ -137,6 +137,7 @@ dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold)
 {
   DioX64Asm *a = &g->a;
   dio_x64_bind (a, &cold->label);
+  dio_x64_nans_replace (g, cold->nans);
   for (int i = 0; i < cold->n_args; i++) {
     DioX64Mem mem = dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 8 * (size_t) i);
     if (!(cold->arg_xmm >> i & 1)) {
@@ -214,15 +215,21 @@ by_function (DioX64Gen *g, const DioIrOp *op, unsigned first)
 
 /* ---- Arithmetic ---- */
 
+/* The result in @dst of an operation on the XMM registers @operands (bits), with @w bytes. */
 static void
-canonical (DioX64Gen *g, DioX64Xmm dst, unsigned w)
+define_result (DioX64Gen *g, DioX64Xmm dst, unsigned w, unsigned operands)
 {
+  if (w == 8 && !g->guest->v) {
+    dio_x64_define_double (g, dst, (uint16_t) operands);
+    return;
+  }
   DioX64Cold *cold = dio_x64_cold (g, X64_COLD_NAN);
   cold->result = (int8_t) dst;
   cold->single = w == 4;
   dio_x64_ucomis (&g->a, w, dst, dst);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &cold->label);
   dio_x64_bind (&g->a, &cold->back);
+  dio_x64_define_xmm (g, dst, w == 4);
 }
 
 static void
@@ -243,8 +250,7 @@ arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, unsigned w)
       dio_x64_movaps_xx (a, dst, x);
     dio_x64_fp_xx (a, kind, w, dst, y);
   }
-  canonical (g, dst, w);
-  dio_x64_define_xmm (g, dst, w == 4);
+  define_result (g, dst, w, 1u << x | 1u << y);
 }
 
 static void
@@ -256,12 +262,11 @@ square_root (DioX64Gen *g, const DioIrOp *op, unsigned w)
     dio_x64_vfp_xxx (&g->a, DIO_X64_FP_SQRT, w, dst, x, x);
   else
     dio_x64_fp_xx (&g->a, DIO_X64_FP_SQRT, w, dst, x);
-  canonical (g, dst, w);
-  dio_x64_define_xmm (g, dst, w == 4);
+  define_result (g, dst, w, 1u << x);
 }
 
 /* A NaN goes to the function: whether infinity times zero plus a quiet NaN is invalid is a matter
- * of the architecture. */
+ * of the architecture. That is a look at the operands too. */
 static void
 fused (DioX64Gen *g, const DioIrOp *op, unsigned w)
 {
@@ -275,6 +280,8 @@ fused (DioX64Gen *g, const DioIrOp *op, unsigned w)
   DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
   DioX64Xmm dst = dio_x64_result_xmm (g);
   result_to_xmm (&cold, dst, w == 4);
+  cold.nans = dio_x64_nans_of (g, (uint16_t) (1u << x | 1u << y | 1u << z));
+  g->nans &= (uint16_t) ~cold.nans;
   dio_x64_movaps_xx (&g->a, DIO_X64_XMM0, x);
   dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, w, DIO_X64_XMM0, y, z);
   dio_x64_ucomis (&g->a, w, DIO_X64_XMM0, DIO_X64_XMM0);
@@ -359,8 +366,7 @@ between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
   DioX64Xmm x = dio_x64_xmm_of (g, op->arguments[1]);
   DioX64Xmm dst = dio_x64_result_xmm (g);
   (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, dst, x);
-  canonical (g, dst, to_single ? 4 : 8);
-  dio_x64_define_xmm (g, dst, to_single);
+  define_result (g, dst, to_single ? 4 : 8, 0);
 }
 
 /* ---- By name ---- */

@@ -31,6 +31,7 @@ is_needed (const DioX64Gen *g, const DioIrOp *op)
 static void
 generate_op (DioX64Gen *g, const DioIrOp *op)
 {
+  dio_x64_nans_before (g, op);
   switch (op->opcode) {
   case DIO_IR_INSN:
     g->offset = (uint16_t) (g->block->offset + op->immediate);

@@ -59,6 +59,7 @@ typedef enum {
   X64_COLD_MEMBER,    /* load or store of a group without the group's probe */
   X64_COLD_INTERPRET, /* leave before the instruction, for the interpreter */
   X64_COLD_NAN,       /* canonical NaN into an XMM register */
+  X64_COLD_NANS,      /* where `nans` are NaNs */
   X64_COLD_FP,        /* the operation by a function, result into a register */
   X64_COLD_POLL,      /* the budget is used up; goes on at `offset` */
   X64_COLD_EXIT,      /* to another place */
@@ -92,6 +93,7 @@ typedef struct {
   uint16_t offset;           /* in the page, of the instruction; POLL: to go on at */
   uint16_t retired;          /* instructions of the block before it */
   uint16_t opcode;           /* ACCESS: of the IR; FP: number of the function */
+  uint16_t nans;             /* XMM registers in which a NaN becomes the guest's first: x64-nan.c */
   uint16_t groups; /* ACCESS: registers of groups to clear, as a call may change the TLB */
   int8_t base;     /* ACCESS: address register */
   int32_t disp;
@@ -137,8 +139,10 @@ typedef struct {
   uint64_t dirty;
   uint64_t boxed; /* F variables known to hold a well-boxed single */
   uint16_t offset, retired;
-  uint8_t fp_mask; /* bits of fp_block with which the region must not compute */
-  bool counted;    /* the block's instructions are off the budget */
+  uint16_t nans;        /* XMM registers that may have another NaN than the guest's: x64-nan.c */
+  uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
+  uint8_t fp_mask;      /* bits of fp_block with which the region must not compute */
+  bool counted;         /* the block's instructions are off the budget */
   bool failed;
 
   GArray *simd_colds; /* x64-simd.c */
@@ -174,6 +178,8 @@ DioX64Reg dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse);
 DioX64Xmm dio_x64_result_xmm (DioX64Gen *g);
 void dio_x64_define_gpr (DioX64Gen *g, DioX64Reg reg);
 void dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single);
+/* A double computed from the XMM registers @operands, whose NaN may still be the host's. */
+void dio_x64_define_double (DioX64Gen *g, DioX64Xmm reg, uint16_t operands);
 /* The register that @value is in now, or -1. */
 int dio_x64_register_of (const DioX64Gen *g, uint32_t value);
 /* Copies @value into @reg, which must not belong to another value. */
@@ -283,6 +289,22 @@ DioX64Cold dio_x64_fp_cold (DioX64Gen *g, const DioIrOp *op, unsigned first);
 /* The operations of core/fp, by name: arguments[3] is the mode. x64-stubs.c */
 typedef uint64_t DioX64FpFunction (const uint64_t *arguments, uint8_t *flags);
 extern DioX64FpFunction *const dio_x64_fp_functions[DIO_IR_N_FP];
+/* ---- x64-nan.c ---- */
+
+/* @op is to come: looks at what it would show. */
+void dio_x64_nans_before (DioX64Gen *g, const DioIrOp *op);
+/* @dst is the result of arithmetic with the registers @operands. Everything else that is written to
+ * a register goes by _overwrite(). */
+void dio_x64_nans_result (DioX64Gen *g, DioX64Xmm dst, uint16_t operands);
+void dio_x64_nans_overwrite (DioX64Gen *g, DioX64Xmm reg);
+/* The registers that can have NaNs only if a result of the registers @operands is one. */
+uint16_t dio_x64_nans_of (const DioX64Gen *g, uint16_t operands);
+void dio_x64_nans_settle (DioX64Gen *g, DioX64Xmm reg);
+void dio_x64_nans_settle_value (DioX64Gen *g, uint32_t value);
+void dio_x64_nans_settle_all (DioX64Gen *g);
+/* In cold code: NaNs in the registers @nans become the guest's. */
+void dio_x64_nans_replace (DioX64Gen *g, uint16_t nans);
+
 /* Stores all of @dirty into the CPU structure. */
 void dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty);
 void dio_x64_gen_entries (DioX64Gen *g);

@@ -125,6 +125,7 @@ void
 dio_x64_cold_access (DioX64Gen *g, DioX64Cold *cold)
 {
   dio_x64_bind (&g->a, &cold->label);
+  dio_x64_nans_replace (g, cold->nans);
   call_access (g, cold);
   clear_groups (g, cold);
   dio_x64_jmp_label (&g->a, &cold->back);
@@ -398,6 +399,7 @@ dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold)
   DioX64Label miss = DIO_X64_LABEL_INIT;
   int32_t high = cold->disp + (int32_t) access_size (cold->opcode);
   dio_x64_bind (&g->a, &cold->label);
+  dio_x64_nans_replace (g, cold->nans);
   if (cold->leads)
     clear_groups (g, cold);
   probe (g, (DioX64Reg) cold->base, cold->disp, high, high - cold->disp <= MAX_SINGLE,

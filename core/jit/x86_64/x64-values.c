@@ -108,6 +108,7 @@ spill_gpr (DioX64Gen *g, unsigned reg)
 static void
 spill_xmm (DioX64Gen *g, unsigned reg)
 {
+  dio_x64_nans_settle (g, (DioX64Xmm) reg);
   DioX64Value *value = &g->values[g->xmm_owner[reg]];
   if (value->bound && flush_value (g, (uint32_t) g->xmm_owner[reg]))
     return;
@@ -185,6 +186,7 @@ dio_x64_take_xmm (DioX64Gen *g)
     }
     spill_xmm (g, (unsigned) reg);
   }
+  dio_x64_nans_overwrite (g, (DioX64Xmm) reg);
   lock_xmm (g, (unsigned) reg);
   return (DioX64Xmm) reg;
 }
@@ -251,8 +253,10 @@ leave (DioX64Gen *g, uint32_t value)
       g->gpr_owner[v->reg] = X64_FREE;
     break;
   case X64_XMM:
-    if (g->xmm_owner[v->reg] == (int32_t) value)
+    if (g->xmm_owner[v->reg] == (int32_t) value) {
       g->xmm_owner[v->reg] = X64_FREE;
+      dio_x64_nans_overwrite (g, (DioX64Xmm) v->reg);
+    }
     break;
   case X64_SPILL:
     g->spills &= ~((dio_x64_is_wide (g, value) ? UINT64_C (3) : UINT64_C (1)) << v->reg);
@@ -498,8 +502,8 @@ clear_upper (DioX64Gen *g, DioX64Xmm reg)
   dio_x64_movq_xr (&g->a, 4, reg, DIO_X64_RCX);
 }
 
-void
-dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
+static void
+define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
 {
   if (g->values[g->at].last == 0)
     return;
@@ -514,6 +518,23 @@ dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
   g->values[g->at].reg = (uint8_t) reg;
   g->values[g->at].single = single;
   g->xmm_owner[reg] = (int32_t) g->at;
+}
+
+void
+dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
+{
+  dio_x64_nans_overwrite (g, reg);
+  define_xmm (g, reg, single);
+}
+
+void
+dio_x64_define_double (DioX64Gen *g, DioX64Xmm reg, uint16_t operands)
+{
+  if (g->values[g->at].last)
+    dio_x64_nans_result (g, reg, operands);
+  else
+    dio_x64_nans_overwrite (g, reg);
+  define_xmm (g, reg, false);
 }
 
 /* ---- Guest registers ---- */
@@ -648,6 +669,7 @@ flush_var (DioX64Gen *g, unsigned var)
   save_aliases (g, var, UINT32_MAX);
   if (g->binding[var] < 0)
     return; /* by save_aliases(), for want of a register */
+  dio_x64_nans_settle_value (g, (uint32_t) g->binding[var]);
   DioJitPlace place = place_of (g, var);
   store_place (g, &place);
   unbind (g, var);
