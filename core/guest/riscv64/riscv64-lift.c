@@ -104,10 +104,17 @@ is_readable (unsigned csr)
   }
 }
 
+/* Kernels turn interrupts off by csrrci of sstatus with this bit alone: nothing becomes pending and
+ * no translation changes. */
+#define SSTATUS 0x100
+#define SSTATUS_SIE 2
+
 bool
 dio_rv_is_plain_csr (const DioInsn *insn)
 {
   unsigned csr = (unsigned) insn->imm & 0xfff;
+  if (insn->leaf == DIO_RV_LEAF_CSRRCI && csr == SSTATUS && insn->rs1 == SSTATUS_SIE)
+    return true;
   switch (insn->leaf) {
   case DIO_RV_LEAF_CSRRW:
   case DIO_RV_LEAF_CSRRWI:

@@ -215,9 +215,28 @@ test_counters (void)
     }
 }
 
+/* How kernels turn interrupts off, often enough to be compiled. */
+static void
+test_interrupts_off (void)
+{
+  for (unsigned i = 0; i < 200; i++) {
+    uint64_t old, next;
+    __asm__ volatile("csrrsi zero, sstatus, 2\n"
+                     "csrrci %0, sstatus, 2\n"
+                     "csrrci %1, sstatus, 2"
+                     : "=r"(old), "=r"(next));
+    CHECK_EQ (old & 2, 2);
+    CHECK_EQ (next, old & ~2ull);
+    CHECK_EQ (csr_read (sstatus), next);
+    CHECK_EQ (probe_insn (U, 0x10017573, 0, 0).cause, ILLEGAL); /* csrrci a0, sstatus, 2 */
+    CHECK_EQ (probe_insn (S, 0x10017573, 0, 0).taken, 0);
+  }
+}
+
 int
 main (void)
 {
+  test_interrupts_off ();
   test_existence ();
   test_values ();
   test_counters ();
