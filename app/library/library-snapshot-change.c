@@ -443,6 +443,42 @@ sweep (DioSnapshots *self, DioFileProgress progress, void *data, guint64 *freed,
   return dio_store_sweep (marks, progress, data, freed, error);
 }
 
+typedef struct {
+  DioSnapshots *self;
+  DioFileProgress progress;
+  void *data;
+} Sweeping;
+
+/* Who waits comes first, as with a merge: a snapshot by schedule above all. */
+static bool
+sweep_progress_cb (uint64_t done, uint64_t total, void *data)
+{
+  Sweeping *sweeping = data;
+  pthread_mutex_lock (&sweeping->self->lock);
+  bool wanted = sweeping->self->n_waiting > 0;
+  pthread_mutex_unlock (&sweeping->self->lock);
+  return !wanted && (!sweeping->progress || sweeping->progress (done, total, sweeping->data));
+}
+
+/* *@later: it was cut off for somebody who waits, and is to be done again. */
+static gboolean
+sweep_giving_way (DioSnapshots *self, DioFileProgress progress, void *data, guint64 *freed,
+                  gboolean *later, GError **error)
+{
+  Sweeping sweeping = { self, progress, data };
+  GError *local = NULL;
+  gboolean good = sweep (self, sweep_progress_cb, &sweeping, freed, &local);
+  pthread_mutex_lock (&self->lock);
+  *later = self->n_waiting && g_error_matches (local, DIO_ERROR, DIO_ERROR_CANCELLED);
+  self->unswept = *later;
+  pthread_mutex_unlock (&self->lock);
+  if (*later)
+    g_clear_error (&local);
+  if (local)
+    g_propagate_error (error, local);
+  return good || *later;
+}
+
 gboolean
 dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress, void *data,
                      guint64 *freed, GError **error)
@@ -463,9 +499,10 @@ dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progres
     dio_snapshots_remove_orphans (self);
   }
   pthread_mutex_unlock (&self->lock);
-  good = good && sweep (self, progress, data, freed, error)
-         && dio_snapshots_merge (self, progress, data, error);
-  if (good) { /* those that a crash has left */
+  gboolean later = FALSE;
+  good = good && sweep_giving_way (self, progress, data, freed, &later, error)
+         && (later || dio_snapshots_merge (self, progress, data, error));
+  if (good && !later) { /* those that a crash has left */
     pthread_mutex_lock (&self->lock);
     dio_snapshots_name_backings_locked (self, NULL);
     pthread_mutex_unlock (&self->lock);

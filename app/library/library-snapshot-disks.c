@@ -467,7 +467,7 @@ dio_snapshots_can_merge (DioSnapshots *self, gboolean lent)
 {
   DioSnapshotImage *upper;
   pthread_mutex_lock (&self->lock);
-  gboolean can = find_mergeable_locked (self, lent, &upper) != NULL;
+  gboolean can = self->unswept || find_mergeable_locked (self, lent, &upper) != NULL;
   pthread_mutex_unlock (&self->lock);
   return can;
 }

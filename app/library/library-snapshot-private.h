@@ -53,7 +53,8 @@ struct DioSnapshots {
   pthread_mutex_t lock; /* of what follows */
   pthread_cond_t idle;
   gboolean busy;       /* one long operation at a time */
-  guint n_waiting;     /* for that; a merge makes room */
+  guint n_waiting;     /* for that; a merge and a sweep make room */
+  gboolean unswept;    /* a sweep did */
   gboolean disposable; /* it runs in overlays that are thrown away */
   gboolean running;    /* a machine has the disks open */
   GPtrArray *lent;     /* of DioBlock*: the disks of that machine, for a merge; NULL: none are */

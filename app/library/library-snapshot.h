@@ -86,8 +86,8 @@ void dio_snapshots_set_running (DioSnapshots *self, gboolean running);
  * to merge what is below those that are written; NULL takes them back. Only around a purge. */
 void dio_snapshots_lend (DioSnapshots *self, GPtrArray *blocks);
 
-/* True when images wait to be merged by dio_snapshots_purge(), and can be now; with @lent: if the
- * disks of the running machine are lent. */
+/* True when a sweep was cut off, or images wait to be merged by dio_snapshots_purge() and can be
+ * now; with @lent: if the disks of the running machine are lent. */
 gboolean dio_snapshots_can_merge (DioSnapshots *self, gboolean lent);
 
 /* All that are not deleted and no suspend, oldest first; of DioSnapshotInfo*, owned. Parents are

@@ -72,7 +72,8 @@ struct _DioMachineItem {
   GCancellable *merge_cancellable; /* of what goes on by itself while the machine is off */
   gint64 snapshot_pause_ns;        /* of the last one */
   unsigned schedule_keep;
-  gboolean disposable; /* the next start, and while it runs */
+  gboolean schedule_busy; /* a snapshot of the schedule is being taken */
+  gboolean disposable;    /* the next start, and while it runs */
   guint schedule_source;
 
   /* Thumbnail. */

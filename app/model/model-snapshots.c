@@ -770,13 +770,22 @@ dio_machine_item_is_suspended (DioMachineItem *self)
 
 /* ---- The schedule ---- */
 
+static void
+scheduled_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  DIO_MACHINE_ITEM (source)->schedule_busy = FALSE;
+}
+
+/* Whatever else is done with snapshots is waited for, or makes room: nothing is left out but what
+ * the one before takes too long for. */
 static gboolean
 schedule_cb (gpointer data)
 {
   DioMachineItem *self = data;
-  if (self->state != DIO_ITEM_RUNNING || self->snapshot_progress >= 0)
+  if (self->state != DIO_ITEM_RUNNING || self->schedule_busy)
     return G_SOURCE_CONTINUE;
-  GTask *task = g_task_new (self, NULL, NULL, NULL);
+  self->schedule_busy = TRUE;
+  GTask *task = g_task_new (self, NULL, scheduled_cb, NULL);
   Job *job = g_new0 (Job, 1);
   job->action = DIO_SNAPSHOT_TAKE;
   job->kind = DIO_SNAPSHOT_AUTOMATIC;

@@ -759,6 +759,71 @@ test_names (Fixture *f, gconstpointer data)
     g_free (ids[i]);
 }
 
+typedef struct {
+  DioSnapshots *tree;
+  GThread *thread;
+} Taker;
+
+static gpointer
+begin_thread (gpointer data)
+{
+  Taker *taker = data;
+  g_autoptr (GError) error = NULL;
+  DioSnapshotTake *it =
+      dio_snapshots_begin (taker->tree, DIO_SNAPSHOT_AUTOMATIC, "meanwhile", NULL, &error);
+  g_assert_no_error (error);
+  return it;
+}
+
+static guint
+count_waiting (DioSnapshots *tree)
+{
+  pthread_mutex_lock (&tree->lock);
+  guint n = tree->n_waiting;
+  pthread_mutex_unlock (&tree->lock);
+  return n;
+}
+
+static bool
+take_meanwhile_cb (uint64_t done, uint64_t total, void *data)
+{
+  Taker *taker = data;
+  if (taker->thread)
+    return true;
+  taker->thread = g_thread_new ("take", begin_thread, taker);
+  while (!count_waiting (taker->tree))
+    g_thread_yield ();
+  return true;
+}
+
+/* A long sweep makes room for who wants to take a snapshot, and is finished later. */
+static void
+test_sweep_gives_way (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  DioStore *store = dio_snapshots_get_store (tree, NULL);
+  Taker taker = { tree, NULL };
+  DioStoreInfo info;
+  for (uint32_t i = 1; i < 5; i++) {
+    g_autofree char *id = change_and_take (f, tree, i);
+    g_assert_true (dio_snapshots_delete (tree, id, &error));
+  }
+  g_clear_pointer (&tree->tracked, g_free);
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, take_meanwhile_cb, &taker, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_nonnull (taker.thread);
+  DioSnapshotTake *it = g_thread_join (taker.thread);
+  dio_store_get_info (store, &info);
+  g_assert_cmpuint (info.packs, >=, 3); /* the first one may be gone */
+  g_assert_true (dio_snapshots_can_merge (tree, FALSE));
+  dio_snapshot_take_free (it);
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  dio_store_get_info (store, &info);
+  g_assert_cmpuint (info.packs, ==, 0);
+  g_assert_false (dio_snapshots_can_merge (tree, FALSE));
+}
+
 /* Weeks of snapshots by schedule, of which three are kept, while the machine never stops. */
 static void
 test_schedule (Fixture *f, gconstpointer data)
@@ -1294,6 +1359,7 @@ main (int argc, char **argv)
   ADD ("live/qcow2", test_live, "qcow2");
   ADD ("names/raw", test_names, "raw");
   ADD ("names/qcow2", test_names, "qcow2");
+  ADD ("sweep-gives-way", test_sweep_gives_way, NULL);
   ADD ("schedule", test_schedule, "qcow2");
   ADD ("old-version", test_old_version, NULL);
   ADD ("hostile", test_hostile, NULL);
