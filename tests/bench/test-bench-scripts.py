@@ -29,7 +29,7 @@ def main():
         words, end = MEASUREMENTS[name]
         command = [sys.executable, os.path.join(HERE, f"bench-{name}.py"), build, *words]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True, timeout=150, check=False)
+                                stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
         good = result.returncode == 0 and re.search(end, result.stdout)
         print(f"{'ok' if good else 'FAILED'}: bench {name}", flush=True)
         if not good:
