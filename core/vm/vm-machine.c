@@ -259,8 +259,9 @@ do_restore (DioMachine *machine, DioRestore *restore, GError **error)
     enter_state (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
     return true;
   }
+  /* What the guest had asked of devices that stood still already is done now: nobody asks again. */
   enter_state (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
-  go (machine);
+  dio_machine_go_on (machine);
   return true;
 }
 

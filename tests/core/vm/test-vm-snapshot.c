@@ -188,6 +188,87 @@ test_no_overlay (Fixture *f, gconstpointer data)
   assert_as_before (f);
 }
 
+/* ---- Starting from one ---- */
+
+typedef struct {
+  DioDevice dev;
+  _Atomic unsigned resumed;
+} Sleeper;
+
+static void
+sleeper_resume (DioDevice *dev)
+{
+  atomic_fetch_add (&((Sleeper *) dev)->resumed, 1);
+}
+
+static void
+sleeper_state (DioDevice *dev, DioVisitor *visitor)
+{
+}
+
+static const DioDeviceType sleeper_type = {
+  .id = "sleeper",
+  .instance_size = sizeof (Sleeper),
+  .state = sleeper_state,
+  .resume = sleeper_resume,
+};
+
+static Sleeper *
+add_sleeper (DioMachine *machine)
+{
+  g_autoptr (GError) error = NULL;
+  DioDevice *dev = dio_device_new (&sleeper_type, "sleeper");
+  g_assert_true (dio_device_attach (dev, machine, &error));
+  return (Sleeper *) dev;
+}
+
+static DioRestore *wanted;
+
+static void
+restore_command (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_restore (machine, wanted, done, data);
+}
+
+/* What the guest had asked of a device before the snapshot, and the device had not begun, nobody
+ * asks again: so devices are resumed, as after the snapshot itself. */
+static void
+test_resumes (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  int folder = dio_file_open (dio_files_host (), AT_FDCWD, f->folder, O_RDONLY | O_DIRECTORY, 0);
+  DioStore *store = dio_store_open (dio_files_host (), folder, true, &error);
+  g_assert_no_error (error);
+  DioMachine *machine = support_machine_new (SIZE);
+  Sleeper *sleeper = add_sleeper (machine);
+  g_assert_true (support_machine_do (machine, dio_machine_start, &error));
+  DioSnapshot snapshot = { 0 };
+  current = &snapshot;
+  g_assert_true (support_machine_do (machine, snapshot_command, &error));
+  g_assert_cmpuint (atomic_load (&sleeper->resumed), ==, 1);
+  dio_ram_freeze_end (snapshot.freeze, true);
+  support_machine_free (machine);
+
+  for (unsigned paused = 0; paused < 2; paused++) {
+    machine = support_machine_new (SIZE);
+    sleeper = add_sleeper (machine);
+    DioRestore restore = { .devices = snapshot.devices,
+                           .map = dio_ram_map_new (snapshot.memory),
+                           .store = store,
+                           .paused = paused };
+    wanted = &restore;
+    g_assert_true (support_machine_do (machine, restore_command, &error));
+    g_assert_cmpuint (atomic_load (&sleeper->resumed), ==, !paused);
+    if (paused)
+      g_assert_true (support_machine_do (machine, dio_machine_resume, &error));
+    g_assert_cmpuint (atomic_load (&sleeper->resumed), ==, 1);
+    support_machine_free (machine);
+  }
+  g_bytes_unref (snapshot.devices);
+  dio_store_free (store);
+  dio_file_close (dio_files_host (), folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -197,6 +278,7 @@ main (int argc, char **argv)
   ADD ("go-on", test_go_on);
   ADD ("refused", test_refused);
   ADD ("no-overlay", test_no_overlay);
+  ADD ("resumes", test_resumes);
 #undef ADD
   return g_test_run ();
 }
