@@ -423,6 +423,14 @@ a64_timer_update (DioA64Timer *timer)
   pthread_mutex_unlock (&timer->lock);
 }
 
+/* The line is the controller's to load, later; it may have been low although the time had come,
+ * when the alarm was still to ring. So it rings once the machine runs. */
+void
+a64_timer_loaded (DioA64Timer *timer)
+{
+  dio_timer_set (timer->timer, dio_clock_now (timer->cpu->interp.cpu.machine->clock));
+}
+
 void
 a64_timer_fired (void *data)
 {

@@ -169,6 +169,8 @@ void a64_set_pstate (DioArm64 *cpu, uint64_t spsr);
 void a64_set_spsel (DioArm64 *cpu, unsigned spsel);
 uint64_t a64_time (DioArm64 *cpu);
 void a64_timer_update (DioA64Timer *timer);
+/* Its registers were loaded, with the machine standing still. */
+void a64_timer_loaded (DioA64Timer *timer);
 void a64_timer_fired (void *data);
 /* What EL and control registers allow, where it is looked at all the time. */
 void a64_rights_update (DioArm64 *cpu);

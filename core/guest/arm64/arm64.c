@@ -208,7 +208,7 @@ cpu_state (DioCpu *base, DioVisitor *visitor)
   cpu->reservation = UINTPTR_MAX;
   for (unsigned i = 0; i < DIO_A64_N_TIMERS; i++) {
     cpu->timers[i].control &= 3;
-    a64_timer_update (&cpu->timers[i]);
+    a64_timer_loaded (&cpu->timers[i]);
   }
   a64_rights_update (cpu);
   a64_mmu_flush (cpu);

@@ -689,7 +689,7 @@ test_clear_block (Fixture *f, const void *unused)
 static void
 note_line (void *opaque, unsigned number, bool level)
 {
-  *(int *) opaque = level;
+  __atomic_store_n ((int *) opaque, level, __ATOMIC_RELEASE);
 }
 
 static void
@@ -819,6 +819,29 @@ test_state (Fixture *f, const void *unused)
   g_assert_true (other->fp_mode & DIO_FP_FLUSH);
 }
 
+/* A state from between the time that a timer waits for and the alarm that tells of it: the line
+ * comes in the machine that loads it, behind what the interrupt controller loads. */
+static void
+test_loaded_timer (Fixture *f, const void *unused)
+{
+  g_autoptr (GError) error = NULL;
+  int line = 0;
+  DioArm64 *other = DIO_ARM64 (f->cpus[1]);
+  other->timers[DIO_A64_TIMER_VIRTUAL].irq = (DioIrq){ .set = note_line, .opaque = &line };
+  f->cpu->timers[DIO_A64_TIMER_VIRTUAL].control = 1;
+  dio_clock_stop (f->machine.clock);
+  g_autoptr (GBytes) saved = save (f->cpus[0]);
+  DioVisitor *visitor = dio_visitor_new_load (saved);
+  f->cpus[1]->type->state (f->cpus[1], visitor);
+  g_assert_true (dio_visitor_finish_load (visitor, &error));
+  note_line (&line, 0, false);
+  dio_clock_start (f->machine.clock);
+  dio_loop_clock_changed (f->machine.loop);
+  for (unsigned i = 0; i < 10000 && !__atomic_load_n (&line, __ATOMIC_ACQUIRE); i++)
+    g_usleep (1000);
+  g_assert_cmpint (__atomic_load_n (&line, __ATOMIC_ACQUIRE), ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -848,5 +871,6 @@ main (int argc, char **argv)
   ADD ("firmware", test_firmware);
   ADD ("loop", test_loop);
   ADD ("state", test_state);
+  ADD ("loaded-timer", test_loaded_timer);
   return g_test_run ();
 }
