@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Boots Debian's arm64 kernel through UEFI firmware with ACPI alone: it finds CPUs, interrupt controller, timers,
-serial port, PCI bus with messages through the ITS, and the power key, and complains of nothing. With --acpi off it
-gets the device tree instead.
+serial port, PCI bus with messages through the ITS, and the power key, which it hears; after a revert it is told that
+it went back; and it complains of nothing. With --acpi off it gets the device tree instead.
 
 Usage: test-acpi.py DIORAMA [--cpus N]"""
 
 import argparse
 import os
 import re
+import subprocess
 import sys
+import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
 from firmware_guest import FIRMWARE, FirmwareGuest, check  # noqa: E402
@@ -24,19 +27,100 @@ COMMANDS = ("mount -t proc p /proc; mount -t sysfs s /sys; modprobe virtio_pci; 
             "cat /proc/bus/input/devices; echo E''ND\r")
 
 
-def boot(program, cpus, acpi, line):
-    """What the kernel said until it started a shell, and what the commands print."""
+def options_of(cpus, acpi, line):
     kernel, initrd = image_files("debian-12-arm64-netboot", "linux", "initrd.gz")
-    guest = FirmwareGuest(program, "--firmware", FIRMWARE, "--kernel", kernel, "--initrd", initrd, "--cpus", str(cpus),
-                          "--acpi", acpi, "--append", "rdinit=/bin/sh console=ttyAMA0 " + line)
+    return ("--arch", "arm64", "--memory", "512M", "--firmware", FIRMWARE, "--kernel", kernel, "--initrd", initrd,
+            "--cpus", str(cpus), "--acpi", acpi, "--append", "rdinit=/bin/sh console=ttyAMA0 " + line)
+
+
+def boot(guest):
+    """What the kernel said until it started a shell, and what the commands print."""
+    log = guest.wait_for(r"(?s).*Run /bin/sh as init process.*# $")[0]
+    guest.type(COMMANDS)
+    output = guest.wait_for(r"(?s).*\nEND")[0]
+    check(True, f"the shell runs ({guest.seconds():.1f} s)")
+    return log, output
+
+
+def turn_off(guest):
+    guest.type("echo o > /proc/sysrq-trigger\r")
+    check(guest.end() == 0, "it turns the machine off")
+
+
+class Kept:
+    """A machine that is kept, for its power key and its snapshots."""
+
+    def __init__(self, program, folder, *options):
+        self.program, self.environment = program, dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
+        self.run("create", "m", *options)
+
+    def run(self, *arguments):
+        return subprocess.run([self.program, *arguments], env=self.environment, timeout=120, check=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def start(self):
+        return FirmwareGuest(self.program, command=("start", "m"), environment=self.environment)
+
+    def press(self):
+        """The power key, which nothing in the guest makes turn off."""
+        subprocess.run([self.program, "stop", "m", "--wait", "0"], env=self.environment, timeout=60, check=False,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def judge(log, output, cpus):
+    """What the kernel found, from what it says."""
+    seen = [word for word in COMPLAINTS if word in log + output]
+    check(not seen, f"the kernel complains of nothing {seen}")
+    check(all(re.search(rf"\b{table}\b", output) for table in TABLES), "it has all tables")
+    check(f"{cpus} CPUs" in log or f"smp: Brought up 1 node, {cpus} CPU" in log, "it has all CPUs")
+    check("ACPI: Using GIC for interrupt routing" in log, "it has the interrupt controller")
+    check(re.search(r"GICv3 +27 Level +arch_timer", output), "it has the timer")
+    check(re.search(r"ITS-MSI \d+ Edge +virtio\d-control", output), "messages go through the ITS")
+    counts = re.search(r"\n *\d+: +([\d ]+?) +ITS-MSI \d+ Edge +virtio\d-control", output)
+    check(sum(map(int, counts[1].split())) > 0, f"and come ({counts[1].split()})")
+    check("PCI Root Bridge [PCI0] (domain 0000 [bus 00-ff])" in log, "it has the PCI bus")
+    check('N: Name="Power Button"' in output, "it has the power key")
+
+
+def wait_for_key(guest):
+    """Until the controller of GPIO lines has told the kernel of the key once."""
+    for _ in range(20):
+        guest.type("grep ACPI:Event /proc/interrupts; echo E''ND\r")
+        line = guest.wait_for(r"(?s)\n *\d+: +([\d ]+?) +ARMH0061:00 +3 Edge.*?\nEND")[1]
+        if sum(map(int, line.split())) == 1:
+            check(True, "it hears the power key")
+            return
+        time.sleep(0.5)
+    guest.fail("the power key was not heard")
+
+
+def check_by_acpi(program, cpus):
+    with tempfile.TemporaryDirectory(prefix="dio-acpi-") as folder:
+        kept = Kept(program, folder, *options_of(cpus, "on", "acpi=force"))
+        guest = kept.start()
+        try:
+            judge(*boot(guest), cpus)
+            kept.press()
+            wait_for_key(guest)
+            kept.run("snapshot", "take", "m", "one")
+            kept.run("snapshot", "revert", "m", "one")
+            guest.reconnect()
+            guest.wait_for("crng reseeded due to virtual machine fork")
+            check(True, "after a revert it knows that it went back")
+            guest.type("\r")
+            guest.wait_for("# ")
+            turn_off(guest)
+        finally:
+            guest.close()
+
+
+def check_by_device_tree(program):
+    guest = FirmwareGuest(program, command=("run", *options_of(1, "off", "")))
     try:
-        log = guest.wait_for(r"(?s).*Run /bin/sh as init process.*# $")[0]
-        guest.type(COMMANDS)
-        output = guest.wait_for(r"(?s).*\nEND")[0]
-        check(True, f"the shell runs with ACPI {acpi} ({guest.seconds():.1f} s)")
-        guest.type("echo o > /proc/sysrq-trigger\r")
-        check(guest.end() == 0, "it turns the machine off")
-        return log, output
+        log, _ = boot(guest)
+        check("Machine model: linux,dummy-virt" in log and "ACPI: RSDP" not in log,
+              "without ACPI it has the device tree")
+        turn_off(guest)
     finally:
         guest.close()
 
@@ -46,20 +130,8 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--cpus", type=int, default=2)
     options = parser.parse_args()
-    log, output = boot(options.program, options.cpus, "on", "acpi=force")
-    seen = [word for word in COMPLAINTS if word in log + output]
-    check(not seen, f"the kernel complains of nothing {seen}")
-    check(all(re.search(rf"\b{table}\b", output) for table in TABLES), "it has all tables")
-    check(f"{options.cpus} CPUs" in log or f"smp: Brought up 1 node, {options.cpus} CPU" in log, "it has all CPUs")
-    check("ACPI: Using GIC for interrupt routing" in log, "it has the interrupt controller")
-    check(re.search(r"GICv3 +27 Level +arch_timer", output), "it has the timer")
-    check(re.search(r"ITS-MSI \d+ Edge +virtio\d-control", output), "messages go through the ITS")
-    counts = re.search(r"\n *\d+: +([\d ]+?) +ITS-MSI \d+ Edge +virtio\d-control", output)
-    check(sum(map(int, counts[1].split())) > 0, f"and come ({counts[1].split()})")
-    check("PCI Root Bridge [PCI0] (domain 0000 [bus 00-ff])" in log, "it has the PCI bus")
-    check('N: Name="Power Button"' in output, "it has the power key")
-    log, output = boot(options.program, 1, "off", "")
-    check("Machine model: linux,dummy-virt" in log and "ACPI: RSDP" not in log, "without ACPI it has the device tree")
+    check_by_acpi(options.program, options.cpus)
+    check_by_device_tree(options.program)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,12 @@ class FirmwareGuest:
                     self.fail("the machine did not start")
                 time.sleep(0.1)
 
+    def reconnect(self):
+        """After a revert: the serial port is another one."""
+        self.line.close()
+        self.line, self.started = None, time.monotonic()
+        self.connect()
+
     def read(self):
         """Adds what came on the serial port to the text, without escape sequences."""
         self.connect()
