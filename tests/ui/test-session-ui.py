@@ -4,16 +4,19 @@
 goes on.
 Usage: test-session-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
 
+import os
 import pathlib
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from session_manager import LOGOUT, SessionManager  # noqa: E402
-from ui_driver import (NAME, Application, check, check_log, differing, enter_session,  # noqa: E402
-                       focus_card, make_folder, wait_until)
+from ui_driver import (NAME, Application, XServer, check, check_log, differing,  # noqa: E402
+                       enter_session, focus_card, make_folder, wait_until)
 
 
 def start_machine(app):
@@ -167,7 +170,74 @@ def test_manager(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-TESTS = {"session-signals": test_signals, "session-manager": test_manager}
+def wait_end(process, what):
+    wait_until(what, lambda: process.poll() is not None)
+    check(process.returncode == 0, f"{what}: ended with {process.returncode}")
+
+
+def switch_at_login(app):
+    app.key("ctrl+comma")
+    app.activate_row("Start at Log-In")
+    app.shot("session-5-preferences")
+    app.key("Escape")
+
+
+def test_login(program, shots):
+    """The preference writes the entry that a log-in obeys; what that starts shows itself only with machines
+    to bring back."""
+    folder = make_folder("dummy:still")
+    entry = folder / "config/autostart/org.diorama.Diorama.desktop"
+    line = f'"{pathlib.Path(program).resolve()}" --restore'
+    try:
+        app = Application(program, shots, folder=folder)
+        try:
+            check(not entry.exists(), "it starts at log-in without being asked to")
+            switch_at_login(app)
+            wait_until("the entry", entry.exists)
+            check(f"\nExec={line}\n" in entry.read_text(), entry.read_text())
+            check(subprocess.run(["desktop-file-validate", entry], check=False).returncode == 0, "entry")
+            start_machine(app)
+            app.process.send_signal(signal.SIGTERM)
+            wait_end(app.process, "the end of the session")
+            check_log(app)
+        finally:
+            app.close()
+
+        arguments = shlex.split(line)
+        app = Application(arguments[0], shots, arguments[1:], folder=folder)
+        try:
+            app.find("label", f"“{NAME}” is suspended")
+            app.key("ctrl+q")
+            wait_end(app.process, "the application")
+            check_log(app)
+        finally:
+            app.close()
+
+        # That was the only time: now there is nothing to bring back.
+        environment = dict(os.environ, XDG_CONFIG_HOME=str(folder / "config"))
+        server = XServer()
+        try:
+            done = subprocess.run(arguments, env=environment, timeout=20, check=False)
+            check(done.returncode == 0, f"without machines it ended with {done.returncode}")
+        finally:
+            server.close()
+
+        # Switched off by another program, it is on again after a person switches it on, and then off.
+        entry.write_text(entry.read_text() + "Hidden=true\n", encoding="utf-8")
+        app = Application(program, shots, folder=folder)
+        try:
+            switch_at_login(app)
+            wait_until("the entry to count", lambda: "Hidden" not in entry.read_text())
+            switch_at_login(app)
+            wait_until("the entry to go", lambda: not entry.exists())
+            check_log(app)
+        finally:
+            app.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+TESTS = {"session-login": test_login, "session-signals": test_signals, "session-manager": test_manager}
 
 
 def main():

@@ -11,6 +11,7 @@
 #include <glib/gi18n.h>
 
 #include "app/model/model-snapshots.h"
+#include "ui/application/autostart.h"
 #include "ui/application/session-guard.h"
 #include "ui/create/create-window.h"
 #include "ui/library/library-window.h"
@@ -26,11 +27,12 @@ struct _DioApplication {
   DioLibrary *library;
   DioSettings *settings;
   DioSessionGuard *guard;
-  GHashTable *watched; /* DioMachineItem */
-  gboolean offered;    /* to resume what the last session's end suspended */
-  gboolean held;       /* for active machines */
-  gboolean quitting;   /* as soon as all are off */
-  guint patience;      /* source that ends the wait for guests that do not turn off, or 0 */
+  DioAutostart *autostart; /* NULL for a single machine */
+  GHashTable *watched;     /* DioMachineItem */
+  gboolean offered;        /* to resume what the last session's end suspended */
+  gboolean held;           /* for active machines */
+  gboolean quitting;       /* as soon as all are off */
+  guint patience;          /* source that ends the wait for guests that do not turn off, or 0 */
 };
 
 /* How long a guest may take to turn off before the person is asked again. */
@@ -459,6 +461,28 @@ about_action (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+autostart_failed (const char *message, gpointer data)
+{
+  GtkWindow *window = gtk_application_get_active_window (GTK_APPLICATION (data));
+
+  g_printerr ("diorama: %s\n", message);
+  if (ADW_IS_PREFERENCES_WINDOW (window))
+    adw_preferences_window_add_toast (ADW_PREFERENCES_WINDOW (window), adw_toast_new (message));
+}
+
+/* Started at log-in only to bring machines back: without any there is nothing to show. */
+static int
+dio_application_local_options (GApplication *application, GVariantDict *options)
+{
+  g_autoptr (DioSettings) settings = NULL;
+
+  if (!g_variant_dict_contains (options, DIO_AUTOSTART_OPTION))
+    return -1;
+  settings = dio_settings_new (NULL);
+  return dio_settings_has_suspended (settings) ? -1 : 0;
+}
+
+static void
 dio_application_startup (GApplication *application)
 {
   static const GActionEntry entries[] = {
@@ -497,6 +521,12 @@ dio_application_startup (GApplication *application)
   gtk_window_set_default_icon_name (DIO_APP_ID);
   self->settings = dio_settings_new (NULL);
   self->guard = dio_session_guard_new (GTK_APPLICATION (self), self->settings, &guard_funcs, self);
+  if (!self->only) {
+    g_autofree char *folder = g_build_filename (g_get_user_config_dir (), "autostart", NULL);
+    gboolean flatpak = g_file_test ("/.flatpak-info", G_FILE_TEST_EXISTS);
+    self->autostart =
+        dio_autostart_new (self->settings, flatpak ? NULL : folder, autostart_failed, self);
+  }
 }
 
 /* A library that cannot be opened: says why, and there is nothing else to do. */
@@ -583,6 +613,7 @@ dio_application_shutdown (GApplication *application)
   g_clear_pointer (&self->watched, g_hash_table_unref);
   g_clear_object (&self->library);
   g_clear_pointer (&self->guard, dio_session_guard_free);
+  g_clear_pointer (&self->autostart, dio_autostart_free);
   g_clear_object (&self->settings);
   G_APPLICATION_CLASS (dio_application_parent_class)->shutdown (application);
 }
@@ -605,6 +636,7 @@ dio_application_class_init (DioApplicationClass *klass)
   G_OBJECT_CLASS (klass)->finalize = dio_application_finalize;
   application_class->startup = dio_application_startup;
   application_class->activate = dio_application_activate;
+  application_class->handle_local_options = dio_application_local_options;
   application_class->open = dio_application_open;
   application_class->shutdown = dio_application_shutdown;
 }
@@ -613,6 +645,8 @@ static void
 dio_application_init (DioApplication *self)
 {
   self->watched = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
+  g_application_add_main_option (G_APPLICATION (self), DIO_AUTOSTART_OPTION, 0,
+                                 G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, "", NULL);
 }
 
 DioApplication *

@@ -14,6 +14,7 @@ struct _DioPreferencesWindow {
   GtkSwitch *capture_switch;
   GtkSwitch *f11_switch;
   GtkSwitch *resume_switch;
+  GtkSwitch *login_switch;
 };
 
 G_DEFINE_FINAL_TYPE (DioPreferencesWindow, dio_preferences_window, ADW_TYPE_PREFERENCES_WINDOW)
@@ -49,6 +50,7 @@ dio_preferences_window_class_init (DioPreferencesWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, capture_switch);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, f11_switch);
   gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, resume_switch);
+  gtk_widget_class_bind_template_child (widget_class, DioPreferencesWindow, login_switch);
 }
 
 static void
@@ -74,5 +76,6 @@ dio_preferences_window_new (GtkWindow *parent, DioSettings *settings)
   g_object_bind_property (settings, "capture", self->capture_switch, "active", both);
   g_object_bind_property (settings, "reserve-f11", self->f11_switch, "active", both);
   g_object_bind_property (settings, "resume-suspended", self->resume_switch, "active", both);
+  g_object_bind_property (settings, "start-at-login", self->login_switch, "active", both);
   return GTK_WIDGET (self);
 }

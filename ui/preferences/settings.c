@@ -23,7 +23,7 @@ struct _DioSettings {
   DioConsoleScaling scaling;
   DioCloseAction close_action;
   DioSessionEnd session_end;
-  gboolean follow_window, capture, reserve_f11, resume_suspended;
+  gboolean follow_window, capture, reserve_f11, resume_suspended, start_at_login;
 };
 
 G_DEFINE_FINAL_TYPE (DioSettings, dio_settings, G_TYPE_OBJECT)
@@ -43,6 +43,7 @@ enum {
   PROP_CLOSE_ACTION,
   PROP_SESSION_END,
   PROP_RESUME_SUSPENDED,
+  PROP_START_AT_LOGIN,
   N_PROPS
 };
 
@@ -96,6 +97,9 @@ load (DioSettings *self)
       break;
     case PROP_RESUME_SUSPENDED:
       self->resume_suspended = g_value_get_boolean (&value);
+      break;
+    case PROP_START_AT_LOGIN:
+      self->start_at_login = g_value_get_boolean (&value);
       break;
     case PROP_SESSION_END:
       self->session_end = g_value_get_enum (&value);
@@ -186,6 +190,16 @@ dio_settings_take_suspended (DioSettings *self)
   return ids;
 }
 
+gboolean
+dio_settings_has_suspended (DioSettings *self)
+{
+  g_return_val_if_fail (DIO_IS_SETTINGS (self), FALSE);
+  g_auto (GStrv) ids =
+      g_key_file_get_string_list (self->file, SESSION_GROUP, "suspended", NULL, NULL);
+
+  return ids && *ids;
+}
+
 static void
 dio_settings_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
@@ -209,6 +223,9 @@ dio_settings_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     break;
   case PROP_RESUME_SUSPENDED:
     g_value_set_boolean (value, self->resume_suspended);
+    break;
+  case PROP_START_AT_LOGIN:
+    g_value_set_boolean (value, self->start_at_login);
     break;
   case PROP_SESSION_END:
     g_value_set_enum (value, self->session_end);
@@ -241,6 +258,9 @@ dio_settings_set_property (GObject *object, guint id, const GValue *value, GPara
     break;
   case PROP_RESUME_SUSPENDED:
     self->resume_suspended = g_value_get_boolean (value);
+    break;
+  case PROP_START_AT_LOGIN:
+    self->start_at_login = g_value_get_boolean (value);
     break;
   case PROP_SESSION_END:
     self->session_end = g_value_get_enum (value);
@@ -291,6 +311,8 @@ dio_settings_class_init (DioSettingsClass *klass)
                                                     DIO_SESSION_END_SUSPEND, flags);
   properties[PROP_RESUME_SUSPENDED] =
       g_param_spec_boolean ("resume-suspended", NULL, NULL, FALSE, flags);
+  properties[PROP_START_AT_LOGIN] =
+      g_param_spec_boolean ("start-at-login", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

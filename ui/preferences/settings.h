@@ -28,7 +28,8 @@ G_DECLARE_FINAL_TYPE (DioSettings, dio_settings, DIO, SETTINGS, GObject)
 
 /* Properties: "scaling" (DioConsoleScaling of new windows), "follow-window", "capture",
  * "reserve-f11", "close-action", "session-end", "resume-suspended" (at the next start, those that
- * the end of a session suspended). Each change is written at once. */
+ * the end of a session suspended), "start-at-login" (to bring them back; see autostart.h). Each
+ * change is written at once. */
 
 /* Reads @path, NULL for the usual place. A file that is missing or broken gives the defaults. */
 DioSettings *dio_settings_new (const char *path);
@@ -40,6 +41,7 @@ void dio_settings_set_window (DioSettings *self, const char *key, int width, int
                               gboolean maximized);
 
 /* The ids of machines that were suspended because the session ended; the second takes what the
- * first noted, NULL-terminated, to be freed. */
+ * first noted, NULL-terminated, to be freed; the third only looks whether there is any. */
 void dio_settings_add_suspended (DioSettings *self, const char *const *ids);
 char **dio_settings_take_suspended (DioSettings *self);
+gboolean dio_settings_has_suspended (DioSettings *self);
