@@ -69,8 +69,9 @@ struct _DioMachineItem {
   _Atomic int snapshot_progress; /* per mille; -1: none is being taken */
   unsigned snapshot_jobs;        /* while it is off: its lock is ours meanwhile */
   guint purge_source;
-  GCancellable *merge_cancellable; /* of what goes on by itself while the machine is off */
-  gint64 snapshot_pause_ns;        /* of the last one */
+  GCancellable *snapshot_cancellable; /* of what has progress */
+  GCancellable *merge_cancellable;    /* of what goes on by itself while the machine is off */
+  gint64 snapshot_pause_ns;           /* of the last one */
   unsigned schedule_keep;
   gboolean schedule_busy; /* a snapshot of the schedule is being taken */
   gboolean disposable;    /* the next start, and while it runs */

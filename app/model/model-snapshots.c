@@ -83,7 +83,11 @@ finish (GTask *task, GError *error)
 {
   DioMachineItem *self = g_task_get_source_object (task);
   Job *job = g_task_get_task_data (task);
-  self->snapshot_progress = -1;
+  if (job->progress) {
+    self->snapshot_progress = -1;
+    if (self->snapshot_cancellable == g_task_get_cancellable (task))
+      g_clear_object (&self->snapshot_cancellable);
+  }
   /* Before anyone hears of it: they may start the machine. */
   g_clear_pointer (&job->take, dio_snapshot_take_free);
   g_clear_pointer (&job->snapshots, dio_snapshots_unref);
@@ -266,12 +270,19 @@ begun_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-start_taking (GTask *task)
+begin_progress (GTask *task)
 {
   DioMachineItem *self = g_task_get_source_object (task);
   Job *job = g_task_get_task_data (task);
   self->snapshot_progress = 0;
   job->progress = &self->snapshot_progress;
+  g_set_object (&self->snapshot_cancellable, g_task_get_cancellable (task));
+}
+
+static void
+start_taking (GTask *task)
+{
+  begin_progress (task);
   on_worker (task, begin_thread, begun_cb);
 }
 
@@ -675,8 +686,7 @@ start_job (GTask *task)
   case DIO_SNAPSHOT_PURGE:
     if (on && self->bridge && job->action == DIO_SNAPSHOT_PURGE)
       job->lent = dio_bridge_lend_disks (self->bridge);
-    self->snapshot_progress = 0;
-    job->progress = &self->snapshot_progress;
+    begin_progress (task);
     on_worker (task, job->action == DIO_SNAPSHOT_CLONE ? clone_thread : change_thread, changed_cb);
     break;
   default:
@@ -691,8 +701,11 @@ dio_machine_item_snapshot_async (DioMachineItem *self, DioSnapshotAction action,
                                  GAsyncReadyCallback callback, gpointer user_data)
 {
   g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr (GCancellable) own = cancellable ? g_object_ref (cancellable) : g_cancellable_new ();
+  GTask *task = g_task_new (self, own, callback, user_data);
   g_task_set_source_tag (task, dio_machine_item_snapshot_async);
+  /* What was done before it could be cancelled is done. */
+  g_task_set_check_cancellable (task, FALSE);
   Job *job = g_new0 (Job, 1);
   job->action = action;
   job->id = g_strdup (id);
@@ -750,6 +763,14 @@ dio_machine_item_get_snapshot_progress (DioMachineItem *self)
   return atomic_load (&self->snapshot_progress) / 1000.0;
 }
 
+void
+dio_machine_item_cancel_snapshot (DioMachineItem *self)
+{
+  g_return_if_fail (DIO_IS_MACHINE_ITEM (self));
+  if (self->snapshot_cancellable)
+    g_cancellable_cancel (self->snapshot_cancellable);
+}
+
 gint64
 dio_machine_item_get_snapshot_pause (DioMachineItem *self)
 {
@@ -785,7 +806,8 @@ schedule_cb (gpointer data)
   if (self->state != DIO_ITEM_RUNNING || self->schedule_busy)
     return G_SOURCE_CONTINUE;
   self->schedule_busy = TRUE;
-  GTask *task = g_task_new (self, NULL, scheduled_cb, NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GTask *task = g_task_new (self, cancellable, scheduled_cb, NULL);
   Job *job = g_new0 (Job, 1);
   job->action = DIO_SNAPSHOT_TAKE;
   job->kind = DIO_SNAPSHOT_AUTOMATIC;
@@ -836,4 +858,5 @@ dio_machine_snapshots_stop (DioMachineItem *self)
   g_clear_handle_id (&self->purge_source, g_source_remove);
   g_clear_handle_id (&self->schedule_source, g_source_remove);
   g_clear_object (&self->merge_cancellable);
+  g_clear_object (&self->snapshot_cancellable);
 }

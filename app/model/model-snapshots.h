@@ -39,8 +39,13 @@ gboolean dio_machine_item_snapshot_finish (DioMachineItem *self, GAsyncResult *r
  * had. */
 DioSnapshots *dio_machine_item_get_snapshots (DioMachineItem *self, GError **error);
 
-/* How far a snapshot that is being taken has come, 0 to 1; negative: none is. */
+/* How far long work with snapshots (taking, cloning, merging) has come, 0 to 1; negative: there is
+ * none. */
 double dio_machine_item_get_snapshot_progress (DioMachineItem *self);
+
+/* Cancels that work, whoever began it; nothing is half-done afterwards. What a merge would have
+ * given back is given back by the next one. Nothing when there is none. Main thread. */
+void dio_machine_item_cancel_snapshot (DioMachineItem *self);
 
 /* How long the guest stood still for the last snapshot that was taken, in nanoseconds. */
 gint64 dio_machine_item_get_snapshot_pause (DioMachineItem *self);

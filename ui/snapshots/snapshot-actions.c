@@ -88,6 +88,27 @@ success_title (const Waiting *waiting)
   }
 }
 
+static gboolean
+undo_over_cb (gpointer data)
+{
+  g_autoptr (AdwToast) toast = data;
+  adw_toast_dismiss (toast);
+  return G_SOURCE_REMOVE;
+}
+
+/* One change of mind does not wait behind another, and none is offered when it is too late: a toast
+ * that has the focus stays longer than its time. */
+static void
+offer_undo (Waiting *waiting, AdwToast *toast)
+{
+  adw_toast_set_timeout (toast, TOAST_SECONDS);
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
+  adw_toast_set_button_label (toast, _ ("_Undo"));
+  adw_toast_set_action_name (toast, "snapshot.undelete");
+  adw_toast_set_action_target (toast, "s", waiting->id);
+  g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS, undo_over_cb, g_object_ref (toast));
+}
+
 static void
 tell_success (Waiting *waiting)
 {
@@ -95,12 +116,8 @@ tell_success (Waiting *waiting)
   if (!title || !waiting->toasts)
     return;
   AdwToast *toast = adw_toast_new (title);
-  if (waiting->action == DIO_SNAPSHOT_DELETE) {
-    adw_toast_set_timeout (toast, TOAST_SECONDS);
-    adw_toast_set_button_label (toast, _ ("_Undo"));
-    adw_toast_set_action_name (toast, "snapshot.undelete");
-    adw_toast_set_action_target (toast, "s", waiting->id);
-  }
+  if (waiting->action == DIO_SNAPSHOT_DELETE)
+    offer_undo (waiting, toast);
   adw_toast_overlay_add_toast (waiting->toasts, toast);
 }
 

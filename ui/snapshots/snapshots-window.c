@@ -14,6 +14,9 @@
 #define PICTURE_WIDTH 96
 #define PICTURE_HEIGHT 60
 #define MAX_PICTURE 2048
+#define WORDS_WIDTH 104 /* at least, in narrow windows */
+#define WORDS_MARGIN 9
+#define MAX_LINES 5 /* of details; a note may be as long as a letter, and one word */
 
 struct _DioSnapshotsWindow {
   AdwWindow parent_instance;
@@ -67,6 +70,17 @@ new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
   return picture;
 }
 
+/* Pictures make way for words where there is no room for both. */
+static GtkWidget *
+new_picture_if_room (DioSnapshots *tree, const DioSnapshotInfo *info)
+{
+  GtkWidget *squeezer = adw_squeezer_new ();
+  adw_squeezer_set_homogeneous (ADW_SQUEEZER (squeezer), FALSE);
+  adw_squeezer_set_allow_none (ADW_SQUEEZER (squeezer), TRUE);
+  adw_squeezer_add (ADW_SQUEEZER (squeezer), new_picture (tree, info));
+  return squeezer;
+}
+
 static char *
 details_of (const DioSnapshotInfo *info)
 {
@@ -88,12 +102,21 @@ new_words (const char *name, const char *details)
   gtk_box_append (GTK_BOX (box), title);
   if (details) {
     GtkWidget *label = gtk_label_new (details);
+    g_autoptr (PangoAttrList) attributes = pango_attr_list_new ();
+    pango_attr_list_insert (attributes, pango_attr_insert_hyphens_new (FALSE));
     gtk_label_set_xalign (GTK_LABEL (label), 0);
     gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+    gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+    gtk_label_set_attributes (GTK_LABEL (label), attributes);
+    gtk_label_set_lines (GTK_LABEL (label), MAX_LINES);
+    gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
     gtk_widget_add_css_class (label, "dim-label");
     gtk_widget_add_css_class (label, "caption");
     gtk_box_append (GTK_BOX (box), label);
   }
+  gtk_widget_set_size_request (box, WORDS_WIDTH, -1);
+  gtk_widget_set_margin_top (box, WORDS_MARGIN);
+  gtk_widget_set_margin_bottom (box, WORDS_MARGIN);
   gtk_widget_set_valign (box, GTK_ALIGN_CENTER);
   gtk_widget_set_hexpand (box, TRUE);
   return box;
@@ -154,7 +177,7 @@ new_row (DioSnapshotsWindow *self, DioSnapshots *tree, const DioLanesRow *lanes)
   gtk_box_append (GTK_BOX (box), dio_lanes_widget_new (lanes));
   if (info) {
     g_autofree char *details = details_of (info);
-    gtk_box_append (GTK_BOX (box), new_picture (tree, info));
+    gtk_box_append (GTK_BOX (box), new_picture_if_room (tree, info));
     gtk_box_append (GTK_BOX (box), new_words (info->name, details));
     gtk_box_append (GTK_BOX (box), new_revert_button (info));
     gtk_box_append (GTK_BOX (box), new_menu_button (info));
@@ -202,6 +225,13 @@ progress_cb (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+/* Also of what another window or nobody has begun, as a merge. */
+static void
+cancel_cb (DioSnapshotsWindow *self)
+{
+  dio_machine_item_cancel_snapshot (self->item);
+}
+
 /* ---- Life ---- */
 
 static void
@@ -236,6 +266,7 @@ dio_snapshots_window_class_init (DioSnapshotsWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, list);
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, progress);
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, cancel_button);
+  gtk_widget_class_bind_template_callback (widget_class, cancel_cb);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_w, GDK_CONTROL_MASK, "window.close",
                                        NULL);
