@@ -96,13 +96,11 @@ undo_over_cb (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* One change of mind does not wait behind another, and none is offered when it is too late: a toast
- * that has the focus stays longer than its time. */
+/* None is offered when it is too late: a toast that has the focus stays longer than its time. */
 static void
 offer_undo (Waiting *waiting, AdwToast *toast)
 {
   adw_toast_set_timeout (toast, TOAST_SECONDS);
-  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_action_name (toast, "snapshot.undelete");
   adw_toast_set_action_target (toast, "s", waiting->id);
