@@ -72,6 +72,8 @@ append_zeros (GByteArray *bytes, unsigned count)
 {
   guint at = bytes->len;
 
+  if (count == 0)
+    return; /* an array that is still empty has no place for its bytes */
   g_byte_array_set_size (bytes, at + count);
   memset (bytes->data + at, 0, count);
 }
