@@ -98,6 +98,36 @@ test_entry (Fixture *f, gconstpointer data)
   g_assert_cmpint (g_rmdir (folder), ==, 0);
 }
 
+/* An update has put another file in the place of the program that runs. */
+static void
+test_replaced (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_test_subprocess ()) {
+    g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+    g_autofree char *path = g_build_filename (f->folder, DIO_APP_ID ".desktop", NULL);
+    g_autofree char *text = NULL;
+    g_assert_cmpint (g_unlink (program), ==, 0);
+    begin (f, f->folder);
+    wish (f, TRUE);
+    g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    g_assert_nonnull (strstr (text, program));
+    g_assert_null (strstr (text, "(deleted)"));
+    g_assert_cmpint (g_unlink (path), ==, 0);
+    return;
+  }
+  g_autofree char *copy = g_build_filename (f->folder, "program", NULL);
+  g_autoptr (GFile) from = g_file_new_for_path ("/proc/self/exe"), to = g_file_new_for_path (copy);
+  g_assert_true (g_file_copy (from, to, G_FILE_COPY_NONE, NULL, NULL, NULL, &error));
+  g_autoptr (GSubprocess) run =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error, copy, "--GTestSubprocess", "-p",
+                        "/ui/autostart/replaced", NULL);
+  g_assert_no_error (error);
+  g_assert_true (g_subprocess_wait_check (run, NULL, &error));
+  g_assert_no_error (error);
+}
+
 /* Where there can be no entry. */
 static void
 test_refused (Fixture *f, gconstpointer data)
@@ -119,7 +149,21 @@ typedef struct {
   guint calls;
   gboolean wanted;
   char *line;
+  gboolean hold; /* the answer, until the next question */
+  char *held;
 } Portal;
+
+static void
+respond (Portal *portal, GDBusConnection *bus, const char *to, const char *handle, gboolean on)
+{
+  GVariantBuilder results;
+
+  g_variant_builder_init (&results, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&results, "{sv}", "autostart", g_variant_new_boolean (on));
+  g_assert_true (
+      g_dbus_connection_emit_signal (bus, to, handle, "org.freedesktop.portal.Request", "Response",
+                                     g_variant_new ("(ua{sv})", portal->code, &results), NULL));
+}
 
 static void
 method_cb (GDBusConnection *bus, const char *sender, const char *path, const char *interface,
@@ -130,7 +174,6 @@ method_cb (GDBusConnection *bus, const char *sender, const char *path, const cha
   g_autoptr (GVariant) options = g_variant_get_child_value (parameters, 1);
   g_autofree const char **line = NULL;
   const char *token = NULL;
-  GVariantBuilder results;
 
   g_assert_true (g_variant_lookup (options, "handle_token", "&s", &token));
   g_assert_true (g_variant_lookup (options, "autostart", "b", &portal->wanted));
@@ -141,13 +184,15 @@ method_cb (GDBusConnection *bus, const char *sender, const char *path, const cha
   g_autofree char *handle =
       g_strdup_printf ("/org/freedesktop/portal/desktop/request/%s/%s", name, token);
   g_dbus_method_invocation_return_value (invocation, g_variant_new ("(o)", handle));
-  g_variant_builder_init (&results, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&results, "{sv}", "autostart",
-                         g_variant_new_boolean (portal->allow && portal->wanted));
-  g_assert_true (g_dbus_connection_emit_signal (
-      bus, sender, handle, "org.freedesktop.portal.Request", "Response",
-      g_variant_new ("(ua{sv})", portal->code, &results), NULL));
   portal->calls++;
+  if (portal->hold) {
+    portal->held = g_steal_pointer (&handle);
+    return;
+  }
+  if (portal->held)
+    respond (portal, bus, sender, portal->held, FALSE);
+  g_clear_pointer (&portal->held, g_free);
+  respond (portal, bus, sender, handle, portal->allow && portal->wanted);
 }
 
 static void
@@ -209,6 +254,25 @@ test_portal (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->failures, ==, 1);
   g_assert_false (is_on (f));
 
+  /* An answer to the question before is none to this one. */
+  wish (f, TRUE);
+  wait_calls (&portal, 3);
+  portal.hold = TRUE;
+  wish (f, FALSE);
+  wait_calls (&portal, 4);
+  portal.hold = FALSE;
+  wish (f, TRUE);
+  wait_calls (&portal, 5);
+  for (guint i = 0; i < 20; i++) {
+    g_usleep (5000);
+    while (g_main_context_iteration (NULL, FALSE))
+      ;
+  }
+  g_assert_cmpuint (f->failures, ==, 1);
+  g_assert_true (is_on (f));
+  wish (f, FALSE);
+  wait_calls (&portal, 6);
+
   /* Refused by the person, and by the desktop. */
   for (guint i = 0; i < 2; i++) {
     portal.code = i;
@@ -231,6 +295,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add ("/ui/autostart/entry", Fixture, NULL, set_up, test_entry, tear_down);
+  g_test_add ("/ui/autostart/replaced", Fixture, NULL, set_up, test_replaced, tear_down);
   g_test_add ("/ui/autostart/refused", Fixture, NULL, set_up, test_refused, tear_down);
   g_test_add ("/ui/autostart/portal", Fixture, NULL, set_up, test_portal, tear_down);
   return g_test_run ();

@@ -11,7 +11,7 @@
 
 #define ENTRY DIO_APP_ID ".desktop"
 #define PORTAL "org.freedesktop.portal.Desktop"
-#define TOKEN "diorama_autostart"
+#define REPLACED " (deleted)" /* proc(5), of a program whose file an update has replaced */
 
 struct DioAutostart {
   DioSettings *settings;
@@ -20,6 +20,7 @@ struct DioAutostart {
   gpointer data;
   gulong handler;
   GDBusConnection *bus; /* while the portal is asked */
+  unsigned asked;       /* how often, as an answer may be to an older question */
   guint response;
   GCancellable *cancellable;
 };
@@ -50,6 +51,8 @@ command (void)
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *installed = g_find_program_in_path ("diorama");
 
+  if (self && g_str_has_suffix (self, REPLACED))
+    self[strlen (self) - strlen (REPLACED)] = '\0';
   if (!self || g_strcmp0 (self, installed) == 0)
     return g_strdup ("diorama --" DIO_AUTOSTART_OPTION);
   g_autofree char *quoted = quote (self);
@@ -176,14 +179,15 @@ portal_switch (DioAutostart *self, gboolean on)
     return;
   }
   g_autofree char *sender = g_strdup (g_dbus_connection_get_unique_name (self->bus) + 1);
+  g_autofree char *token = g_strdup_printf ("diorama_autostart_%u", ++self->asked);
   g_autofree char *handle = g_strconcat ("/org/freedesktop/portal/desktop/request/",
-                                         g_strdelimit (sender, ".", '_'), "/" TOKEN, NULL);
+                                         g_strdelimit (sender, ".", '_'), "/", token, NULL);
   self->cancellable = g_cancellable_new ();
   self->response = g_dbus_connection_signal_subscribe (
       self->bus, PORTAL, "org.freedesktop.portal.Request", "Response", handle, NULL,
       G_DBUS_SIGNAL_FLAGS_NONE, response_cb, self, NULL);
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  g_variant_builder_add (&options, "{sv}", "handle_token", g_variant_new_string (TOKEN));
+  g_variant_builder_add (&options, "{sv}", "handle_token", g_variant_new_string (token));
   g_variant_builder_add (&options, "{sv}", "autostart", g_variant_new_boolean (on));
   g_variant_builder_add (&options, "{sv}", "commandline", g_variant_new_strv (line, -1));
   g_variant_builder_add (&options, "{sv}", "reason",
