@@ -14,8 +14,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import (NAME, Application, Failure, check, check_log, enter_session,  # noqa: E402
-                       focus_card, make_folder, wait_until)
+from ui_driver import (Application, check, check_log, focus_card, make_folder,  # noqa: E402
+                       run_tests, wait_until)
 
 
 class Library:
@@ -310,14 +310,5 @@ def test_engine(program, command, shots):
 TESTS = {"broken": test_broken, "elsewhere": test_elsewhere, "no-gl": test_no_gl, "engine": test_engine}
 
 
-def main():
-    enter_session(sys.argv)
-    program, command, shots = sys.argv[1:4]
-    for name in sys.argv[4:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, command, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS, 3)

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import Application, Failure, check, check_log, enter_session, wait_until  # noqa: E402
+from ui_driver import Application, Failure, check, check_log, run_tests, wait_until  # noqa: E402
 from ui_pointer import Guest, find_picture  # noqa: E402
 
 BUTTONS = {1: 272, 2: 274, 3: 273, 8: 275, 9: 276}  # of X, of evdev
@@ -125,14 +125,5 @@ def test_double(program, shots):
 TESTS = {"follow": test_follow, "fit": test_fit, "actual": test_actual, "double": test_double}
 
 
-def main():
-    enter_session(sys.argv)
-    program, shots = sys.argv[1:3]
-    for name in sys.argv[3:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS)

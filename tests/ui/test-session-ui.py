@@ -15,8 +15,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from session_manager import LOGOUT, SessionManager  # noqa: E402
-from ui_driver import (NAME, Application, XServer, check, check_log, differing,  # noqa: E402
-                       enter_session, focus_card, make_folder, wait_until)
+from ui_driver import (NAME, Application, XServer, check, check_log, differing, focus_card,  # noqa: E402
+                       make_folder, run_tests, wait_until)
 
 
 def start_machine(app):
@@ -240,14 +240,5 @@ def test_login(program, shots):
 TESTS = {"session-login": test_login, "session-signals": test_signals, "session-manager": test_manager}
 
 
-def main():
-    enter_session(sys.argv)
-    program, shots = sys.argv[1:3]
-    for name in sys.argv[3:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS)

@@ -5,15 +5,14 @@ values are explained; what is saved is in machine.json; nothing can be changed w
 Usage: test-settings-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
 
 import json
-import os
 import pathlib
 import shutil
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import (NAME, Application, check, check_log, enter_session, focus_card,  # noqa: E402
-                       make_folder, wait_until)
+from ui_driver import (NAME, Application, check, check_log, focus_card, make_folder,  # noqa: E402
+                       run_tests)
 
 EMPTY = "New Machine"
 
@@ -169,14 +168,5 @@ def test_looks(program, shots):
 TESTS = {"settings-life": test_life, "settings-looks": test_looks}
 
 
-def main():
-    enter_session(sys.argv)
-    program, shots = sys.argv[1:3]
-    for name in sys.argv[3:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS)

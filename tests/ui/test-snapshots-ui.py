@@ -14,8 +14,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import (NAME, Application, check, check_log, differing, enter_session,  # noqa: E402
-                       focus_card, make_folder, wait_until)
+from ui_driver import (NAME, Application, check, check_log, differing, focus_card,  # noqa: E402
+                       make_folder, run_tests, wait_until)
 
 CARD = NAME + ", RISC-V"
 GRACE = 40  # seconds, with some to spare
@@ -402,14 +402,5 @@ TESTS = {"snapshots-delete": test_delete, "snapshots-schedule": test_schedule,
          "snapshots-disposable": test_disposable, "snapshots-looks": test_looks}
 
 
-def main():
-    enter_session(sys.argv)
-    program, shots = sys.argv[1:3]
-    for name in sys.argv[3:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS)

@@ -12,8 +12,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import (NAME, Application, check, check_log, differing, enter_session,  # noqa: E402
-                       focus_card, make_folder, wait_until)
+from ui_driver import (NAME, Application, check, check_log, differing, focus_card,  # noqa: E402
+                       make_folder, run_tests, wait_until)
 
 
 def create_and_start(app):
@@ -368,14 +368,5 @@ TESTS = {"open-file": test_open_file, "whole-way": test_whole_way, "looks": test
          "failures": test_failures, "snapshots": test_snapshots}
 
 
-def main():
-    enter_session(sys.argv)
-    program, shots = sys.argv[1:3]
-    for name in sys.argv[3:] or TESTS:
-        started = time.monotonic()
-        TESTS[name](program, shots)
-        print(f"ok {name}, {time.monotonic() - started:.1f} s")
-
-
 if __name__ == "__main__":
-    main()
+    run_tests(TESTS)

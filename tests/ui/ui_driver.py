@@ -41,6 +41,17 @@ def enter_session(script_arguments):
                environment)
 
 
+def run_tests(tests, n_arguments=2):
+    """What a script of tests does with its arguments: @n_arguments that every function of @tests
+    gets, then the names of some of them; without, it is all."""
+    enter_session(sys.argv)
+    last = 1 + n_arguments
+    for name in sys.argv[last:] or tests:
+        started = time.monotonic()
+        tests[name](*sys.argv[1:last])
+        print(f"ok {name}, {time.monotonic() - started:.1f} s")
+
+
 def wait_until(what, condition, timeout=None):
     """Waits for a true value of condition() and returns it."""
     deadline = time.monotonic() + (timeout or TIMEOUT)
