@@ -2,11 +2,8 @@
  * Pictures of RAM: copy on write by flags of pages. */
 #include "core/mem/mem-freeze.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
@@ -163,15 +160,6 @@ dio_ram_save_frozen (DioRam *ram, uint64_t offset, uint64_t length)
 
 /* ---- The reader ---- */
 
-/* True when the host has no memory for the pages: zeros, and reading would make it. */
-static bool
-is_hole (const DioRam *ram, uint64_t first, uint64_t count)
-{
-  off_t start = (off_t) (first << DIO_PAGE_SHIFT);
-  off_t data = lseek (ram->fd, start, SEEK_DATA);
-  return data < 0 ? errno == ENXIO : data >= start + (off_t) (count << DIO_PAGE_SHIFT);
-}
-
 static void
 read_page_locked (DioRamFreeze *freeze, uint64_t page, bool hole, uint8_t *to)
 {
@@ -196,7 +184,7 @@ dio_ram_freeze_read (DioRamFreeze *freeze, uint64_t first, uint64_t count, uint8
   dio_ram_make_present (ram, first << DIO_PAGE_SHIFT, count << DIO_PAGE_SHIFT);
   /* Asked before the lock: a page that is frozen still when we have it was not written meanwhile.
    */
-  bool hole = is_hole (ram, first, count);
+  bool hole = dio_ram_is_hole (ram, first, count);
   pthread_mutex_lock (&freeze->lock);
   for (uint64_t i = 0; i < count; i++)
     read_page_locked (freeze, first + i, hole, to + (i << DIO_PAGE_SHIFT));

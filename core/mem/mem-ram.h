@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Guest RAM: one memfd mapping with guard regions around it and flags per 4 KiB page. */
+ * Guest RAM: one anonymous mapping with guard regions around it and flags per 4 KiB page. */
 #pragma once
 
 #include <glib.h>
@@ -28,8 +28,7 @@ typedef struct DioRamLazy DioRamLazy;
 typedef struct DioRam {
   uint8_t *host;                    /* page 0 of the RAM in host memory; zero-filled at first */
   uint64_t size;                    /* bytes, a multiple of 4 KiB */
-  int fd;                           /* the memfd */
-  bool huge;                        /* transparent huge pages were granted */
+  int page_map;                     /* what the kernel says of our pages, or -1 */
   _Atomic uint8_t *page_flags;      /* one per page, DIO_PAGE_* */
   _Atomic uint32_t *page_write_gen; /* one per page: bumped by a noted write to a CODE page */
   _Atomic uint64_t code_writes;     /* how often a generation was bumped, of any page */
@@ -43,8 +42,8 @@ typedef struct DioRam {
 } DioRam;
 
 /* Maps @size bytes (rounded up to 2 MiB) of lazily filled guest RAM; asks for huge pages and falls
- * back silently. DIO_ERROR_MEMORY when the host does not have it (checked against MemAvailable
- * and the mapping itself). */
+ * back silently. @name is for people who read the list of mappings. DIO_ERROR_MEMORY when the host
+ * does not have it (checked against MemAvailable and the mapping itself). */
 DioRam *dio_ram_new (uint64_t size, const char *name, GError **error);
 void dio_ram_free (DioRam *ram);
 
@@ -86,8 +85,13 @@ void dio_ram_doubt_code (DioRam *ram, uint64_t offset);
 /* Fills the RAM with zeros again, which gives its memory back to the host. Machine stopped. */
 void dio_ram_clear (DioRam *ram);
 
-/* Bytes of host memory that the RAM takes now. Any thread; one system call. */
-uint64_t dio_ram_resident (DioRam *ram);
+/* Bytes of host memory that the RAM takes now, without what is swapped out. Any thread; a system
+ * call for each 64 MiB. */
+uint64_t dio_ram_resident (const DioRam *ram);
+
+/* True when the host has no memory for any of @count pages from page @first on: they are zeros, and
+ * reading would make it. False when that cannot be known. Any thread. */
+bool dio_ram_is_hole (const DioRam *ram, uint64_t first, uint64_t count);
 
 /* Dirty tracking. start: marks every page CLEAN (the caller then flushes all write TLBs).
  * take_dirty: moves the dirty bits of pages [first, first+count) into @bitmap (bit i = page

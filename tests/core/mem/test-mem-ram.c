@@ -55,7 +55,9 @@ static void
 test_lazy_and_clear (void)
 {
   DioRam *ram = dio_ram_new (64 * MIB, "test", NULL);
+  uint64_t pages = ram->size / 4096;
   g_assert_cmpuint (dio_ram_resident (ram), <, MIB);
+  g_assert_true (dio_ram_is_hole (ram, 0, pages));
   for (uint64_t i = 0; i < ram->size; i += 4096)
     g_assert_cmpuint (ram->host[i], ==, 0);
   memset (ram->host, 0x5a, 8 * MIB);
@@ -63,8 +65,53 @@ test_lazy_and_clear (void)
   atomic_store (&ram->page_flags[1], DIO_PAGE_CODE);
   dio_ram_clear (ram);
   g_assert_cmpuint (ram->page_write_gen[1], ==, 1);
+  g_assert_true (dio_ram_is_hole (ram, 0, pages));
   for (uint64_t i = 0; i < 8 * MIB; i += 1023)
     g_assert_cmpuint (ram->host[i], ==, 0);
+  dio_ram_free (ram);
+}
+
+/* One page that was written is seen wherever it lies, and by no other huge page's pages. */
+static void
+test_holes (void)
+{
+  enum { PAGE = 1000, HUGE = 512 };
+  DioRam *ram = dio_ram_new (8 * MIB, "test", NULL);
+  ram->host[PAGE * 4096 + 4095] = 1;
+  g_assert_false (dio_ram_is_hole (ram, PAGE, 1));
+  g_assert_false (dio_ram_is_hole (ram, PAGE - 200, 201));
+  g_assert_false (dio_ram_is_hole (ram, PAGE, 200));
+  g_assert_true (dio_ram_is_hole (ram, 0, PAGE / HUGE * HUGE));
+  g_assert_true (dio_ram_is_hole (ram, (PAGE / HUGE + 1) * HUGE, 1024 - 2));
+  g_assert_true (dio_ram_is_hole (ram, PAGE, 0));
+
+  /* Who cannot know does not say so. */
+  int page_map = ram->page_map;
+  ram->page_map = -1;
+  g_assert_false (dio_ram_is_hole (ram, 0, 1));
+  ram->page_map = page_map;
+  dio_ram_free (ram);
+}
+
+/* Where the kernel has huge pages for who asks, we have asked, and for memory that can have them.
+ */
+static void
+test_huge (void)
+{
+  g_autofree char *maps = NULL;
+  if (!g_file_test ("/sys/kernel/mm/transparent_hugepage/enabled", G_FILE_TEST_EXISTS))
+    return;
+  DioRam *ram = dio_ram_new (8 * MIB, "test", NULL);
+  g_assert_true (g_file_get_contents ("/proc/self/smaps", &maps, NULL, NULL));
+  g_autofree char *range = g_strdup_printf ("%" G_GINT64_MODIFIER "x-", (guint64) ram->host);
+  const char *ours = strstr (maps, range);
+  g_assert_nonnull (ours);
+  g_autofree char *line = g_strndup (ours, strcspn (ours, "\n"));
+  g_assert_nonnull (strstr (line, " rw-p 00000000 00:00 0"));
+  const char *flags = strstr (ours, "\nVmFlags:");
+  g_assert_nonnull (flags);
+  g_autofree char *list = g_strndup (flags + 1, strcspn (flags + 1, "\n"));
+  g_assert_nonnull (strstr (list, " hg"));
   dio_ram_free (ram);
 }
 
@@ -117,6 +164,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/mem/ram/guards", test_guards);
   g_test_add_func ("/core/mem/ram/lazy-and-clear", test_lazy_and_clear);
+  g_test_add_func ("/core/mem/ram/holes", test_holes);
+  g_test_add_func ("/core/mem/ram/huge", test_huge);
   g_test_add_func ("/core/mem/ram/refusals", test_refusals);
   g_test_add_func ("/core/mem/ram/dirty", test_dirty);
   return g_test_run ();
