@@ -97,7 +97,8 @@ typedef struct {
 } DioTlbSecond;
 _Static_assert(sizeof (DioTlbSecond) == 64, "compiled code scales by a shift");
 
-#define DIO_TLB_SECOND_BITS 14
+/* As many as there is room for in a huge page of the host: 128 MiB in pages of 4 KiB. */
+#define DIO_TLB_SECOND_BITS 15
 #define DIO_TLB_SECOND_ENTRIES (1u << DIO_TLB_SECOND_BITS)
 /* Where the number of the set goes in the index. */
 #define DIO_TLB_SECOND_SALT (DIO_TLB_SECOND_BITS - 5)
