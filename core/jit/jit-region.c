@@ -34,27 +34,6 @@ scan_block (DioJitRegion *region, DioJitBlock *block, uint32_t *weights)
   }
 }
 
-/* Blocks are in the order of their addresses: an edge to an equal or lower one closes a loop, which
- * is taken to be all that lies between. */
-static void
-note_loop (DioJitRegion *region, unsigned from, unsigned to)
-{
-  if (to == DIO_JIT_NO_BLOCK || to > from)
-    return;
-  region->blocks[to].loop_head = true;
-  for (unsigned i = to; i <= from; i++)
-    region->blocks[i].depth++;
-}
-
-static void
-find_loops (DioJitRegion *region)
-{
-  for (unsigned i = 0; i < region->n_blocks; i++) {
-    note_loop (region, i, region->blocks[i].taken);
-    note_loop (region, i, region->blocks[i].next);
-  }
-}
-
 /* Gives the registers of @pool to the variables [first, first + 32) that are used most. */
 static void
 pin (DioJitRegion *region, unsigned first, const uint8_t *pool, unsigned n_pool, uint32_t *weights)
@@ -130,12 +109,12 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   memset (region->host, -1, sizeof region->host);
   for (unsigned i = 0; i < region->n_blocks; i++) {
     DioJitBlock *block = &region->blocks[i];
-    block->loop_head = false;
-    block->depth = 0;
     block->used = block->defined = block->dirty = block->needed = 0;
   }
-  find_loops (region);
+  dio_jit_region_find_loops (region);
+  dio_jit_region_find_order (region);
   for (unsigned i = 0; i < region->n_blocks; i++) {
+    region->blocks[i].entry |= region->blocks[i].loop_head;
     scan_block (region, &region->blocks[i], weights);
     region->n_insns += region->blocks[i].n_insns;
   }

@@ -29,13 +29,15 @@ typedef struct {
   uint16_t offset; /* of its first byte in the page */
   uint16_t bytes;
   uint16_t n_insns;
-  uint8_t end;    /* DioJitBlockEnd */
-  uint8_t taken;  /* block that the branch leads to when taken, or DIO_JIT_NO_BLOCK */
-  uint8_t next;   /* block that follows otherwise, or DIO_JIT_NO_BLOCK */
-  bool entry;     /* may be entered from outside */
-  bool loop_head; /* some edge leads back to it */
-  uint8_t depth;  /* of loops around it, estimated */
-  DioIrBlock *ir; /* ends with EXIT, or BRANCH and EXIT, or JUMP; PCs are relative to the block */
+  uint8_t end;     /* DioJitBlockEnd */
+  uint8_t taken;   /* block that the branch leads to when taken, or DIO_JIT_NO_BLOCK */
+  uint8_t next;    /* block that follows otherwise, or DIO_JIT_NO_BLOCK */
+  bool entry;      /* may be entered from outside */
+  bool taken_back; /* the edge to @taken closes a loop */
+  bool next_back;  /* the edge to @next does */
+  bool loop_head;  /* some edge that closes a loop leads to it */
+  uint8_t depth;   /* of loops around it */
+  DioIrBlock *ir;  /* ends with EXIT, or BRANCH and EXIT, or JUMP; PCs are relative to the block */
 
   uint64_t used;    /* read before written in the block */
   uint64_t defined; /* written in the block */
@@ -47,6 +49,7 @@ typedef struct {
   uint64_t page; /* address in RAM of the page's first byte */
   unsigned n_blocks;
   DioJitBlock blocks[DIO_JIT_MAX_BLOCKS]; /* by offset */
+  uint8_t order[DIO_JIT_MAX_BLOCKS];      /* in which they go into memory */
   unsigned n_insns;
   uint64_t pinned;             /* variables that have a host register */
   int8_t host[DIO_JIT_N_VARS]; /* which (general or vector register of the host), or -1 */
@@ -55,8 +58,17 @@ typedef struct {
   bool has_fp;                 /* some operation needs the host's FPU in guest mode */
 } DioJitRegion;
 
-/* Computes everything but offsets, edges, entries and IR, which are given. @pool_x and @pool_f list
- * host registers to give to variables of the two files, best first. */
+/* Finds the edges that close loops, their heads, and how many loops are around each block. Every
+ * way round within the region has such an edge. */
+void dio_jit_region_find_loops (DioJitRegion *region);
+
+/* Finds the order of the blocks: as they are in guest memory, but for those that are the end of
+ * another and only entered from outside, which would stand between the blocks of a loop. */
+void dio_jit_region_find_order (DioJitRegion *region);
+
+/* Computes everything but offsets, edges, entries and IR, which are given; heads of loops become
+ * entries too, as a poll goes on there. @pool_x and @pool_f list host registers to give to
+ * variables of the two files, best first. */
 void dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
                              const uint8_t *pool_f, unsigned n_pool_f);
 

@@ -193,14 +193,6 @@ dio_tier_region_build (const DioTierGuest *guest, DioJitRegion *region, const ui
     make_block (&f, &region->blocks[region->n_blocks++], f.queue[i]);
   for (unsigned i = 0; i < region->n_blocks; i++)
     connect (region, &region->blocks[i]);
-  /* The poll at a loop goes on at its head. */
-  for (unsigned i = 0; i < region->n_blocks; i++) {
-    const DioJitBlock *block = &region->blocks[i];
-    if (block->taken <= i)
-      region->blocks[block->taken].entry = true;
-    if (block->next <= i)
-      region->blocks[block->next].entry = true;
-  }
 }
 
 void

@@ -108,12 +108,6 @@ count (DioX64Gen *g)
     dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
 }
 
-static bool
-is_back (const DioX64Gen *g, unsigned to)
-{
-  return to != DIO_JIT_NO_BLOCK && to <= g->index;
-}
-
 /* Goes out at @offset when the budget is used up, with @give_back instructions not done yet. */
 static void
 poll (DioX64Gen *g, unsigned offset, unsigned give_back)
@@ -132,7 +126,7 @@ go (DioX64Gen *g, unsigned to, int64_t target, bool flags)
     if (!flags)
       dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
     leave_to (g, target, g->dirty);
-  } else if (to != g->index + 1) {
+  } else if (to != g->following) {
     dio_x64_jmp_label (&g->a, &g->blocks[to]);
   }
 }
@@ -154,7 +148,7 @@ exit_block (DioX64Gen *g, const DioIrOp *op)
     dio_x64_jmp_abs (&g->a, g->jit->stubs.interpret);
     return;
   }
-  if (is_back (g, g->block->next))
+  if (g->block->next_back)
     poll (g, (unsigned) target, 0);
   go (g, g->block->next, target, true);
 }
@@ -167,7 +161,7 @@ branch (DioX64Gen *g, const DioIrOp *op)
   dio_x64_flush (g);
   count (g);
   g->counted = true;
-  if (is_back (g, g->block->taken) || is_back (g, g->block->next))
+  if (g->block->taken_back || g->block->next_back)
     poll (g, g->offset, 1);
   DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
   if (g->block->taken != DIO_JIT_NO_BLOCK) {

@@ -63,9 +63,9 @@ generate_op (DioX64Gen *g, const DioIrOp *op)
 }
 
 static void
-generate_block (DioX64Gen *g, unsigned index)
+generate_block (DioX64Gen *g, unsigned index, unsigned following)
 {
-  g->index = index;
+  g->following = following;
   g->block = &g->region->blocks[index];
   if (g->block->loop_head)
     dio_x64_nop (&g->a, -(uintptr_t) (g->a.at + g->a.exec_delta) & (LOOP_ALIGNMENT - 1));
@@ -95,7 +95,8 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   for (unsigned i = 0; i < region->n_blocks; i++)
     g.blocks[i] = (DioX64Label) DIO_X64_LABEL_INIT;
   for (unsigned i = 0; i < region->n_blocks && !g.failed && !g.a.overflow; i++)
-    generate_block (&g, i);
+    generate_block (&g, region->order[i],
+                    i + 1 < region->n_blocks ? region->order[i + 1] : DIO_JIT_NO_BLOCK);
   if (!g.failed && !g.a.overflow) {
     dio_x64_gen_colds (&g);
     dio_x64_gen_entries (&g);

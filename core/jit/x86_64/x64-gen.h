@@ -118,7 +118,7 @@ typedef struct {
   DioX64Features cpu;
   DioJitRegion *region;
   DioJitBlock *block;
-  unsigned index; /* of the block */
+  unsigned following; /* the block that comes next in memory, or DIO_JIT_NO_BLOCK */
   DioJitCode *code;
   GArray *colds;
 

@@ -178,6 +178,127 @@ test_weights (void)
   clear (region);
 }
 
+/* ---- Loops and order ---- */
+
+/* A block of @bytes at @offset that goes to others; what it does is no matter. */
+static void
+add_edges (DioJitRegion *region, unsigned offset, unsigned bytes, uint8_t taken, uint8_t next)
+{
+  add_block (region,
+             taken == NONE ? "exit +0\n"
+                           : "%1 = const 1\n%2 = eq %1, %1 : i1\nbranch +0, %2\nexit +0\n",
+             taken, next);
+  region->blocks[region->n_blocks - 1].offset = (uint16_t) offset;
+  region->blocks[region->n_blocks - 1].bytes = (uint16_t) bytes;
+}
+
+static void
+assert_loop (const DioJitRegion *region, unsigned index, unsigned depth, bool head, bool taken_back,
+             bool next_back)
+{
+  const DioJitBlock *block = &region->blocks[index];
+  g_assert_cmpuint (block->depth, ==, depth);
+  g_assert_true (block->loop_head == head);
+  g_assert_true (block->taken_back == taken_back);
+  g_assert_true (block->next_back == next_back);
+}
+
+/* Two loops in one another, with a jump out of the inner one to a lower address. */
+static void
+test_nested (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_edges (region, 0, 4, NONE, 2);    /* the way in */
+  add_edges (region, 4, 4, NONE, NONE); /* where the inner loop leaves: back, but round nothing */
+  add_edges (region, 8, 4, NONE, 3);    /* head of the outer loop */
+  add_edges (region, 12, 4, 1, 4);      /* head of the inner loop */
+  add_edges (region, 16, 4, 3, 5);
+  add_edges (region, 20, 4, 2, 6);
+  add_edges (region, 24, 4, NONE, NONE);
+  analyse (region);
+  assert_loop (region, 0, 0, false, false, false);
+  assert_loop (region, 1, 0, false, false, false);
+  assert_loop (region, 2, 1, true, false, false);
+  assert_loop (region, 3, 2, true, false, false);
+  assert_loop (region, 4, 2, false, true, false);
+  assert_loop (region, 5, 1, false, true, false);
+  assert_loop (region, 6, 0, false, false, false);
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    g_assert_true (region->blocks[i].entry == (i == 0 || i == 2 || i == 3));
+  clear (region);
+}
+
+/* Two ways round through one head are one loop. */
+static void
+test_shared_head (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_edges (region, 0, 4, 0, 1);
+  add_edges (region, 4, 4, NONE, 0);
+  analyse (region);
+  assert_loop (region, 0, 1, true, true, false);
+  assert_loop (region, 1, 1, false, false, true);
+  clear (region);
+}
+
+/* Every way round has an edge that closes a loop, whatever the graph. */
+static void
+test_every_loop (void)
+{
+  g_autoptr (GRand) random = g_rand_new_with_seed (29);
+  for (unsigned round = 0; round < 2000; round++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    unsigned n = (unsigned) g_rand_int_range (random, 1, round % 8 ? 9 : DIO_JIT_MAX_BLOCKS + 1);
+    for (unsigned i = 0; i < n; i++) {
+      unsigned taken = (unsigned) g_rand_int_range (random, 0, (int) n + 1);
+      unsigned next = (unsigned) g_rand_int_range (random, 0, (int) n + 1);
+      add_edges (region, 8 * i, 4 + 8 * (round & 1), taken == n ? NONE : (uint8_t) taken,
+                 next == n ? NONE : (uint8_t) next);
+    }
+    analyse (region);
+
+    /* Without those edges, taking away blocks that nothing leads to takes away all. */
+    uint64_t left = n == 64 ? UINT64_MAX : BIT (n) - 1;
+    for (bool changed = true; changed;) {
+      uint64_t led_to = 0;
+      for (unsigned i = 0; i < n; i++) {
+        const DioJitBlock *block = &region->blocks[i];
+        if (!(left & BIT (i)))
+          continue;
+        if (block->taken != NONE && !block->taken_back)
+          led_to |= BIT (block->taken);
+        if (block->next != NONE && !block->next_back)
+          led_to |= BIT (block->next);
+      }
+      changed = left != (left & led_to);
+      left &= led_to;
+    }
+    g_assert_cmphex (left, ==, 0);
+
+    /* And each has its place. */
+    uint64_t placed = 0;
+    for (unsigned i = 0; i < n; i++)
+      placed |= BIT (region->order[i]);
+    g_assert_cmphex (placed, ==, n == 64 ? UINT64_MAX : BIT (n) - 1);
+    clear (region);
+  }
+}
+
+/* The end of a block that is entered from outside does not stand between it and what follows. */
+static void
+test_order (void)
+{
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_edges (region, 0, 8, 3, 2);
+  add_edges (region, 4, 4, 3, 2);
+  add_edges (region, 8, 4, 0, 3);
+  add_edges (region, 12, 4, NONE, NONE);
+  analyse (region);
+  static const uint8_t order[] = { 0, 2, 3, 1 };
+  g_assert_cmpmem (region->order, region->n_blocks, order, sizeof order);
+  clear (region);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -187,5 +308,9 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/join", test_join);
   g_test_add_func ("/core/jit/region/files", test_files);
   g_test_add_func ("/core/jit/region/weights", test_weights);
+  g_test_add_func ("/core/jit/region/nested", test_nested);
+  g_test_add_func ("/core/jit/region/shared-head", test_shared_head);
+  g_test_add_func ("/core/jit/region/every-loop", test_every_loop);
+  g_test_add_func ("/core/jit/region/order", test_order);
   return g_test_run ();
 }

@@ -90,7 +90,7 @@ test_start_at_branch (Fixture *fixture, gconstpointer data)
   memcpy (fixture->page, code, sizeof code);
   dio_tier_region_build (&dio_a64_tier_guest, &fixture->region, fixture->page, 4, NULL, NULL);
   g_assert_cmpuint (region->n_blocks, ==, 3);
-  assert_block (&region->blocks[0], 0, 2, DIO_JIT_END_JUMP, 0, 2, true);
+  assert_block (&region->blocks[0], 0, 2, DIO_JIT_END_JUMP, 0, 2, false);
   assert_block (&region->blocks[1], 4, 1, DIO_JIT_END_JUMP, 0, 2, true);
   assert_block (&region->blocks[2], 8, 1, DIO_JIT_END_JUMP, DIO_JIT_NO_BLOCK, DIO_JIT_NO_BLOCK,
                 false);
