@@ -34,7 +34,7 @@ typedef struct DioInterpEngine DioInterpEngine;
 
 /* The engine's registers: handlers pass them on. */
 #define DIO_INTERP_ARGS                                                                            \
-  DioInterpSlot *ip, DioInterpCpu *cpu, uint64_t count, DioTlbEntry *tlb, uint64_t bias
+  DioInterpSlot *ip, DioInterpCpu *cpu, uint64_t count, DioTlbTable *tlb, uint64_t bias
 
 typedef DioInterpSlot *(*DioInterpHandler) (DIO_INTERP_ARGS);
 
@@ -173,7 +173,7 @@ struct DioInterpEngine {
   DioExit exit;
   uint64_t bias;
   uint64_t count;
-  DioTlbEntry *tlb;
+  DioTlbTable *tlb;
 
   DioInterpPage *pages;
   DioInterpSlot *arena;
@@ -240,10 +240,11 @@ dio_interp_pc (const DioInterpSlot *ip, uint64_t bias, unsigned shift)
   do {                                                                                             \
     uint64_t target_ = (target);                                                                   \
     unsigned index_ = dio_tlb_index (target_);                                                     \
-    const DioTlbEntry *entry_ = &cpu->tlb.code[index_];                                            \
+    const DioTlbTable *code_ = cpu->tlb.code;                                                      \
     const DioInterpJump *jump_ = &cpu->engine->jumps[index_];                                      \
     uint64_t page_ = target_ & ~DIO_PAGE_MASK;                                                     \
-    if (DIO_LIKELY (entry_->execute == page_ && jump_->host == page_ + entry_->addend              \
+    if (DIO_LIKELY (code_->execute[index_] == page_                                                \
+                    && jump_->host == page_ + code_->addend[index_]                                \
                     && ((shift) == 3 || !(target_ & 3))                                            \
                     && !atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed))) {          \
       bias = page_ - ((uintptr_t) jump_->slots >> (shift));                                        \

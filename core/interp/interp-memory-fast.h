@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Memory words for fast handlers: the software TLB answers, or the handler gives up before any
  * effect (DIO_SEM_SLOW) and the slow variant does the whole instruction again. Included between
- * uses; no guard. The context `c` has tlb (DioTlbEntry *) and the reservation accessors. A guest
+ * uses; no guard. The context `c` has tlb (DioTlbTable *) and the reservation accessors. A guest
  * that may access any alignment (but for atomics) defines INTERP_UNALIGNED, one with accesses as
  * programs would do them INTERP_USER_TLB. */
 
@@ -17,10 +17,10 @@
 #define INTERP_REACH(table, right, tag, address, size)                                             \
   ({                                                                                               \
     uint64_t va_ = (address);                                                                      \
-    const DioTlbEntry *entry_ = &(table)[dio_tlb_index (va_)];                                     \
-    if (DIO_UNLIKELY (entry_->right != tag (va_, (size))))                                         \
+    unsigned index_ = dio_tlb_index (va_);                                                         \
+    if (DIO_UNLIKELY ((table)->right[index_] != tag (va_, (size))))                                \
       return DIO_SEM_SLOW;                                                                         \
-    (void *) (uintptr_t) (va_ + entry_->addend);                                                   \
+    (void *) (uintptr_t) (va_ + (table)->addend[index_]);                                          \
   })
 /* A naturally aligned, writable access. */
 #define INTERP_WRITABLE(address, size) INTERP_REACH (c->tlb, write, dio_tlb_tag, address, size)

@@ -55,7 +55,7 @@ typedef struct {
   uint64_t refills;   /* accesses that the TLB's second level has answered, not in stats yet */
   DioJitStats *stats; /* the machine's */
   /* An empty TLB and jump table, for who wants to see all accesses. */
-  DioTlbEntry *no_tlb;
+  DioTlbTable *no_tlb;
   DioTlbJump *no_jumps;
 } DioJitVcpu;
 
@@ -114,7 +114,7 @@ typedef struct {
    * nearest while fp_block is 0. */
   int32_t frm;
   /* DioTlb.second, for compiled code that searches it by itself, or 0. What is in it must be in the
-   * RAM of the machine, and tlb_data the entries of a DioTlbSet. */
+   * RAM of the machine, and tlb_data the table of a DioTlbSet. */
   int32_t tlb_second;
   /* Pointer to the entries of the TLB for accesses with the rights of programs, of a guest that has
    * such, and a byte that is set while the guest may not clear blocks of 64 bytes. */

@@ -48,16 +48,12 @@ void
 dio_tlb_second_fill (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask, DioGpa gpa,
                      const uint8_t *host, uint64_t ram_offset, unsigned permissions)
 {
-  DioGva page = va & ~DIO_PAGE_MASK;
   bool local = permissions & DIO_TLB_LOCAL;
   *slot_of (tlb, set, va) = (DioTlbSecond){
     .key = key_of (set, va),
     .generation = set->generations[local],
     .local = local,
-    .entry = { .read = permissions & DIO_TLB_READ ? page : DIO_TLB_INVALID,
-               .write = permissions & DIO_TLB_WRITE ? page : DIO_TLB_INVALID,
-               .execute = permissions & DIO_TLB_EXECUTE ? page : DIO_TLB_INVALID,
-               .addend = (uintptr_t) host - page },
+    .entry = dio_tlb_entry (va, host, permissions),
     .ram_offset = ram_offset,
     .page = (gpa & ~DIO_PAGE_MASK) | (unsigned) __builtin_ctzll (va_mask),
   };

@@ -3,15 +3,43 @@
 #include "core/mem/mem-tlb.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
-static const DioTlbEntry empty_entry = {
+static const DioTlbEntry no_victim = {
   .read = DIO_TLB_INVALID,
   .write = DIO_TLB_INVALID,
   .execute = DIO_TLB_INVALID,
 };
+
+static DIO_ALWAYS_INLINE DioTlbEntry
+get_entry (const DioTlbTable *table, unsigned index)
+{
+  return (DioTlbEntry){ .read = table->read[index],
+                        .write = table->write[index],
+                        .execute = table->execute[index],
+                        .addend = table->addend[index] };
+}
+
+static DIO_ALWAYS_INLINE void
+put_entry (DioTlbTable *table, unsigned index, const DioTlbEntry *entry)
+{
+  table->read[index] = entry->read;
+  table->write[index] = entry->write;
+  table->execute[index] = entry->execute;
+  table->addend[index] = entry->addend;
+}
+
+/* @n entries from @first on become invalid. */
+static DIO_ALWAYS_INLINE void
+drop_entries (DioTlbTable *table, unsigned first, unsigned n)
+{
+  for (unsigned i = first; i < first + n; i++)
+    table->read[i] = table->write[i] = table->execute[i] =
+        dio_tlb_no_tag ((DioGva) i << DIO_PAGE_SHIFT);
+}
 
 static DIO_ALWAYS_INLINE bool
 entry_is_of (const DioTlbEntry *entry, DioGva page)
@@ -41,22 +69,30 @@ is_local (const DioTlbSet *set, unsigned index)
   return (set->local[index / 64] >> (index % 64)) & 1;
 }
 
+void
+dio_tlb_init_set (DioTlbSet *set, unsigned number)
+{
+  memset (set, 0, offsetof (DioTlbSet, table) + sizeof set->table); /* padding costs no memory */
+  set->number = number;
+  set->used = UINT64_MAX;
+  set->victims_used = true;
+  dio_tlb_flush_set (set);
+}
+
 bool
 dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error)
 {
   *tlb = (DioTlb){ 0 };
   void *sets;
-  if (posix_memalign (&sets, DIO_PAGE_SIZE, n_sets * sizeof (DioTlbSet)) != 0) {
+  if (posix_memalign (&sets, DIO_TLB_SET_ALIGNMENT, n_sets * sizeof (DioTlbSet)) != 0) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
                  _ ("This computer has not enough free memory for a CPU of the machine"));
     return false;
   }
   tlb->sets = sets;
   tlb->n_sets = n_sets;
-  for (unsigned s = 0; s < n_sets; s++) {
-    tlb->sets[s] = (DioTlbSet){ .number = s, .used = UINT64_MAX, .victims_used = true };
-    dio_tlb_flush_set (&tlb->sets[s]);
-  }
+  for (unsigned s = 0; s < n_sets; s++)
+    dio_tlb_init_set (&tlb->sets[s], s);
   dio_tlb_select (tlb, 0, 0);
   return true;
 }
@@ -117,7 +153,7 @@ static DIO_ALWAYS_INLINE void
 evict (DioTlbSet *set, unsigned index)
 {
   unsigned v = set->victim_next++ % DIO_TLB_VICTIMS;
-  set->victims[v] = set->entries[index];
+  set->victims[v] = get_entry (&set->table, index);
   set->victims_used = true;
   set->local_victims &= ~(1u << v);
   set->local_victims |= is_local (set, index) << v;
@@ -129,14 +165,12 @@ dio_tlb_fill (DioTlbSet *set, DioGva va, uint64_t va_mask, const uint8_t *host,
 {
   DioGva page = va & ~DIO_PAGE_MASK;
   unsigned index = dio_tlb_index (va);
-  DioTlbEntry *entry = &set->entries[index];
-  if (entry_is_valid (entry) && !entry_is_of (entry, page))
+  DioTlbEntry entry = get_entry (&set->table, index);
+  if (entry_is_valid (&entry) && !entry_is_of (&entry, page))
     evict (set, index);
 
-  entry->addend = (uintptr_t) host - page;
-  entry->read = permissions & DIO_TLB_READ ? page : DIO_TLB_INVALID;
-  entry->write = permissions & DIO_TLB_WRITE ? page : DIO_TLB_INVALID;
-  entry->execute = permissions & DIO_TLB_EXECUTE ? page : DIO_TLB_INVALID;
+  entry = dio_tlb_entry (va, host, permissions);
+  put_entry (&set->table, index, &entry);
   set_local (set, index, permissions & DIO_TLB_LOCAL);
   set->used |= UINT64_C (1) << (index / DIO_TLB_GROUP_ENTRIES);
   if (va_mask != ~DIO_PAGE_MASK)
@@ -157,10 +191,10 @@ dio_tlb_recall (DioTlbSet *set, DioGva va, unsigned permissions)
         || ((permissions & DIO_TLB_EXECUTE) && found.execute != page))
       continue;
     bool local = (set->local_victims >> v) & 1;
-    set->victims[v] = set->entries[index];
+    set->victims[v] = get_entry (&set->table, index);
     set->local_victims &= ~(1u << v);
     set->local_victims |= is_local (set, index) << v;
-    set->entries[index] = found;
+    put_entry (&set->table, index, &found);
     set_local (set, index, local);
     set->used |= UINT64_C (1) << (index / DIO_TLB_GROUP_ENTRIES);
     return true;
@@ -234,13 +268,11 @@ dio_tlb_flush_set (DioTlbSet *set)
     flush_jumps (set->jumps);
   for (uint64_t used = set->used; used; used &= used - 1) {
     unsigned group = __builtin_ctzll (used);
-    DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
-    for (unsigned i = 0; i < DIO_TLB_GROUP_ENTRIES; i++)
-      entries[i] = empty_entry;
+    drop_entries (&set->table, group * DIO_TLB_GROUP_ENTRIES, DIO_TLB_GROUP_ENTRIES);
   }
   if (set->victims_used)
     for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
-      set->victims[v] = empty_entry;
+      set->victims[v] = no_victim;
   set->used = 0;
   for (unsigned i = 0; i < G_N_ELEMENTS (set->local); i++)
     set->local[i] = 0;
@@ -265,15 +297,15 @@ dio_tlb_flush_page (DioTlbSet *set, DioGva va)
       return;
     }
   DioGva page = va & ~DIO_PAGE_MASK;
-  DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
+  DioTlbEntry entry = get_entry (&set->table, dio_tlb_index (va));
   if (set->jumps)
     flush_jumps_of_page (set->jumps, page);
-  if (entry_is_of (entry, page))
-    *entry = empty_entry;
+  if (entry_is_of (&entry, page))
+    drop_entries (&set->table, dio_tlb_index (va), 1);
   if (set->victims_used)
     for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
       if (entry_is_of (&set->victims[v], page))
-        set->victims[v] = empty_entry;
+        set->victims[v] = no_victim;
 }
 
 void
@@ -284,22 +316,22 @@ dio_tlb_flush_local (DioTlbSet *set)
     flush_jumps (set->jumps);
   for (unsigned word = 0; word < G_N_ELEMENTS (set->local); word++) {
     for (uint64_t bits = set->local[word]; bits; bits &= bits - 1)
-      set->entries[word * 64 + __builtin_ctzll (bits)] = empty_entry;
+      drop_entries (&set->table, word * 64 + (unsigned) __builtin_ctzll (bits), 1);
     set->local[word] = 0;
   }
   for (unsigned bits = set->local_victims; bits; bits &= bits - 1)
-    set->victims[__builtin_ctz (bits)] = empty_entry;
+    set->victims[__builtin_ctz (bits)] = no_victim;
   set->local_victims = 0;
 }
 
 static DIO_ALWAYS_INLINE void
-drop_write (DioTlbEntry *entry, const uint8_t *host, DioRam *note)
+drop_write (uint64_t *tag, uintptr_t addend, uint64_t no_tag, const uint8_t *host, DioRam *note)
 {
   /* An invalid tag plus an addend is never page-aligned, so it equals no @host. */
-  if (host ? entry->write + entry->addend != (uintptr_t) host : entry->write == DIO_TLB_INVALID)
+  if (host ? *tag + addend != (uintptr_t) host : (*tag & DIO_TLB_INVALID) != 0)
     return;
-  const uint8_t *page = (const uint8_t *) (entry->write + entry->addend);
-  entry->write = DIO_TLB_INVALID;
+  const uint8_t *page = (const uint8_t *) (*tag + addend);
+  *tag = no_tag;
   if (note && page >= note->host && page < note->host + note->size)
     dio_ram_note_write (note, page - note->host, DIO_PAGE_SIZE);
 }
@@ -309,14 +341,15 @@ dio_tlb_flush_write (DioTlb *tlb, const uint8_t *host, DioRam *note)
 {
   for (unsigned s = 0; s < tlb->n_sets; s++) {
     DioTlbSet *set = &tlb->sets[s];
+    DioTlbTable *table = &set->table;
     for (uint64_t used = set->used; used; used &= used - 1) {
-      unsigned group = __builtin_ctzll (used);
-      DioTlbEntry *entries = &set->entries[group * DIO_TLB_GROUP_ENTRIES];
-      for (unsigned i = 0; i < DIO_TLB_GROUP_ENTRIES; i++)
-        drop_write (&entries[i], host, note);
+      unsigned first = (unsigned) __builtin_ctzll (used) * DIO_TLB_GROUP_ENTRIES;
+      for (unsigned i = first; i < first + DIO_TLB_GROUP_ENTRIES; i++)
+        drop_write (&table->write[i], table->addend[i],
+                    dio_tlb_no_tag ((DioGva) i << DIO_PAGE_SHIFT), host, note);
     }
     if (set->victims_used)
       for (unsigned v = 0; v < DIO_TLB_VICTIMS; v++)
-        drop_write (&set->victims[v], host, note);
+        drop_write (&set->victims[v].write, set->victims[v].addend, DIO_TLB_INVALID, host, note);
   }
 }

@@ -7,12 +7,20 @@
  * a change of these pointers and flushes nothing. The guest architecture decides what each set
  * stands for and calls dio_tlb_select().
  *
- * A set is a direct-mapped first level with separate read, write and execute tags in one entry and
- * one addend, and a small fully associative victim level behind it. A tag is the page's virtual
- * address; the low bits of a valid tag are 0, so that one compare of
- * (address & ~(page_mask & ~(size-1))) covers miss, page crossing and misalignment. An invalid tag
- * is DIO_TLB_INVALID: a bit that the mask always clears. Hit path: dio_tlb_hit_read(), _write(),
- * _execute().
+ * A set is a direct-mapped first level with separate read, write and execute tags and one addend,
+ * and a small fully associative victim level behind it. A tag is the page's virtual address. There
+ * are two ways to compare:
+ * - address - tag <= page size - size of the access, unsigned: a hit that does not cross into
+ *   another page, whatever its alignment. Compiled code does this;
+ * - (address & ~(page_mask & ~(size-1))) == tag: misaligned accesses miss as well. Hit path of the
+ *   interpreter: dio_tlb_hit_read(), _write(), _execute().
+ * An invalid tag (dio_tlb_no_tag()) must fail both: it has the bit DIO_TLB_INVALID, which the mask
+ * always clears, and lies in a page that has its place elsewhere, as do all addresses that are up
+ * to a page behind it.
+ *
+ * Tags and addends lie in arrays, as compiled code can scale an index by 8 and not by more. It
+ * knows a set by a pointer whose low 16 bits are the control word of BEXTR for the index: hence the
+ * alignment.
  *
  * A set remembers which groups of entries were ever filled since its last flush, so that flushing a
  * little-used set costs little, and which big pages it holds slices of, so that flushing any
@@ -43,12 +51,32 @@
 #define DIO_TLB_BIG 4
 #define DIO_TLB_INVALID (UINT64_C (1) << (DIO_PAGE_SHIFT - 1))
 
+/* The pages that have their place half a table away. */
+#define DIO_TLB_ELSEWHERE ((uint64_t) DIO_TLB_ENTRIES / 2 << DIO_PAGE_SHIFT)
+
 typedef struct {
   uint64_t read;
   uint64_t write;
   uint64_t execute;
   uintptr_t addend; /* host address = guest-virtual address + addend */
 } DioTlbEntry;
+
+/* By dio_tlb_index(). What belongs to one page is spread over the sets of the host's cache. */
+#define DIO_TLB_STAGGER (1024 / sizeof (uint64_t))
+typedef struct {
+  uint64_t read[DIO_TLB_ENTRIES + DIO_TLB_STAGGER];
+  uint64_t write[DIO_TLB_ENTRIES + DIO_TLB_STAGGER];
+  uintptr_t addend[DIO_TLB_ENTRIES + DIO_TLB_STAGGER];
+  uint64_t execute[DIO_TLB_ENTRIES];
+} DioTlbTable;
+
+/* The control word of BEXTR: DIO_TLB_BITS bits, from bit DIO_PAGE_SHIFT on. A set starts at a
+ * multiple of DIO_TLB_SET_ALIGNMENT, and its table so that it is aligned itself and a pointer
+ * DIO_TLB_CONTROL_BIAS bytes into it ends in the control word. */
+#define DIO_TLB_CONTROL (DIO_TLB_BITS << 8 | DIO_PAGE_SHIFT)
+#define DIO_TLB_CONTROL_BIAS (DIO_TLB_CONTROL % sizeof (uint64_t))
+#define DIO_TLB_TABLE_OFFSET (DIO_TLB_CONTROL - DIO_TLB_CONTROL_BIAS)
+#define DIO_TLB_SET_ALIGNMENT 65536
 
 #define DIO_TLB_JUMP_BITS 11
 #define DIO_TLB_JUMPS (1u << DIO_TLB_JUMP_BITS)
@@ -67,24 +95,31 @@ typedef struct {
 } DioTlbJumpTable;
 
 typedef struct {
-  DioTlbEntry entries[DIO_TLB_ENTRIES];
-  DioTlbEntry victims[DIO_TLB_VICTIMS];
-  DioTlbJumpTable *jumps;  /* or NULL */
-  uint32_t number;         /* of the set */
-  uint32_t generations[2]; /* of what others have of the set, by whether it is local; a flush of
-                              more than a page is a new one of what it takes */
-  uint64_t used;           /* bit g: some entry of group g may be valid */
-  /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these). Victims
-   * of such entries are marked too. */
-  uint64_t local[DIO_TLB_ENTRIES / 64];
-  uint8_t local_victims;
-  uint8_t victims_used;
-  uint8_t victim_next;
-  uint8_t n_big;
-  struct {
-    uint64_t base, mask;  /* covers addresses a with (a & mask) == base */
-  } big[DIO_TLB_BIG + 1]; /* one more while two are being joined */
-} DioTlbSet;
+  union {
+    struct {
+      DioTlbEntry victims[DIO_TLB_VICTIMS];
+      DioTlbJumpTable *jumps;  /* or NULL */
+      uint32_t number;         /* of the set */
+      uint32_t generations[2]; /* of what others have of the set, by whether it is local; a flush
+                                  of more than a page is a new one of what it takes */
+      uint64_t used;           /* bit g: some entry of group g may be valid */
+      /* Bit i: entry i belongs to one address space only (dio_tlb_flush_local() takes these).
+       * Victims of such entries are marked too. */
+      uint64_t local[DIO_TLB_ENTRIES / 64];
+      uint8_t local_victims;
+      uint8_t victims_used;
+      uint8_t victim_next;
+      uint8_t n_big;
+      struct {
+        uint64_t base, mask;  /* covers addresses a with (a & mask) == base */
+      } big[DIO_TLB_BIG + 1]; /* one more while two are being joined */
+    };
+    uint8_t head[DIO_TLB_TABLE_OFFSET];
+  };
+  DioTlbTable table;
+} __attribute__ ((aligned (DIO_TLB_SET_ALIGNMENT))) DioTlbSet;
+_Static_assert(offsetof (DioTlbSet, table) == DIO_TLB_TABLE_OFFSET,
+               "the pointer ends as BEXTR wants");
 
 /* A page in the second level. */
 typedef struct {
@@ -104,8 +139,8 @@ _Static_assert(sizeof (DioTlbSecond) == 64, "compiled code scales by a shift");
 #define DIO_TLB_SECOND_SALT (DIO_TLB_SECOND_BITS - 5)
 
 typedef struct {
-  DioTlbEntry *data; /* the entries in force for loads and stores: data_set->entries */
-  DioTlbEntry *code; /* the entries in force for fetches: code_set->entries */
+  DioTlbTable *data; /* the entries in force for loads and stores: that of data_set */
+  DioTlbTable *code; /* the entries in force for fetches: that of code_set */
   DioTlbJump *jumps; /* the jump table in force: that of code_set, or NULL */
   DioTlbSet *data_set;
   DioTlbSet *code_set;
@@ -129,6 +164,25 @@ dio_tlb_index (DioGva va)
   return (va >> DIO_PAGE_SHIFT) & (DIO_TLB_ENTRIES - 1);
 }
 
+/* A tag that no access with the index of @va can find. */
+static DIO_ALWAYS_INLINE uint64_t
+dio_tlb_no_tag (DioGva va)
+{
+  return ((uint64_t) dio_tlb_index (va) << DIO_PAGE_SHIFT ^ DIO_TLB_ELSEWHERE) | DIO_TLB_INVALID;
+}
+
+/* What a page of the guest at @host comes to. */
+static DIO_ALWAYS_INLINE DioTlbEntry
+dio_tlb_entry (DioGva va, const uint8_t *host, unsigned permissions)
+{
+  DioGva page = va & ~DIO_PAGE_MASK;
+  uint64_t no_tag = dio_tlb_no_tag (va);
+  return (DioTlbEntry){ .read = permissions & DIO_TLB_READ ? page : no_tag,
+                        .write = permissions & DIO_TLB_WRITE ? page : no_tag,
+                        .execute = permissions & DIO_TLB_EXECUTE ? page : no_tag,
+                        .addend = (uintptr_t) host - page };
+}
+
 /* The tag that an access of @size (a power of two, 1 to 8) at @va must find. */
 static DIO_ALWAYS_INLINE uint64_t
 dio_tlb_tag (DioGva va, unsigned size)
@@ -147,29 +201,36 @@ dio_tlb_tag_unaligned (DioGva va, unsigned size)
 static DIO_ALWAYS_INLINE void *
 dio_tlb_hit_read (const DioTlb *tlb, DioGva va, unsigned size)
 {
-  const DioTlbEntry *entry = &tlb->data[dio_tlb_index (va)];
-  return DIO_LIKELY (entry->read == dio_tlb_tag (va, size)) ? (void *) (va + entry->addend) : NULL;
+  unsigned index = dio_tlb_index (va);
+  return DIO_LIKELY (tlb->data->read[index] == dio_tlb_tag (va, size))
+             ? (void *) (va + tlb->data->addend[index])
+             : NULL;
 }
 
 static DIO_ALWAYS_INLINE void *
 dio_tlb_hit_write (const DioTlb *tlb, DioGva va, unsigned size)
 {
-  const DioTlbEntry *entry = &tlb->data[dio_tlb_index (va)];
-  return DIO_LIKELY (entry->write == dio_tlb_tag (va, size)) ? (void *) (va + entry->addend) : NULL;
+  unsigned index = dio_tlb_index (va);
+  return DIO_LIKELY (tlb->data->write[index] == dio_tlb_tag (va, size))
+             ? (void *) (va + tlb->data->addend[index])
+             : NULL;
 }
 
 /* @va of any alignment: the page of it is looked up. */
 static DIO_ALWAYS_INLINE void *
 dio_tlb_hit_execute (const DioTlb *tlb, DioGva va)
 {
-  const DioTlbEntry *entry = &tlb->code[dio_tlb_index (va)];
-  return DIO_LIKELY (entry->execute == (va & ~DIO_PAGE_MASK)) ? (void *) (va + entry->addend)
-                                                              : NULL;
+  unsigned index = dio_tlb_index (va);
+  return DIO_LIKELY (tlb->code->execute[index] == (va & ~DIO_PAGE_MASK))
+             ? (void *) (va + tlb->code->addend[index])
+             : NULL;
 }
 
 /* Allocates @n_sets empty sets and selects set 0 for all. */
 bool dio_tlb_init (DioTlb *tlb, unsigned n_sets, GError **error);
 void dio_tlb_clear (DioTlb *tlb);
+/* Makes the memory at @set, of any content, an empty set. */
+void dio_tlb_init_set (DioTlbSet *set, unsigned number);
 
 /* Makes @data_set and @code_set the sets in force. */
 static inline void
@@ -177,8 +238,8 @@ dio_tlb_select (DioTlb *tlb, unsigned data_set, unsigned code_set)
 {
   tlb->data_set = &tlb->sets[data_set];
   tlb->code_set = &tlb->sets[code_set];
-  tlb->data = tlb->data_set->entries;
-  tlb->code = tlb->code_set->entries;
+  tlb->data = &tlb->data_set->table;
+  tlb->code = &tlb->code_set->table;
   tlb->jumps = tlb->code_set->jumps ? tlb->code_set->jumps->entries : NULL;
 }
 

@@ -309,10 +309,8 @@ dio_tier_check_init (DioInterpCpu *cpu)
 {
   DioTierCheck *check = g_new0 (DioTierCheck, 1);
   check->accesses = g_array_new (FALSE, FALSE, sizeof (DioTierAccess));
-  check->empty = g_new0 (DioTlbSet, 1);
-  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++)
-    check->empty->entries[i] =
-        (DioTlbEntry){ DIO_TLB_INVALID, DIO_TLB_INVALID, DIO_TLB_INVALID, 0 };
+  check->empty = g_aligned_alloc (1, sizeof (DioTlbSet), DIO_TLB_SET_ALIGNMENT);
+  dio_tlb_init_set (check->empty, 0);
   check->no_jumps = g_new0 (DioTlbJumpTable, 1);
   for (unsigned i = 0; i < DIO_TLB_JUMPS; i++)
     check->no_jumps->entries[i].target = DIO_TLB_NO_JUMP;
@@ -321,7 +319,7 @@ dio_tier_check_init (DioInterpCpu *cpu)
   check->want = g_malloc0 (size);
   check->have = g_malloc0 (size);
   cpu->tier->check = check;
-  cpu->jit.no_tlb = check->empty->entries;
+  cpu->jit.no_tlb = &check->empty->table;
   cpu->jit.no_jumps = check->no_jumps->entries;
 }
 
@@ -340,7 +338,7 @@ dio_tier_check_free (DioInterpCpu *cpu)
   g_free (check->start);
   g_free (check->want);
   g_free (check->have);
-  g_free (check->empty);
+  g_aligned_free (check->empty);
   g_free (check->no_jumps);
   g_free (check);
 }

@@ -91,7 +91,7 @@ struct DioArm64 {
   bool fp_slow;      /* vector registers are not accessible: those instructions go the slow way */
   bool no_clear;     /* DC ZVA is not allowed */
   uint8_t el;
-  DioTlbEntry *user_tlb; /* for loads and stores with the rights of EL0 */
+  DioTlbTable *user_tlb; /* for loads and stores with the rights of EL0 */
   uint64_t thread[2];    /* TPIDR_EL0, TPIDRRO_EL0 */
   uintptr_t reservation; /* host address, or UINTPTR_MAX */
   uint64_t reservation_value[2];

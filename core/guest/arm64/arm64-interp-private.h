@@ -16,7 +16,7 @@ typedef struct {
   DioInterpSlot *ip;
   uint64_t bias;
   uint64_t target;
-  DioTlbEntry *tlb;
+  DioTlbTable *tlb;
 } Context;
 
 #define CONTEXT Context context = { .cpu = DIO_ARM64 (cpu), .ip = ip, .bias = bias, .tlb = tlb }

@@ -20,9 +20,9 @@ recall (DioArm64 *cpu, DioGva va, bool user, unsigned right)
   DioTlbSet *set = set_of (cpu, user);
   DioGva page = va & ~DIO_PAGE_MASK;
   for (unsigned i = 0; i < 2; i++) {
-    const DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
-    if ((right == DIO_TLB_READ ? entry->read : entry->write) == page)
-      return (const uint8_t *) (va + entry->addend);
+    unsigned index = dio_tlb_index (va);
+    if ((right == DIO_TLB_READ ? set->table.read : set->table.write)[index] == page)
+      return (const uint8_t *) (va + set->table.addend[index]);
     if (!dio_tlb_recall (set, va, right))
       break;
   }

@@ -326,7 +326,7 @@ a64_mmu_select (DioArm64 *cpu)
   unsigned code = cpu->el == 0 ? user : A64_SET_SYSTEM;
   unsigned data = cpu->el != 0 && (cpu->pstate & A64_PSTATE_PAN) ? A64_SET_SYSTEM_PAN : code;
   dio_tlb_select (&cpu->interp.tlb, data, code);
-  cpu->user_tlb = a64_user_set (cpu)->entries;
+  cpu->user_tlb = &a64_user_set (cpu)->table;
 }
 
 static void

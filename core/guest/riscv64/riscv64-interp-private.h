@@ -20,7 +20,7 @@ typedef struct {
   DioInterpSlot *ip;
   uint64_t bias;
   uint64_t target;
-  DioTlbEntry *tlb;
+  DioTlbTable *tlb;
   unsigned length;
 } Context;
 

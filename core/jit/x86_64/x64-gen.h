@@ -9,7 +9,7 @@
  * since, or not at all until they are used (constants, comparisons).
  *
  *   rbp       the CPU structure, pointing at DioJitGuest.base
- *   r14       the entries of the TLB for data
+ *   r14       the TLB for data, DIO_TLB_CONTROL_BIAS bytes behind the start of its table
  *   r15       instructions left until the next poll
  *   rsp       spill slots
  *   rcx, rdx  scratch; never hold a value from one operation to the next
@@ -24,6 +24,9 @@
 
 #define X64_STATE DIO_X64_RBP
 #define X64_TLB DIO_X64_R14
+/* From there to a member of DioTlbTable. */
+#define X64_TLB_BIAS ((int32_t) DIO_TLB_CONTROL_BIAS)
+#define X64_TLB_AT(member) ((int32_t) offsetof (DioTlbTable, member) - X64_TLB_BIAS)
 #define X64_BUDGET DIO_X64_R15
 #define X64_SPILLS 56
 /* Behind the spill slots: operands of functions, and the registers that calls change. */

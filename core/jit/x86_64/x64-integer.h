@@ -252,6 +252,14 @@ dio_x64_mulx (DioX64Asm *a, unsigned w, DioX64Reg hi, DioX64Reg lo, DioX64Reg sr
   dio_x64_put_vex_rr (a, 0xf6 | DIO_X64_0F38 | DIO_X64_F2 | dio_x64_wide (w), hi, lo, src, 0);
 }
 
+/* BMI1, w = 4 or 8: the bits of @src that bits 0 to 15 of @control tell, 8 for the first and 8 for
+ * how many. */
+static inline void
+dio_x64_bextr (DioX64Asm *a, unsigned w, DioX64Reg dst, DioX64Reg src, DioX64Reg control)
+{
+  dio_x64_put_vex_rr (a, 0xf7 | DIO_X64_0F38 | dio_x64_wide (w), dst, control, src, 0);
+}
+
 /* BMI1, w = 4 or 8: dst = ~inverted & src. */
 static inline void
 dio_x64_andn (DioX64Asm *a, unsigned w, DioX64Reg dst, DioX64Reg inverted, DioX64Reg src)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
- * Loads and stores that are misaligned, or whose page the first level of the TLB does not have but
- * the second: what the guest's function would do with dio_tlb_second_find(), without leaving
- * compiled code. About 60 instructions, where the function and all that must be saved around it
- * take some 300.
+ * Loads and stores whose page the first level of the TLB does not have but the second: what the
+ * guest's function would do with dio_tlb_second_find(), without leaving compiled code. About 60
+ * instructions, where the function and all that must be saved around it take some 300.
  *
  * All else goes to the function: pages that are not there either, I/O, accesses that cross into
  * another page, and stores to pages that must not be written unseen. What the first level had at
@@ -21,8 +20,6 @@
 
 static const uint8_t saved[] = { INDEX, FOUND, TEMP, WORD };
 
-#define ENTRY_SHIFT 5
-_Static_assert(sizeof (DioTlbEntry) == 1 << ENTRY_SHIFT, "found by a shift");
 #define SECOND_SHIFT 6
 _Static_assert(sizeof (DioTlbSecond) == 1 << SECOND_SHIFT, "found by a shift");
 
@@ -36,7 +33,14 @@ typedef struct {
 static DioX64Mem
 in_set (size_t member)
 {
-  return dio_x64_mem (X64_TLB, (int32_t) member);
+  return dio_x64_mem (X64_TLB, (int32_t) member - DIO_TLB_CONTROL);
+}
+
+/* What the first level has in the array at @member of DioTlbTable for INDEX. */
+static DioX64Mem
+in_table (size_t member)
+{
+  return dio_x64_mem_index (X64_TLB, INDEX, 3, (int32_t) member - X64_TLB_BIAS);
 }
 
 static DioX64Mem
@@ -101,28 +105,6 @@ tag_of (const Refill *r)
   return r->access.is_store ? offsetof (DioTlbEntry, write) : offsetof (DioTlbEntry, read);
 }
 
-/* A misaligned access whose page the first level has. */
-static void
-try_first (Refill *r)
-{
-  DioX64Asm *a = r->a;
-  DioX64Label miss = DIO_X64_LABEL_INIT;
-  if (r->access.size == 1)
-    return;
-  dio_x64_mov_rr (a, 8, INDEX, VA);
-  dio_x64_alu_ri (a, DIO_X64_AND, 8, INDEX, -(int32_t) DIO_PAGE_SIZE);
-  dio_x64_mov_rr (a, 4, WORD, VA);
-  dio_x64_shift_ri (a, DIO_X64_SHR, 4, WORD, DIO_PAGE_SHIFT - ENTRY_SHIFT);
-  dio_x64_alu_ri (a, DIO_X64_AND, 4, WORD, (DIO_TLB_ENTRIES - 1) << ENTRY_SHIFT);
-  dio_x64_alu_mr (a, DIO_X64_CMP, 8, dio_x64_mem_index (X64_TLB, WORD, 0, (int32_t) tag_of (r)),
-                  INDEX);
-  dio_x64_jcc_label (a, DIO_X64_CC_NE, &miss);
-  access_by (r, dio_x64_mem_index (X64_TLB, WORD, 0, offsetof (DioTlbEntry, addend)));
-  restore (r);
-  dio_x64_ret (a);
-  dio_x64_bind (a, &miss);
-}
-
 /* Makes FOUND the slot, and INDEX the key that it must have. */
 static void
 look_up (Refill *r)
@@ -151,8 +133,10 @@ check_found (Refill *r)
   dio_x64_alu_mr (a, DIO_X64_CMP, 8, in_found (offsetof (DioTlbSecond, key)), INDEX);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
   dio_x64_mov_rm (a, 4, TEMP, in_found (offsetof (DioTlbSecond, local)));
-  dio_x64_mov_rm (a, 4, TEMP,
-                  dio_x64_mem_index (X64_TLB, TEMP, 2, offsetof (DioTlbSet, generations)));
+  dio_x64_mov_rm (
+      a, 4, TEMP,
+      dio_x64_mem_index (X64_TLB, TEMP, 2,
+                         (int32_t) offsetof (DioTlbSet, generations) - DIO_TLB_CONTROL));
   dio_x64_alu_mr (a, DIO_X64_CMP, 4, in_found (offsetof (DioTlbSecond, generation)), TEMP);
   dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
   dio_x64_test_mi (a, 4, in_entry (tag_of (r)), (int32_t) DIO_TLB_INVALID);
@@ -170,6 +154,23 @@ test_flags (Refill *r, const uint8_t *flags)
   dio_x64_test_mi (r->a, 1, dio_x64_mem (TEMP, 0), DIO_PAGE_SLOW_WRITE);
 }
 
+static void
+copy_word (Refill *r, size_t from, size_t to)
+{
+  dio_x64_mov_rm (r->a, 8, WORD, in_entry (from));
+  dio_x64_mov_mr (r->a, 8, in_table (to), WORD);
+}
+
+/* The write tag at INDEX becomes dio_tlb_no_tag(). */
+static void
+drop_write (Refill *r)
+{
+  dio_x64_mov_rr (r->a, 4, WORD, INDEX);
+  dio_x64_shift_ri (r->a, DIO_X64_SHL, 4, WORD, DIO_PAGE_SHIFT);
+  dio_x64_alu_ri (r->a, DIO_X64_XOR, 4, WORD, (int32_t) (DIO_TLB_ELSEWHERE | DIO_TLB_INVALID));
+  dio_x64_mov_mr (r->a, 8, in_table (offsetof (DioTlbTable, write)), WORD);
+}
+
 /* Copies the entry to the first level; without the right to write if the flags say so. */
 static void
 copy_entry (Refill *r, const uint8_t *flags)
@@ -179,20 +180,17 @@ copy_entry (Refill *r, const uint8_t *flags)
   dio_x64_mov_rr (a, 4, INDEX, VA);
   dio_x64_shift_ri (a, DIO_X64_SHR, 4, INDEX, DIO_PAGE_SHIFT);
   dio_x64_alu_ri (a, DIO_X64_AND, 4, INDEX, DIO_TLB_ENTRIES - 1);
-  dio_x64_mov_rr (a, 4, WORD, INDEX);
-  dio_x64_shift_ri (a, DIO_X64_SHL, 4, WORD, ENTRY_SHIFT);
   test_flags (r, flags);
   if (r->access.is_store)
     dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
-  dio_x64_movups_xm (a, DIO_X64_XMM0, in_entry (0));
-  dio_x64_movups_xm (a, DIO_X64_XMM1, in_entry (16));
-  dio_x64_movups_mx (a, dio_x64_mem_index (X64_TLB, WORD, 0, 0), DIO_X64_XMM0);
-  dio_x64_movups_mx (a, dio_x64_mem_index (X64_TLB, WORD, 0, 16), DIO_X64_XMM1);
+  copy_word (r, offsetof (DioTlbEntry, read), offsetof (DioTlbTable, read));
+  copy_word (r, offsetof (DioTlbEntry, write), offsetof (DioTlbTable, write));
+  copy_word (r, offsetof (DioTlbEntry, execute), offsetof (DioTlbTable, execute));
+  copy_word (r, offsetof (DioTlbEntry, addend), offsetof (DioTlbTable, addend));
   if (r->access.is_store)
     return;
   dio_x64_jcc_label (a, DIO_X64_CC_E, &writable);
-  dio_x64_mov_mi (a, 8, dio_x64_mem_index (X64_TLB, WORD, 0, offsetof (DioTlbEntry, write)),
-                  (int32_t) DIO_TLB_INVALID);
+  drop_write (r);
   dio_x64_bind (a, &writable);
 }
 
@@ -205,7 +203,8 @@ note_entry (Refill *r)
   DioX64Label global = DIO_X64_LABEL_INIT;
   dio_x64_mov_rr (a, 4, TEMP, INDEX);
   dio_x64_shift_ri (a, DIO_X64_SHR, 4, TEMP, 6);
-  DioX64Mem local = dio_x64_mem_index (X64_TLB, TEMP, 3, offsetof (DioTlbSet, local));
+  DioX64Mem local =
+      dio_x64_mem_index (X64_TLB, TEMP, 3, (int32_t) offsetof (DioTlbSet, local) - DIO_TLB_CONTROL);
   dio_x64_mov_rm (a, 8, WORD, local);
   dio_x64_btr_rr (a, 8, WORD, INDEX);
   dio_x64_alu_mi (a, DIO_X64_CMP, 4, in_found (offsetof (DioTlbSecond, local)), 0);
@@ -244,7 +243,6 @@ dio_x64_gen_refill (DioX64Asm *a, const DioJitGuest *guest, DioX64Access access,
   for (unsigned i = 0; i < G_N_ELEMENTS (saved); i++)
     dio_x64_push (a, (DioX64Reg) saved[i]);
   check_crossing (&r);
-  try_first (&r);
   look_up (&r);
   check_found (&r);
   copy_entry (&r, flags);

@@ -123,6 +123,7 @@ make_resume (Stubs *s)
   dio_x64_test_rr (a, 8, DIO_X64_RAX, DIO_X64_RAX);
   dio_x64_jcc_label (a, DIO_X64_CC_E, &s->leave);
   dio_x64_mov_rm (a, 8, X64_TLB, state (s, s->guest->tlb_data));
+  dio_x64_alu_ri (a, DIO_X64_ADD, 8, X64_TLB, X64_TLB_BIAS);
   dio_x64_mov_rm (a, 8, X64_BUDGET, VCPU (s, budget));
   dio_x64_mov_rr (a, 8, DIO_X64_RCX, DIO_X64_RAX);
   dio_x64_mov_rm (a, 8, DIO_X64_RAX, state (s, s->guest->pc));

@@ -231,8 +231,7 @@ jit_run_new_with_vectors (const char *options)
 void
 jit_run_map (JitRun *run, uint64_t page, uint8_t *host)
 {
-  run->cpu->tlb.data[dio_tlb_index (page)] =
-      (DioTlbEntry){ page, page, DIO_TLB_INVALID, (uintptr_t) host - page };
+  dio_tlb_fill (run->cpu->tlb.data_set, page, ~DIO_PAGE_MASK, host, DIO_TLB_READ | DIO_TLB_WRITE);
 }
 
 void

@@ -6,10 +6,11 @@
 #include "tests/core/jit/jit-run.h"
 
 #define ROUNDS 60000
-#define PAGES 6
+#define PAGES 8
 #define SEED 5
 
-/* The guest's pages: two that share a place in the first level, two that do in the second. */
+/* The guest's pages: two that share a place in the first level, two that do in the second, two
+ * where invalid tags of the first ones point to. */
 static const DioGva page_addresses[PAGES] = {
   0x0,
   0x5000,
@@ -17,6 +18,8 @@ static const DioGva page_addresses[PAGES] = {
   0xffffffff80006000,
   0xffffffff80006000 ^ (UINT64_C (1) << (DIO_PAGE_SHIFT + 2 * DIO_TLB_SECOND_BITS)),
   0xfffffffffffff000,
+  DIO_TLB_ELSEWHERE,
+  DIO_TLB_ELSEWHERE + DIO_PAGE_SIZE,
 };
 
 typedef struct {
@@ -151,8 +154,8 @@ change (Test *t)
 static bool
 is_hit (const DioTlbSet *set, unsigned opcode, DioGva va)
 {
-  const DioTlbEntry *entry = &set->entries[dio_tlb_index (va)];
-  return (is_store (opcode) ? entry->write : entry->read)
+  unsigned index = dio_tlb_index (va);
+  return (is_store (opcode) ? set->table.write : set->table.read)[index]
          == dio_tlb_tag_unaligned (va, size_of (opcode));
 }
 
@@ -231,8 +234,7 @@ access_memory (Test *t, DioTlbSet *expected)
   g_assert_cmpmem (state.x, sizeof state.x, untouched, sizeof untouched);
 
   const DioTlbSet *have = t->tlb->data_set;
-  g_assert_cmpmem (have->entries, sizeof have->entries, expected->entries,
-                   sizeof expected->entries);
+  g_assert_cmpmem (&have->table, sizeof have->table, &expected->table, sizeof expected->table);
   g_assert_cmpmem (have->local, sizeof have->local, expected->local, sizeof expected->local);
   g_assert_cmpuint (have->used, ==, expected->used);
 }
@@ -243,7 +245,7 @@ test_refill (const void *vectors)
   Test t = { .run = vectors ? jit_run_new_with_vectors ("") : jit_run_new ("", 1),
              .rng = g_rand_new_with_seed (SEED),
              .vectors = vectors };
-  DioTlbSet *expected = g_new (DioTlbSet, 1);
+  DioTlbSet *expected = g_aligned_alloc (1, sizeof *expected, DIO_TLB_SET_ALIGNMENT);
   t.tlb = jit_run_tlb (t.run);
   compile (&t);
   for (uint64_t i = 0; i < (UINT64_C (1) << 20); i++)
@@ -254,9 +256,93 @@ test_refill (const void *vectors)
   }
   g_assert_cmpuint (t.refills, >, ROUNDS / 50);
   g_assert_cmpuint (t.calls, >, ROUNDS / 20);
-  g_free (expected);
+  g_aligned_free (expected);
   g_rand_free (t.rng);
   jit_run_free (t.run);
+}
+
+/* ---- Several accesses ---- */
+
+#define GROUP_AT 0x10000
+#define GROUP_PAGES 2
+
+static uint8_t *
+group_host (JitRun *run, uint64_t at)
+{
+  return run->ram->host + ram_offset_of ((unsigned) (at >> DIO_PAGE_SHIFT)) + (at & DIO_PAGE_MASK);
+}
+
+/* Accesses that share a probe: words at 0 and 24 to x12 and x13, x11 to that at 8. */
+static DioJitEntry *
+compile_group (JitRun *run)
+{
+  DioIrBlock *block = dio_ir_block_new ();
+  dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+  uint32_t va = dio_ir_block_append (block, DIO_IR_GET_X, 10, 0, 0, 0, 0);
+  uint32_t stored = dio_ir_block_append (block, DIO_IR_GET_X, 11, 0, 0, 0, 0);
+  uint32_t first = dio_ir_block_append (block, DIO_IR_LOAD_U64, 0, va, 0, 0, 0);
+  uint32_t last = dio_ir_block_append (block, DIO_IR_LOAD_U64, 24, va, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_STORE_64, 8, va, stored, 0, 0);
+  dio_ir_block_append (block, DIO_IR_SET_X, 12, first, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_SET_X, 13, last, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_EXIT, DIO_PAGE_SIZE, 0, 0, 0, 0);
+  return jit_run_compile (run, block);
+}
+
+/* Each page of the group in one of the levels. */
+static void
+place_group (JitRun *run, GRand *rng)
+{
+  DioTlb *tlb = jit_run_tlb (run);
+  dio_tlb_select (tlb, (unsigned) g_rand_int_range (rng, 0, JIT_RUN_SETS), 0);
+  for (unsigned page = 0; page < GROUP_PAGES; page++) {
+    DioGva va = GROUP_AT + page * DIO_PAGE_SIZE;
+    dio_tlb_flush_page (tlb->data_set, va);
+    if (g_rand_boolean (rng))
+      dio_tlb_fill (tlb->data_set, va, ~DIO_PAGE_MASK, run->ram->host + ram_offset_of (page),
+                    DIO_TLB_READ | DIO_TLB_WRITE);
+    else
+      dio_tlb_second_fill (tlb, tlb->data_set, va, ~DIO_PAGE_MASK, ram_offset_of (page),
+                           run->ram->host + ram_offset_of (page), ram_offset_of (page),
+                           DIO_TLB_READ | DIO_TLB_WRITE);
+  }
+}
+
+static bool
+crosses (uint64_t at)
+{
+  return (at & DIO_PAGE_MASK) > DIO_PAGE_SIZE - 8;
+}
+
+/* Around the end of a page, at any alignment: what lies in one page never needs a function. */
+static void
+test_groups (void)
+{
+  JitRun *run = jit_run_new ("", 1);
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  DioJitEntry *entry = compile_group (run);
+  for (uint64_t i = 0; i < DIO_PAGE_SIZE * 3 * (GROUP_PAGES + 1); i++)
+    run->ram->host[ram_offset_of (0) + i] = (uint8_t) g_rand_int (rng);
+  for (unsigned round = 0; round < ROUNDS; round++) {
+    uint64_t at = DIO_PAGE_SIZE - 48 + (uint64_t) g_rand_int_range (rng, 0, 56);
+    if (crosses (at) || crosses (at + 8) || crosses (at + 24))
+      continue;
+    place_group (run, rng);
+    IrEvalState state;
+    ir_eval_randomize (&state, rng);
+    state.pc = state.frm = 0;
+    state.fault_rate = 0;
+    state.x[10] = GROUP_AT + at;
+    uint64_t stored = state.x[11], first, last;
+    memcpy (&first, group_host (run, at), sizeof first);
+    memcpy (&last, group_host (run, at + 24), sizeof last);
+    jit_run (run, entry, &state);
+    g_assert_cmpuint (jit_run_take_calls (run), ==, 0);
+    g_assert_cmphex (state.x[12], ==, first);
+    g_assert_cmphex (state.x[13], ==, last);
+    g_assert_cmpmem (group_host (run, at + 8), 8, &stored, sizeof stored);
+  }
+  jit_run_free (run);
 }
 
 int
@@ -265,5 +351,6 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/core/jit/refill/words", NULL, test_refill);
   g_test_add_data_func ("/core/jit/refill/vectors", "vectors", test_refill);
+  g_test_add_func ("/core/jit/refill/groups", test_groups);
   return g_test_run ();
 }

@@ -11,6 +11,42 @@ host_of (unsigned number)
   return (const uint8_t *) (uintptr_t) (UINT64_C (0x100000000) + number * DIO_PAGE_SIZE);
 }
 
+/* An address - tag less than a page is a hit in compiled code: only a valid tag may be that for an
+ * address whose entry is @index. */
+static bool
+is_found_by_own (uint64_t tag, unsigned index)
+{
+  if (tag & DIO_PAGE_MASK)
+    return dio_tlb_index (tag) != index && dio_tlb_index (tag + DIO_PAGE_MASK) != index;
+  return dio_tlb_index (tag) == index;
+}
+
+static void
+check_tags (const DioTlbSet *set)
+{
+  for (unsigned i = 0; i < DIO_TLB_ENTRIES; i++) {
+    g_assert_true (is_found_by_own (set->table.read[i], i));
+    g_assert_true (is_found_by_own (set->table.write[i], i));
+    g_assert_true (is_found_by_own (set->table.execute[i], i));
+  }
+}
+
+/* Compiled code takes the pointer for the control word of BEXTR. */
+static void
+test_places (void)
+{
+  DioTlb tlb;
+  g_assert_true (dio_tlb_init (&tlb, 3, NULL));
+  for (unsigned s = 0; s < 3; s++) {
+    dio_tlb_select (&tlb, s, 0);
+    uintptr_t pointer = (uintptr_t) tlb.data + DIO_TLB_CONTROL_BIAS;
+    g_assert_cmphex (pointer & 0xff, ==, DIO_PAGE_SHIFT);
+    g_assert_cmphex (pointer >> 8 & 0xff, ==, DIO_TLB_BITS);
+    check_tags (tlb.data_set);
+  }
+  dio_tlb_clear (&tlb);
+}
+
 static void
 test_hits (void)
 {
@@ -278,6 +314,8 @@ test_random (void)
         g_assert_true (host == host_of (model[page].host));
       }
     }
+    if (step % 500 == 0)
+      check_tags (tlb.data_set);
   }
   dio_tlb_clear (&tlb);
 }
@@ -286,6 +324,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/mem/tlb/places", test_places);
   g_test_add_func ("/core/mem/tlb/hits", test_hits);
   g_test_add_func ("/core/mem/tlb/victims", test_victims);
   g_test_add_func ("/core/mem/tlb/local", test_local);

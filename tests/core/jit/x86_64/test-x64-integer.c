@@ -141,6 +141,7 @@ FORM (btr_rr, WORDS, expect_rr, "btr", d.r, d.s)
 FORM (shlx, WIDE, expect_rrr, "shlx", d.r, d.s, d.t)
 FORM (shrx, WIDE, expect_rrr, "shrx", d.r, d.s, d.t)
 FORM (sarx, WIDE, expect_rrr, "sarx", d.r, d.s, d.t)
+FORM (bextr, WIDE, expect_rrr, "bextr", d.r, d.s, d.t)
 FORM (andn, WIDE, expect_rrr, "andn", d.r, d.s, d.t)
 FORM (mulx, WIDE, expect_rrr, "mulx", d.r, d.s, d.t)
 FORM (xchg_mr, ALL, expect_mr, "xchg", d.m, d.r)
@@ -470,7 +471,7 @@ form_branch_abs (Judge *judge)
   X (alu_rr) X (alu_ri) X (alu_rm) X (alu_mr) X (alu_mi) X (test_rr) X (test_ri) X (test_mi) X (test_mr) \
   X (mov_rr) X (mov_ri) X (mov_rm) X (mov_mr) X (mov_mi) X (movbe_rm) X (movbe_mr) X (movzx_rr) X (movzx_rm) \
   X (movsx_rr) X (movsx_rm) X (lea) X (shift_ri) X (shift_cl) X (shld_rri) X (shrd_rri) X (shlx) X (shrx) \
-  X (sarx) X (rorx) X (andn) X (mulx) X (neg) X (not) X (inc) X (dec) X (imul_rr) X (imul_rri) X (imul_rm) \
+  X (sarx) X (rorx) X (bextr) X (andn) X (mulx) X (neg) X (not) X (inc) X (dec) X (imul_rr) X (imul_rri) X (imul_rm) \
   X (mul1) X (imul1) X (div1) X (idiv1) X (cqo) X (setcc) X (cmov) X (cmov_rm) X (bswap) X (popcnt) X (lzcnt) \
   X (tzcnt) X (bsf) X (bsr) X (bt_ri) X (bt_rr) X (bts_rr) X (btr_rr) X (crc32) X (xchg_mr) X (lock_xadd_mr) X (lock_cmpxchg_mr) \
   X (lock_alu_mr) X (lock_alu_mi) X (lock_cmpxchg16b) X (fixed) X (register_only) X (branch_mem) X (branch_abs)
