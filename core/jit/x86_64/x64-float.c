@@ -322,13 +322,36 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
   dio_x64_define_xmm (g, dst, w_fp == 4);
 }
 
-/* Can to_integer() do it? Rounding up or down takes two steps, which have the flags of one as long
- * as nothing that does not fit has a fraction. */
 static bool
-is_conversion (const DioX64Gen *g, int rounding, unsigned w_int)
+is_directed (int rounding)
+{
+  return rounding == ROUND_DOWN || rounding == ROUND_UP;
+}
+
+/* Can to_integer() do it? */
+static bool
+is_conversion (const DioX64Gen *g, int rounding)
 {
   return is_in_force (rounding) || rounding == ROUND_TO_ZERO
-         || ((rounding == ROUND_DOWN || rounding == ROUND_UP) && w_int == 8 && g->cpu.sse41);
+         || (is_directed (rounding) && g->cpu.sse41);
+}
+
+/* Bit 3 of what ROUNDSD takes: inexact is not raised. */
+#define ROUND_UNNOTED 8
+
+/* Rounding up or down takes two steps, and 32 bits a third: then a number that does not fit may
+ * have a fraction, and only when it fits it is known that its loss is to be noted. */
+static void
+convert_directed (DioX64Gen *g, DioX64Cold *cold, DioX64Reg dst, DioX64Xmm x, bool up,
+                  unsigned w_fp, unsigned w_int)
+{
+  uint8_t control = (uint8_t) ((up ? 2 : 1) | (w_int == 4 ? ROUND_UNNOTED : 0));
+  dio_x64_rounds (&g->a, w_fp, DIO_X64_XMM0, x, control);
+  dio_x64_cvtts2si (&g->a, w_fp, w_int, dst, DIO_X64_XMM0);
+  dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold->label);
+  if (w_int == 4)
+    dio_x64_cvtts2si (&g->a, w_fp, 4, DIO_X64_RCX, x);
 }
 
 /* What does not fit comes out as the most negative number, with the flag set that RISC-V wants too:
@@ -341,23 +364,51 @@ to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
   DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
   cold.result = (int8_t) dst;
   int rounding = rounding_of (g, op);
-  if (is_in_force (rounding)) {
-    dio_x64_cvts2si (&g->a, w_fp, w_int, dst, x);
+  if (is_directed (rounding)) {
+    convert_directed (g, &cold, dst, x, rounding == ROUND_UP, w_fp, w_int);
   } else {
-    if (rounding != ROUND_TO_ZERO) {
-      dio_x64_rounds (&g->a, w_fp, DIO_X64_XMM0, x, rounding == ROUND_DOWN ? 1 : 2);
-      x = DIO_X64_XMM0;
-    }
-    dio_x64_cvtts2si (&g->a, w_fp, w_int, dst, x);
+    (rounding == ROUND_TO_ZERO ? dio_x64_cvtts2si : dio_x64_cvts2si) (&g->a, w_fp, w_int, dst, x);
+    dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
   }
-  dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
-  dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
   if (w_int == 4)
     dio_x64_movsx_rr (&g->a, 4, dst, dst);
   dio_x64_bind (&g->a, &cold.back);
   if (g->values[g->at].last)
     dio_x64_define_gpr (g, dst);
   g_array_append_val (g->colds, cold);
+}
+
+/* The first of the exponents, with the sign before them, of what to_unsigned() does not do. In
+ * other modes than towards 0 what fits may not any more when it is rounded. */
+static int32_t
+unsigned_limit (int rounding, unsigned w_fp, unsigned w_int)
+{
+  int32_t bits = w_int == 8 ? 63 : rounding == ROUND_TO_ZERO ? 32 : 31;
+  return bits + (w_fp == 8 ? 1023 : 127);
+}
+
+/* To an unsigned number: as to a signed one of 64 bits, unless it has the sign or is too large.
+ * For guests with vectors x64-simd-scalar.c does it. */
+static bool
+to_unsigned (DioX64Gen *g, const DioIrOp *op, int rounding, unsigned w_fp, unsigned w_int)
+{
+  if (g->guest->v || (!is_in_force (rounding) && rounding != ROUND_TO_ZERO))
+    return false;
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[1]);
+  DioX64Cold cold = dio_x64_fp_cold (g, op, 1);
+  DioX64Reg dst = g->values[g->at].last ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RDX;
+  cold.result = (int8_t) dst;
+  dio_x64_movq_rx (&g->a, w_fp, DIO_X64_RCX, x);
+  dio_x64_shift_ri (&g->a, DIO_X64_SHR, w_fp, DIO_X64_RCX, w_fp == 8 ? 52 : 23);
+  dio_x64_alu_ri (&g->a, DIO_X64_CMP, 4, DIO_X64_RCX, unsigned_limit (rounding, w_fp, w_int));
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_AE, &cold.label);
+  (rounding == ROUND_TO_ZERO ? dio_x64_cvtts2si : dio_x64_cvts2si) (&g->a, w_fp, 8, dst, x);
+  dio_x64_bind (&g->a, &cold.back);
+  if (g->values[g->at].last)
+    dio_x64_define_gpr (g, dst);
+  g_array_append_val (g->colds, cold);
+  return true;
 }
 
 static void
@@ -390,14 +441,22 @@ call1 (DioX64Gen *g, const DioIrOp *op)
     return true;
   case DIO_IR_FP_f32_to_i32:
   case DIO_IR_FP_f64_to_i32:
-    if (is_conversion (g, rounding, 4))
+    if (is_conversion (g, rounding))
       to_integer (g, op, op->immediate == DIO_IR_FP_f32_to_i32 ? 4 : 8, 4);
-    return is_conversion (g, rounding, 4);
+    return is_conversion (g, rounding);
   case DIO_IR_FP_f32_to_i64:
   case DIO_IR_FP_f64_to_i64:
-    if (is_conversion (g, rounding, 8))
+    if (is_conversion (g, rounding))
       to_integer (g, op, op->immediate == DIO_IR_FP_f32_to_i64 ? 4 : 8, 8);
-    return is_conversion (g, rounding, 8);
+    return is_conversion (g, rounding);
+  case DIO_IR_FP_f32_to_u32:
+    return to_unsigned (g, op, rounding, 4, 4);
+  case DIO_IR_FP_f64_to_u32:
+    return to_unsigned (g, op, rounding, 8, 4);
+  case DIO_IR_FP_f32_to_u64:
+    return to_unsigned (g, op, rounding, 4, 8);
+  case DIO_IR_FP_f64_to_u64:
+    return to_unsigned (g, op, rounding, 8, 8);
   default:
     break;
   }

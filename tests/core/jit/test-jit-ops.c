@@ -3,6 +3,7 @@
  * place, on processors that lack this and that, against the interpreter's expressions; then whole
  * random blocks. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/fp/fp.h"
@@ -240,40 +241,60 @@ names_nearest (const DioIrBlock *block)
   return false;
 }
 
+/* Compares compiled code with the evaluator. */
+static void
+compare_from (JitRun *run, const DioIrBlock *block, DioJitEntry *entry, const IrEvalState *start,
+              const char *what)
+{
+  IrEvalState expected = *start, actual = *start;
+  IrEvalExit want = ir_eval_block (block, &expected, NULL);
+  IrEvalExit have = jit_run (run, entry, &actual);
+  /* Not what compiled code tells. */
+  have.instruction = want.instruction;
+  actual.log = expected.log;
+  actual.fp_dirty = expected.fp_dirty;
+  const char *difference = ir_eval_difference (&expected, want, &actual, have);
+  if (!difference)
+    return;
+  g_autofree char *text = dio_ir_block_to_text (block);
+  print_state (start);
+  g_printerr ("Expected:\n");
+  print_state (&expected);
+  g_printerr ("Compiled:\n");
+  print_state (&actual);
+  g_error ("%s: %s is wrong:\n%s", what, difference, text);
+}
+
+static DioJitEntry *
+compile_copy (JitRun *run, const DioIrBlock *block)
+{
+  DioIrBlock *copy = dio_ir_block_new ();
+  g_array_append_vals (copy->ops, block->ops->data, block->ops->len);
+  return jit_run_compile (run, copy);
+}
+
+static void
+randomize (IrEvalState *start, const DioIrBlock *block, const DioJitEntry *entry, GRand *rng)
+{
+  ir_eval_randomize (start, rng);
+  start->fault_rate = 0;
+  start->frm = names_nearest (block) ? DIO_FP_RNE : (uint8_t) g_rand_int_range (rng, 0, 4);
+  start->fp_on = true;
+  start->pc = (start->pc & ~(uint64_t) DIO_PAGE_MASK) | (entry->address & DIO_PAGE_MASK);
+}
+
 /* Compiles a copy of @block and compares it with the evaluator in a few states; false if it is
  * refused. */
 static bool
 compare (JitRun *run, const DioIrBlock *block, GRand *rng, const char *what)
 {
-  g_autofree char *text = dio_ir_block_to_text (block);
-  DioIrBlock *copy = dio_ir_block_new ();
-  g_array_append_vals (copy->ops, block->ops->data, block->ops->len);
-  DioJitEntry *entry = jit_run_compile (run, copy);
+  DioJitEntry *entry = compile_copy (run, block);
   if (!entry)
     return false;
   for (unsigned i = 0; i < STATES; i++) {
-    IrEvalState start, expected, actual;
-    ir_eval_randomize (&start, rng);
-    start.fault_rate = 0;
-    start.frm = names_nearest (block) ? DIO_FP_RNE : (uint8_t) g_rand_int_range (rng, 0, 4);
-    start.fp_on = true;
-    start.pc = (start.pc & ~(uint64_t) DIO_PAGE_MASK) | (entry->address & DIO_PAGE_MASK);
-    expected = actual = start;
-    IrEvalExit want = ir_eval_block (block, &expected, NULL);
-    IrEvalExit have = jit_run (run, entry, &actual);
-    /* Not what compiled code tells. */
-    have.instruction = want.instruction;
-    actual.log = expected.log;
-    actual.fp_dirty = expected.fp_dirty;
-    const char *difference = ir_eval_difference (&expected, want, &actual, have);
-    if (difference) {
-      print_state (&start);
-      g_printerr ("Expected:\n");
-      print_state (&expected);
-      g_printerr ("Compiled:\n");
-      print_state (&actual);
-      g_error ("%s: %s is wrong:\n%s", what, difference, text);
-    }
+    IrEvalState start;
+    randomize (&start, block, entry, rng);
+    compare_from (run, block, entry, &start, what);
   }
   return true;
 }
@@ -492,6 +513,76 @@ test_random_blocks (const void *data)
   g_assert_cmpuint (refused, <=, RANDOM_BLOCKS / 500);
 }
 
+/* ---- Conversions to integers ---- */
+
+/* x12 = what @name makes of f5; @rounding or, if that is negative, in the mode in force. */
+static DioIrBlock *
+build_conversion (GRand *rng, int64_t name, int rounding)
+{
+  Builder b = { .block = dio_ir_block_new (), .rng = rng };
+  op0 (&b, DIO_IR_INSN, 0);
+  uint32_t value = op0 (&b, DIO_IR_GET_F, 5);
+  if (takes_single (name))
+    value = op1 (&b, DIO_IR_UNBOX, 0, value);
+  uint32_t mode = rounding < 0 ? op0 (&b, DIO_IR_FP_ROUNDING, 0) : op0 (&b, DIO_IR_CONST, rounding);
+  uint32_t result = dio_ir_block_append (b.block, DIO_IR_FP_CALL1, name, mode, value, 0, 0);
+  op1 (&b, DIO_IR_SET_X, 12, result);
+  op0 (&b, DIO_IR_EXIT, 4);
+  return b.block;
+}
+
+/* As a double or a boxed single, @steps numbers of the format further. */
+static uint64_t
+bits_of (double number, bool single, int steps)
+{
+  uint64_t bits = 0;
+  if (!single) {
+    memcpy (&bits, &number, sizeof number);
+    return bits + (uint64_t) steps;
+  }
+  float rounded = (float) number;
+  memcpy (&bits, &rounded, sizeof rounded);
+  return UINT64_C (0xffffffff00000000) | (uint32_t) (bits + (uint64_t) steps);
+}
+
+/* Around all limits, where what does not fit must not be noted as inexact as well. */
+static void
+check_conversion (JitRun *run, GRand *rng, int64_t name, int rounding)
+{
+  static const double limits[] = { 0, 1, 0x1p31, 0x1p32, 0x1p63, 0x1p64, INFINITY, NAN };
+  g_autoptr (DioIrBlock) block = build_conversion (rng, name, rounding);
+  DioJitEntry *entry = compile_copy (run, block);
+  g_assert_nonnull (entry);
+  for (unsigned limit = 0; limit < G_N_ELEMENTS (limits); limit++)
+    for (int quarters = -8; quarters <= 8; quarters++)
+      for (int steps = -1; steps <= 1; steps++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+          IrEvalState start;
+          randomize (&start, block, entry, rng);
+          start.fflags = 0;
+          start.f[5] =
+              bits_of (sign * (limits[limit] + quarters / 4.0), takes_single (name), steps);
+          g_autofree char *what = g_strdup_printf ("%s of %016" PRIx64 ", %d",
+                                                   dio_ir_fp_names[name], start.f[5], rounding);
+          compare_from (run, block, entry, &start, what);
+        }
+}
+
+static void
+test_conversions (const void *data)
+{
+  static const int64_t names[] = {
+    DIO_IR_FP_f32_to_i32, DIO_IR_FP_f32_to_u32, DIO_IR_FP_f32_to_i64, DIO_IR_FP_f32_to_u64,
+    DIO_IR_FP_f64_to_i32, DIO_IR_FP_f64_to_u32, DIO_IR_FP_f64_to_i64, DIO_IR_FP_f64_to_u64,
+  };
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  JitRun *run = jit_run_new (data, 1);
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    for (int rounding = -1; rounding < 5; rounding++)
+      check_conversion (run, rng, names[i], rounding);
+  jit_run_free (run);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -501,6 +592,8 @@ main (int argc, char **argv)
     g_autofree char *one = g_strdup_printf ("/core/jit/ops/integers/%s", suffix);
     g_autofree char *two = g_strdup_printf ("/core/jit/ops/floating-point/%s", suffix);
     g_autofree char *three = g_strdup_printf ("/core/jit/ops/blocks/%s", suffix);
+    g_autofree char *four = g_strdup_printf ("/core/jit/ops/conversions/%s", suffix);
+    g_test_add_data_func (four, processors[i], test_conversions);
     g_test_add_data_func (one, processors[i], test_operations);
     g_test_add_data_func (two, processors[i], test_floating_point);
     g_test_add_data_func (three, processors[i], test_random_blocks);
