@@ -137,17 +137,21 @@ SEM (adrp)
 
 BOTH_WIDTHS (FIELDS)
 
+/* Of one register twice it is ROR. */
 SEM (extr_w)
 {
-  Val both = OR (SHL (GET_X (o->rs1), CONST (32)), ZEXT32 (GET_X (o->rs2)));
-  SET_w (o->rd, SHR (both, CONST (o->imm)));
+  Val high = GET_X (o->rs1), low = GET_X (o->rs2);
+  SET_w (o->rd, o->rs1 == o->rs2 ? ROTR32 (low, CONST (o->imm))
+                                 : SHR (OR (SHL (high, CONST (32)), ZEXT32 (low)), CONST (o->imm)));
   NEXT;
 }
 
 SEM (extr_x)
 {
-  Val low = SHR (GET_X (o->rs2), CONST (o->imm));
-  SET_X (o->rd, o->imm ? OR (low, SHL (GET_X (o->rs1), CONST (64 - o->imm))) : low);
+  Val high = GET_X (o->rs1), low = GET_X (o->rs2);
+  SET_X (o->rd, o->rs1 == o->rs2 ? ROTR (low, CONST (o->imm))
+                : o->imm         ? OR (SHR (low, CONST (o->imm)), SHL (high, CONST (64 - o->imm)))
+                                 : low);
   NEXT;
 }
 

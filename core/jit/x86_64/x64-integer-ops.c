@@ -77,12 +77,29 @@ two_operands (DioX64Gen *g, unsigned opcode, unsigned w, DioX64Reg dst, uint32_t
   }
 }
 
+/* Which argument of @op is an inversion that is made with it, or -1. */
+static int
+inverted_argument (const DioX64Gen *g, const DioIrOp *op)
+{
+  for (int i = 0; i < 2 && op->opcode == DIO_IR_AND; i++)
+    if (g->ops[op->arguments[i]].opcode == DIO_IR_NOT
+        && g->values[op->arguments[i]].where == X64_LAZY)
+      return i;
+  return -1;
+}
+
 /* The operation at hand, its result in @dst, from the operands of @op, in @w bytes. */
 static void
 binary_into (DioX64Gen *g, const DioIrOp *op, unsigned w, DioX64Reg dst)
 {
   uint32_t x = op->arguments[0], y = op->arguments[1];
   int64_t constant;
+  int inverted = inverted_argument (g, op);
+  if (inverted >= 0) {
+    DioX64Reg not = dio_x64_gpr_of (g, g->ops[op->arguments[inverted]].arguments[0]);
+    dio_x64_andn (&g->a, w, dst, not, dio_x64_gpr_of (g, op->arguments[!inverted]));
+    return;
+  }
   if (commutes (op->opcode) && dio_x64_constant (g, x, &constant)) {
     x = op->arguments[1];
     y = op->arguments[0];
@@ -146,9 +163,9 @@ word_pair (DioX64Gen *g, const DioIrOp *op)
   if (inner->opcode == DIO_IR_SHL) {
     dio_x64_move_to_gpr (g, dst, inner->arguments[0]);
     dio_x64_shift_ri (&g->a, DIO_X64_SHL, 4, dst, (unsigned) g->ops[inner->arguments[1]].immediate);
-  } else if (inner->opcode == DIO_IR_NEG) {
+  } else if (inner->opcode == DIO_IR_NEG || inner->opcode == DIO_IR_NOT) {
     dio_x64_move_to_gpr (g, dst, inner->arguments[0]);
-    dio_x64_neg (&g->a, 4, dst);
+    (inner->opcode == DIO_IR_NEG ? dio_x64_neg : dio_x64_not) (&g->a, 4, dst);
   } else {
     binary_into (g, inner, 4, dst);
   }
@@ -281,9 +298,15 @@ shift (DioX64Gen *g, const DioIrOp *op)
   int64_t constant;
   if (dio_x64_constant (g, count, &constant)) {
     DioX64Reg dst = dio_x64_result_gpr (g, x);
-    dio_x64_move_to_gpr (g, dst, x);
     unsigned bits = (unsigned) constant & (8 * w - 1);
-    if (bits)
+    int src = dio_x64_register_of (g, x);
+    bool copies = kind < DIO_X64_SHL && g->cpu.bmi2 && src >= 0 && src != (int) dst;
+    if (!copies)
+      dio_x64_move_to_gpr (g, dst, x);
+    if (copies)
+      dio_x64_rorx (&g->a, w, dst, (DioX64Reg) src,
+                    kind == DIO_X64_ROR ? bits : -bits & (8 * w - 1));
+    else if (bits)
       dio_x64_shift_ri (&g->a, kind, w, dst, bits);
     else if (w == 4)
       dio_x64_mov_rr (&g->a, 4, dst, dst);
@@ -412,6 +435,41 @@ swapped (DioX64Cc cc)
   }
 }
 
+/* What is compared when that is done in 32 bits: an extension that is made by nobody else. */
+static uint32_t
+strip_extension (const DioX64Gen *g, uint32_t value, unsigned *w)
+{
+  if (g->ops[value].opcode != DIO_IR_SEXT32 || g->values[value].where != X64_LAZY)
+    return value;
+  *w = 4;
+  return g->ops[value].arguments[0];
+}
+
+/* Is it the outcome of @x & @y that is looked at? The flags of that. */
+static bool
+test_bits (DioX64Gen *g, uint32_t value)
+{
+  const DioIrOp *op = &g->ops[value];
+  int64_t constant;
+  DioX64Mem mem;
+  if (op->opcode != DIO_IR_AND || g->values[value].where != X64_LAZY)
+    return false;
+  uint32_t x = op->arguments[0], y = op->arguments[1];
+  if (!dio_x64_constant (g, y, &constant)) {
+    DioX64Reg left = dio_x64_gpr_of (g, x);
+    dio_x64_test_rr (&g->a, 8, left, dio_x64_gpr_of (g, y));
+    return true;
+  }
+  unsigned w = constant == (uint32_t) constant ? 4 : 8;
+  if (w == 8 && constant != (int32_t) constant)
+    dio_x64_test_rr (&g->a, 8, dio_x64_gpr_of (g, x), dio_x64_gpr_of (g, y));
+  else if (dio_x64_in_memory (g, x, &mem) && g->values[x].last <= g->at)
+    dio_x64_test_mi (&g->a, w, mem, (int32_t) constant);
+  else
+    dio_x64_test_ri (&g->a, w, dio_x64_gpr_of (g, x), (int32_t) constant);
+  return true;
+}
+
 DioX64Cc
 dio_x64_gen_flags (DioX64Gen *g, uint32_t value)
 {
@@ -438,16 +496,21 @@ dio_x64_gen_flags (DioX64Gen *g, uint32_t value)
     y = swap;
     cc = swapped (cc);
   }
+  if (test_bits (g, x))
+    return cc;
+  unsigned w = 8;
+  x = strip_extension (g, x, &w);
+  y = strip_extension (g, y, &w);
   if (dio_x64_constant32 (g, y, &imm) && dio_x64_in_memory (g, x, &mem)
       && g->values[x].last <= g->at) {
-    dio_x64_alu_mi (&g->a, DIO_X64_CMP, 8, mem, imm);
+    dio_x64_alu_mi (&g->a, DIO_X64_CMP, w, mem, imm);
     return cc;
   }
   DioX64Reg left = dio_x64_gpr_of (g, x);
   if (dio_x64_constant32 (g, y, &imm) && imm == 0)
-    dio_x64_test_rr (&g->a, 8, left, left);
+    dio_x64_test_rr (&g->a, w, left, left);
   else
-    alu_value (g, DIO_X64_CMP, 8, left, y);
+    alu_value (g, DIO_X64_CMP, w, left, y);
   return cc;
 }
 
@@ -462,17 +525,44 @@ widen (DioX64Gen *g, const DioIrOp *op)
   dio_x64_define_gpr (g, dst);
 }
 
-/* In rcx, which the comparison does not use, as the result may have the register of any operand.
- * The flags come last but for the conditional move, and no constant is made behind them. */
+/* Does the comparison @value, or what is made with it, read @reg? */
+static bool
+reads_register (const DioX64Gen *g, uint32_t value, DioX64Reg reg)
+{
+  const DioIrOp *op = &g->ops[value];
+  if (g->values[value].where != X64_LAZY)
+    return dio_x64_register_of (g, value) == (int) reg;
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    if (reads_register (g, op->arguments[a], reg))
+      return true;
+  return false;
+}
+
+/* The flags come last but for the conditional move, and no constant is made behind them. The result
+ * may have the register of any operand: of the second one it is there unless the first is wanted,
+ * of the first the other way round, and of what is compared it must wait in rcx, which the
+ * comparison does not use. */
 static void
 select_value (DioX64Gen *g, const DioIrOp *op)
 {
+  uint32_t truth = op->arguments[0];
   DioX64Reg yes = dio_x64_gpr_of (g, op->arguments[1]);
-  dio_x64_move_to_gpr (g, DIO_X64_RCX, op->arguments[2]);
-  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
-  dio_x64_cmov (&g->a, cc, 8, DIO_X64_RCX, yes);
-  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
-  dio_x64_mov_rr (&g->a, 8, dst, DIO_X64_RCX);
+  int no = dio_x64_register_of (g, op->arguments[2]);
+  if (no >= 0)
+    dio_x64_gpr_of (g, op->arguments[2]); /* locks it */
+  DioX64Reg dst = dio_x64_result_gpr (g, op->arguments[2]);
+  if (dst == yes && no >= 0) {
+    DioX64Cc cc = dio_x64_gen_flags (g, truth);
+    dio_x64_cmov (&g->a, cc ^ 1, 8, dst, (DioX64Reg) no);
+  } else {
+    bool waits = no != (int) dst && (dst == yes || reads_register (g, truth, dst));
+    DioX64Reg at = waits ? DIO_X64_RCX : dst;
+    dio_x64_move_to_gpr (g, at, op->arguments[2]);
+    DioX64Cc cc = dio_x64_gen_flags (g, truth);
+    dio_x64_cmov (&g->a, cc, 8, at, yes);
+    if (waits)
+      dio_x64_mov_rr (&g->a, 8, dst, DIO_X64_RCX);
+  }
   dio_x64_define_gpr (g, dst);
 }
 

@@ -805,12 +805,23 @@ fp_argument (const DioIrOp *op, unsigned argument)
   }
 }
 
+/* Nothing happens between the operations: what the first one takes is still there. */
+static bool
+is_quiet (const DioX64Gen *g, uint32_t from, uint32_t to)
+{
+  for (uint32_t i = from + 1; i < to; i++)
+    if (dio_ir_op_info[g->ops[i].opcode].effects & ~DIO_IR_READ)
+      return false;
+  return true;
+}
+
 /* SEXT32 of an operation that can be done in 32 bits, with no use but this. */
 static bool
 is_word_pair (const DioX64Gen *g, uint32_t outer, const uint8_t *uses)
 {
   const DioIrOp *op = &g->ops[outer];
-  if (op->opcode != DIO_IR_SEXT32 && op->opcode != DIO_IR_ZEXT32)
+  if ((op->opcode != DIO_IR_SEXT32 && op->opcode != DIO_IR_ZEXT32)
+      || g->values[outer].where == X64_LAZY)
     return false;
   uint32_t inner = op->arguments[0];
   if (uses[inner] != 1)
@@ -820,7 +831,11 @@ is_word_pair (const DioX64Gen *g, uint32_t outer, const uint8_t *uses)
   case DIO_IR_ADD:
   case DIO_IR_SUB:
   case DIO_IR_MUL:
+  case DIO_IR_AND:
+  case DIO_IR_OR:
+  case DIO_IR_XOR:
   case DIO_IR_NEG:
+  case DIO_IR_NOT:
     break;
   case DIO_IR_SHL:
     if (!dio_x64_constant (g, g->ops[inner].arguments[1], &count) || count < 0 || count > 31)
@@ -829,11 +844,61 @@ is_word_pair (const DioX64Gen *g, uint32_t outer, const uint8_t *uses)
   default:
     return false;
   }
-  /* The operands must still be there. */
-  for (uint32_t i = inner + 1; i < outer; i++)
-    if (dio_ir_op_info[g->ops[i].opcode].effects & ~DIO_IR_READ)
-      return false;
-  return true;
+  return is_quiet (g, inner, outer);
+}
+
+/* The inversion that ANDN makes. */
+static void
+mark_inversion (DioX64Gen *g, uint32_t at, const uint8_t *uses)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    uint32_t value = g->ops[at].arguments[i];
+    if (g->ops[value].opcode != DIO_IR_NOT || uses[value] != 1 || !is_quiet (g, value, at))
+      continue;
+    g->values[value].where = X64_LAZY;
+    return;
+  }
+}
+
+/* Does the low half tell all of @value, by its sign? */
+static bool
+is_word (const DioX64Gen *g, uint32_t value)
+{
+  int32_t constant;
+  return g->ops[value].opcode == DIO_IR_SEXT32 || g->ops[value].opcode == DIO_IR_LOAD_S32
+         || dio_x64_constant32 (g, value, &constant);
+}
+
+/* Of the comparison at @at: two words are compared without being extended, and of a number that is
+ * compared with zero bits are tested without being cut out. */
+static void
+mark_compared (DioX64Gen *g, uint32_t at, const uint8_t *uses)
+{
+  const DioIrOp *op = &g->ops[at];
+  int64_t zero;
+  uint32_t first = op->arguments[0];
+  if (op->opcode <= DIO_IR_NE && g->ops[first].opcode == DIO_IR_AND && uses[first] == 1
+      && dio_x64_constant (g, op->arguments[1], &zero) && zero == 0)
+    g->values[first].where = X64_LAZY;
+  if (!is_word (g, first) || !is_word (g, op->arguments[1]))
+    return;
+  for (unsigned i = 0; i < 2; i++)
+    if (g->ops[op->arguments[i]].opcode == DIO_IR_SEXT32 && uses[op->arguments[i]] == 1)
+      g->values[op->arguments[i]].where = X64_LAZY;
+}
+
+static void
+mark_lazy (DioX64Gen *g, const uint8_t *uses)
+{
+  for (uint32_t i = 0; i < g->n_ops; i++)
+    if (dio_x64_is_compare (g->ops[i].opcode))
+      mark_compared (g, i, uses);
+  for (uint32_t i = 0; i < g->n_ops && g->cpu.bmi1; i++)
+    if (g->ops[i].opcode == DIO_IR_AND && g->values[i].where != X64_LAZY)
+      mark_inversion (g, i, uses);
+  for (uint32_t i = 0; i < g->n_ops; i++)
+    if (is_word_pair (g, i, uses))
+      g->values[g->ops[i].arguments[0]].where = X64_LAZY;
 }
 
 static void
@@ -870,9 +935,7 @@ dio_x64_start_block (DioX64Gen *g)
                 || dio_x64_is_compare (opcode);
     g->values[i] = (DioX64Value){ .where = lazy ? X64_LAZY : X64_NOWHERE, .alias = -1 };
   }
-  for (uint32_t i = 0; i < g->n_ops; i++)
-    if (is_word_pair (g, i, uses))
-      g->values[g->ops[i].arguments[0]].where = X64_LAZY;
+  mark_lazy (g, uses);
   if (g->guest->v)
     dio_x64_simd_mark_lazy (g, uses);
   for (uint32_t i = 0; i < g->n_ops; i++) {

@@ -371,6 +371,111 @@ test_floating_point (const void *data)
   jit_run_free (run);
 }
 
+/* ---- Operations that one instruction of the host does ---- */
+
+typedef enum {
+  INVERTED,       /* x & ~y */
+  INVERTED_FIRST, /* ~x & y */
+  INVERTED_WORD,  /* the same of 32 bits */
+  WORD,           /* an operation of 32 bits */
+  COMPARED_WORDS,
+  TESTED_BITS, /* x & y, compared with zero */
+  CHOSEN,      /* one of what is compared, or the sum */
+  N_SHAPES
+} Shape;
+
+static const char *const shape_names[] = { "inverted", "inverted first", "inverted word",
+                                           "word",     "compared words", "tested bits",
+                                           "chosen" };
+
+static DioIrOpcode
+some_opcode (Builder *b, DioIrOpcode first, DioIrOpcode last)
+{
+  return (DioIrOpcode) g_rand_int_range (b->rng, (int) first, (int) last + 1);
+}
+
+static uint32_t
+word_of (Builder *b, uint32_t value)
+{
+  return op1 (b, g_rand_boolean (b->rng) ? DIO_IR_SEXT32 : DIO_IR_ZEXT32, 0, value);
+}
+
+static uint32_t
+sign_extended (Builder *b, uint32_t value)
+{
+  return b->block->ops->len && dio_ir_block_op (b->block, value)->opcode == DIO_IR_CONST
+             ? op0 (b, DIO_IR_CONST, (int32_t) dio_ir_block_op (b->block, value)->immediate)
+             : op1 (b, DIO_IR_SEXT32, 0, value);
+}
+
+static uint32_t
+chosen (Builder *b, uint32_t x, uint32_t y)
+{
+  uint32_t truth =
+      op2 (b, some_opcode (b, DIO_IR_EQ, DIO_IR_GEU), sign_extended (b, x), sign_extended (b, y));
+  uint32_t values[] = { x, y, op2 (b, DIO_IR_ADD, x, y) };
+  return dio_ir_block_append (b->block, DIO_IR_SELECT, 0, truth,
+                              values[g_rand_int_range (b->rng, 0, 3)],
+                              values[g_rand_int_range (b->rng, 0, 3)], 0);
+}
+
+static uint32_t
+fused (Builder *b, Shape shape, uint32_t x, uint32_t y)
+{
+  switch (shape) {
+  case INVERTED:
+    return op2 (b, DIO_IR_AND, x, op1 (b, DIO_IR_NOT, 0, y));
+  case INVERTED_FIRST:
+    return op2 (b, DIO_IR_AND, op1 (b, DIO_IR_NOT, 0, x), y);
+  case INVERTED_WORD:
+    return word_of (b, op2 (b, DIO_IR_AND, x, op1 (b, DIO_IR_NOT, 0, y)));
+  case WORD:
+    return word_of (b, op2 (b, some_opcode (b, DIO_IR_AND, DIO_IR_NOT), x, y));
+  case COMPARED_WORDS:
+    return op1 (b, DIO_IR_WIDEN, 0,
+                op2 (b, some_opcode (b, DIO_IR_EQ, DIO_IR_GEU), sign_extended (b, x),
+                     sign_extended (b, y)));
+  case TESTED_BITS:
+    return op1 (b, DIO_IR_WIDEN, 0,
+                op2 (b, some_opcode (b, DIO_IR_EQ, DIO_IR_NE), op2 (b, DIO_IR_AND, x, y),
+                     op0 (b, DIO_IR_CONST, 0)));
+  default:
+    return chosen (b, x, y);
+  }
+}
+
+static DioIrBlock *
+build_fused (GRand *rng, Shape shape, Place p, Place q, Result where)
+{
+  Builder b = { .block = dio_ir_block_new (), .rng = rng };
+  op0 (&b, DIO_IR_INSN, 0);
+  pin (&b);
+  b.operands[0] = operand (&b, p, 0, false);
+  b.operands[1] = operand (&b, q, 1, false);
+  if (b.spill)
+    crowd (&b);
+  set (&b, where, fused (&b, shape, b.operands[0], b.operands[1]), false);
+  op0 (&b, DIO_IR_EXIT, 4);
+  return b.block;
+}
+
+static void
+test_fused (const void *data)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  JitRun *run = jit_run_new (data, 1);
+  for (Shape shape = 0; shape < N_SHAPES; shape++)
+    for (unsigned i = 0; i < N_PLACES * N_PLACES * N_RESULTS * 4; i++) {
+      Place p = (Place) (i % N_PLACES), q = (Place) (i / N_PLACES % N_PLACES);
+      Result where = (Result) (i / (N_PLACES * N_PLACES) % N_RESULTS);
+      g_autoptr (DioIrBlock) block = build_fused (rng, shape, p, q, where);
+      g_autofree char *what =
+          g_strdup_printf ("%s (%s, %s)", shape_names[shape], place_names[p], place_names[q]);
+      g_assert_true (compare (run, block, rng, what));
+    }
+  jit_run_free (run);
+}
+
 /* ---- Random blocks ---- */
 
 #define MAX_VALUES 400
@@ -596,7 +701,9 @@ main (int argc, char **argv)
     g_test_add_data_func (four, processors[i], test_conversions);
     g_test_add_data_func (one, processors[i], test_operations);
     g_test_add_data_func (two, processors[i], test_floating_point);
+    g_autofree char *five = g_strdup_printf ("/core/jit/ops/fused/%s", suffix);
     g_test_add_data_func (three, processors[i], test_random_blocks);
+    g_test_add_data_func (five, processors[i], test_fused);
   }
   return g_test_run ();
 }
