@@ -11,7 +11,7 @@ make_bits (unsigned zero_from, unsigned sign_from)
 {
   zero_from = MIN (zero_from, WIDE);
   sign_from = MIN (MAX (sign_from, 1), MIN (zero_from + 1, WIDE));
-  return (DioOptBits){ (uint8_t) zero_from, (uint8_t) sign_from };
+  return (DioOptBits){ .zero_from = (uint8_t) zero_from, .sign_from = (uint8_t) sign_from };
 }
 
 static inline DioOptBits
@@ -104,10 +104,106 @@ bits_of_shift (DioIrOpcode opcode, DioOptBits a, int amount)
   }
 }
 
+/* ---- Vectors ---- */
+
+/* Does the operation with these names give a half, whatever its operands are? */
+static bool
+gives_half (unsigned name)
+{
+  switch (name) {
+  case DIO_IR_VEC_shrn:
+  case DIO_IR_VEC_sqshrn:
+  case DIO_IR_VEC_uqshrn:
+  case DIO_IR_VEC_sqshrun:
+  case DIO_IR_VEC_addv:
+  case DIO_IR_VEC_smaxv:
+  case DIO_IR_VEC_sminv:
+  case DIO_IR_VEC_umaxv:
+  case DIO_IR_VEC_uminv:
+  case DIO_IR_VEC_saddlv:
+  case DIO_IR_VEC_uaddlv:
+  case DIO_IR_VEC_sha1h:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Does it treat each lane alike, and give zero for zeros? */
+static bool
+keeps_half (unsigned name)
+{
+  switch (name) {
+  case DIO_IR_VEC_and:
+  case DIO_IR_VEC_or:
+  case DIO_IR_VEC_xor:
+  case DIO_IR_VEC_bic:
+  case DIO_IR_VEC_bsl:
+  case DIO_IR_VEC_add:
+  case DIO_IR_VEC_sub:
+  case DIO_IR_VEC_mul:
+  case DIO_IR_VEC_smax:
+  case DIO_IR_VEC_smin:
+  case DIO_IR_VEC_umax:
+  case DIO_IR_VEC_umin:
+  case DIO_IR_VEC_cmgt:
+  case DIO_IR_VEC_cmhi:
+  case DIO_IR_VEC_cmtst:
+  case DIO_IR_VEC_abs:
+  case DIO_IR_VEC_neg:
+  case DIO_IR_VEC_cnt:
+  case DIO_IR_VEC_rev:
+  case DIO_IR_VEC_shl:
+  case DIO_IR_VEC_sshr:
+  case DIO_IR_VEC_ushr:
+  case DIO_IR_VEC_srshr:
+  case DIO_IR_VEC_urshr:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Of an operation on @n vectors. */
+static bool
+half_of_vec (const DioIrOp *op, unsigned n, const DioOptBits *bits)
+{
+  unsigned name = DIO_IR_IMMEDIATE_NAME (op->immediate);
+  bool all = keeps_half (name);
+  for (unsigned a = 0; a < n; a++)
+    all &= bits[op->arguments[a]].half;
+  return all || gives_half (name);
+}
+
+/* Is the upper half of the vector that @op makes known to be zero? */
+static bool
+is_half (const DioIrOp *ops, const DioIrOp *op, const DioOptBits *bits)
+{
+  switch (op->opcode) {
+  case DIO_IR_VEC_MAKE:
+    return ops[op->arguments[1]].opcode == DIO_IR_CONST && ops[op->arguments[1]].immediate == 0;
+  case DIO_IR_VEC_FP1:
+  case DIO_IR_VEC_FP2:
+  case DIO_IR_VEC_FP3:
+  case DIO_IR_VEC_FP_TEST2:
+    return (op->immediate >> 16 & 0xff) * (op->immediate >> 24 & 0xff) <= 64;
+  case DIO_IR_VEC_INSERT:
+    return bits[op->arguments[0]].half && (op->immediate >> 8) << (op->immediate & 0xff) < 8;
+  case DIO_IR_VEC1:
+  case DIO_IR_VEC2:
+  case DIO_IR_VEC3:
+    return half_of_vec (op, dio_ir_op_info[op->opcode].n_arguments, bits);
+  case DIO_IR_VEC_SAT1:
+    return gives_half (DIO_IR_IMMEDIATE_NAME (op->immediate));
+  default:
+    return false;
+  }
+}
+
 DioOptBits
 dio_opt_bits (const DioIrOp *ops, uint32_t index, const DioOptBits *bits)
 {
-  static const DioOptBits unknown = { WIDE, WIDE };
+  static const DioOptBits unknown = { .zero_from = WIDE, .sign_from = WIDE };
   const DioIrOp *op = &ops[index];
   unsigned n = dio_ir_op_info[op->opcode].n_arguments;
   DioOptBits a = n > 0 ? bits[op->arguments[0]] : unknown;
@@ -116,6 +212,8 @@ dio_opt_bits (const DioIrOp *ops, uint32_t index, const DioOptBits *bits)
   uint64_t c = constant ? (uint64_t) ops[op->arguments[1]].immediate : 0;
   unsigned zeros = MAX (a.zero_from, b.zero_from), signs = MAX (a.sign_from, b.sign_from);
 
+  if (dio_ir_op_info[op->opcode].result == DIO_IR_V128)
+    return (DioOptBits){ WIDE, WIDE, is_half (ops, op, bits) };
   switch (op->opcode) {
   case DIO_IR_CONST:
     return bits_of_constant (op->immediate);

@@ -9,6 +9,7 @@
 typedef struct {
   uint8_t zero_from; /* 0 to 64 */
   uint8_t sign_from; /* 1 to 64 */
+  bool half;         /* of a vector: its upper half is zero */
 } DioOptBits;
 
 /* What is known of the value of the operation at @index, from what @bits tells of its arguments.

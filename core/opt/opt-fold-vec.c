@@ -12,44 +12,6 @@ fold_half (DioOptFold *fold, uint32_t i, unsigned half)
                                          : DIO_FOLDED_NOT;
 }
 
-/* Is the upper half of what @op makes known to be zero? */
-static bool
-is_half (const DioOptFold *fold, const DioIrOp *op)
-{
-  int64_t high;
-  switch (op->opcode) {
-  case DIO_IR_VEC_MAKE:
-    return fold_is_constant (fold, op->arguments[1], &high) && high == 0;
-  case DIO_IR_VEC_FP1:
-  case DIO_IR_VEC_FP2:
-  case DIO_IR_VEC_FP3:
-  case DIO_IR_VEC_FP_TEST2:
-    return (op->immediate >> 16 & 0xff) * (op->immediate >> 24 & 0xff) <= 64;
-  case DIO_IR_VEC1:
-  case DIO_IR_VEC_SAT1:
-    break;
-  default:
-    return false;
-  }
-  switch (DIO_IR_IMMEDIATE_NAME (op->immediate)) {
-  case DIO_IR_VEC_shrn:
-  case DIO_IR_VEC_sqshrn:
-  case DIO_IR_VEC_uqshrn:
-  case DIO_IR_VEC_sqshrun:
-  case DIO_IR_VEC_addv:
-  case DIO_IR_VEC_smaxv:
-  case DIO_IR_VEC_sminv:
-  case DIO_IR_VEC_umaxv:
-  case DIO_IR_VEC_uminv:
-  case DIO_IR_VEC_saddlv:
-  case DIO_IR_VEC_uaddlv:
-  case DIO_IR_VEC_sha1h:
-    return true;
-  default:
-    return false;
-  }
-}
-
 /* Both halves of one vector, or the lower one and zero when there is no more. */
 static DioOptFolded
 fold_make (DioOptFold *fold, uint32_t i)
@@ -61,8 +23,29 @@ fold_make (DioOptFold *fold, uint32_t i)
   uint32_t whole = low->arguments[0];
   bool same = high->opcode == DIO_IR_VEC_HIGH && high->arguments[0] == whole;
   bool zero = high->opcode == DIO_IR_CONST && high->immediate == 0;
-  return same || (zero && is_half (fold, &fold->ops[whole]))
-             ? dio_opt_fold_to_value (fold, i, whole)
+  return same || (zero && fold->bits[whole].half) ? dio_opt_fold_to_value (fold, i, whole)
+                                                  : DIO_FOLDED_NOT;
+}
+
+/* A lane that is a half. */
+static DioOptFolded
+fold_lane (DioOptFold *fold, uint32_t i)
+{
+  const DioIrOp *op = &fold->ops[i];
+  if ((op->immediate & 0xff) != 3)
+    return DIO_FOLDED_NOT;
+  return dio_opt_fold_to_op (fold, i, op->immediate >> 8 ? DIO_IR_VEC_HIGH : DIO_IR_VEC_LOW,
+                             op->arguments[0], 0);
+}
+
+/* A shift by nothing. */
+static DioOptFolded
+fold_operation (DioOptFold *fold, uint32_t i)
+{
+  const DioIrOp *op = &fold->ops[i];
+  unsigned amount = DIO_IR_IMMEDIATE_N (op->immediate) >> 8;
+  return DIO_IR_IMMEDIATE_NAME (op->immediate) == DIO_IR_VEC_shl && amount == 0
+             ? dio_opt_fold_to_value (fold, i, op->arguments[0])
              : DIO_FOLDED_NOT;
 }
 
@@ -76,6 +59,10 @@ dio_opt_fold_vectors (DioOptFold *fold, uint32_t i)
     return fold_half (fold, i, 1);
   case DIO_IR_VEC_MAKE:
     return fold_make (fold, i);
+  case DIO_IR_VEC_LANE:
+    return fold_lane (fold, i);
+  case DIO_IR_VEC1:
+    return fold_operation (fold, i);
   default:
     return DIO_FOLDED_NOT;
   }

@@ -61,20 +61,80 @@ CONSECUTIVES (4)
 #define FROM_MEMORY(parts, number)                                                                 \
   VEC_LANE (SIZE, (unsigned) (number) % MEMORY_LANES, parts[(unsigned) (number) / MEMORY_LANES])
 
+#define BY_LANES(count, members, parts)                                                            \
+  for (int k = 0; k < (count); k++) {                                                              \
+    Vec member_ = NO_VEC;                                                                          \
+    for (int i = 0; i < MEMORY_LANES; i++)                                                         \
+      member_ = VEC_INSERT (SIZE, (unsigned) i, member_, FROM_MEMORY (parts, i * (count) + k));    \
+    members[k] = member_;                                                                          \
+  }
+#define TO_PARTS_BY_LANES(count, parts, members)                                                   \
+  for (int k = 0; k < (count); k++) {                                                              \
+    Vec part_ = NO_VEC;                                                                            \
+    for (int i = 0; i < MEMORY_LANES; i++) {                                                       \
+      int number = k * MEMORY_LANES + i;                                                           \
+      part_ =                                                                                      \
+          VEC_INSERT (SIZE, (unsigned) i, part_,                                                   \
+                      VEC_LANE (SIZE, (unsigned) (number / (count)), members[number % (count)]));  \
+    }                                                                                              \
+    parts[k] = part_;                                                                              \
+  }
+/* Whole registers, two or four of them: every other element, once or twice over. */
+#define DEAL(even, odd, a, b)                                                                      \
+  do {                                                                                             \
+    Vec a_ = a, b_ = b;                                                                            \
+    even = VEC2 (uzp1, SIZE, a_, b_);                                                              \
+    odd = VEC2 (uzp2, SIZE, a_, b_);                                                               \
+  } while (0)
+#define INTERLEAVE(low, high, a, b)                                                                \
+  do {                                                                                             \
+    Vec a_ = a, b_ = b;                                                                            \
+    low = VEC2 (zip1, SIZE, a_, b_);                                                               \
+    high = VEC2 (zip2, SIZE, a_, b_);                                                              \
+  } while (0)
+
+#define FROM_PARTS_2(members, parts)                                                               \
+  if (FULL)                                                                                        \
+    DEAL (members[0], members[1], parts[0], parts[1]);                                             \
+  else                                                                                             \
+    BY_LANES (2, members, parts)
+#define FROM_PARTS_3(members, parts) BY_LANES (3, members, parts)
+#define FROM_PARTS_4(members, parts)                                                               \
+  if (FULL) {                                                                                      \
+    Vec even[2], odd[2];                                                                           \
+    DEAL (even[0], odd[0], parts[0], parts[1]);                                                    \
+    DEAL (even[1], odd[1], parts[2], parts[3]);                                                    \
+    DEAL (members[0], members[2], even[0], even[1]);                                               \
+    DEAL (members[1], members[3], odd[0], odd[1]);                                                 \
+  } else                                                                                           \
+    BY_LANES (4, members, parts)
+#define TO_PARTS_2(parts, members)                                                                 \
+  if (FULL)                                                                                        \
+    INTERLEAVE (parts[0], parts[1], members[0], members[1]);                                       \
+  else                                                                                             \
+    TO_PARTS_BY_LANES (2, parts, members)
+#define TO_PARTS_3(parts, members) TO_PARTS_BY_LANES (3, parts, members)
+#define TO_PARTS_4(parts, members)                                                                 \
+  if (FULL) {                                                                                      \
+    Vec even[2], odd[2];                                                                           \
+    INTERLEAVE (even[0], even[1], members[0], members[2]);                                         \
+    INTERLEAVE (odd[0], odd[1], members[1], members[3]);                                           \
+    INTERLEAVE (parts[0], parts[1], even[0], odd[0]);                                              \
+    INTERLEAVE (parts[2], parts[3], even[1], odd[1]);                                              \
+  } else                                                                                           \
+    TO_PARTS_BY_LANES (4, parts, members)
+
 #define INTERLEAVED(name, count, post)                                                             \
   SEM (ld##name)                                                                                   \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
     Val address = GET_SP (o->rs1);                                                                 \
-    Vec parts[count];                                                                              \
+    Vec parts[count], members[count];                                                              \
     for (int k = 0; k < (count); k++)                                                              \
       parts[k] = LOADED_PART (address, k);                                                         \
-    for (int k = 0; k < (count); k++) {                                                            \
-      Vec member = NO_VEC;                                                                         \
-      for (int i = 0; i < MEMORY_LANES; i++)                                                       \
-        member = VEC_INSERT (SIZE, (unsigned) i, member, FROM_MEMORY (parts, i * (count) + k));    \
-      SET_V (REGISTER (k), member);                                                                \
-    }                                                                                              \
+    FROM_PARTS_##count (members, parts);                                                           \
+    for (int k = 0; k < (count); k++)                                                              \
+      SET_V (REGISTER (k), members[k]);                                                            \
     if (post)                                                                                      \
       SET_SP (o->rs1, ADD (address, POST ((count) *PART_BYTES)));                                  \
     NEXT;                                                                                          \
@@ -83,16 +143,12 @@ CONSECUTIVES (4)
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
     Val address = GET_SP (o->rs1);                                                                 \
-    for (int k = 0; k < (count); k++) {                                                            \
-      Vec part = NO_VEC;                                                                           \
-      for (int i = 0; i < MEMORY_LANES; i++) {                                                     \
-        int number = k * MEMORY_LANES + i;                                                         \
-        part = VEC_INSERT (                                                                        \
-            SIZE, (unsigned) i, part,                                                              \
-            VEC_LANE (SIZE, (unsigned) (number / (count)), GET_V (REGISTER (number % (count)))));  \
-      }                                                                                            \
-      STORE_PART (address, k, part);                                                               \
-    }                                                                                              \
+    Vec parts[count], members[count];                                                              \
+    for (int k = 0; k < (count); k++)                                                              \
+      members[k] = GET_V (REGISTER (k));                                                           \
+    TO_PARTS_##count (parts, members);                                                             \
+    for (int k = 0; k < (count); k++)                                                              \
+      STORE_PART (address, k, parts[k]);                                                           \
     if (post)                                                                                      \
       SET_SP (o->rs1, ADD (address, POST ((count) *PART_BYTES)));                                  \
     NEXT;                                                                                          \

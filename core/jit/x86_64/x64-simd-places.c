@@ -239,12 +239,28 @@ lower_trn2 (DioX64Gen *g, const DioIrOp *op, unsigned n)
 
 /* ---- Neighbours ---- */
 
+/* Of one vector twice, with lanes of 8 or 16 bits: each with the one above it, then every other. */
+static void
+pairwise_same (DioX64Gen *g, unsigned size, DioX64Xmm a, uint32_t enc)
+{
+  dio_x64_simd_shift (g, dio_x64_simd_shr[size + 1], SIMD_0, a, LANE_BITS (size));
+  dio_x64_simd_3 (g, enc, SIMD_0, SIMD_0, a);
+  dio_x64_simd_3m (g, P (BINARY, pand), SIMD_0, SIMD_0,
+                   dio_x64_simd_lanes (g, size + 1, size ? 0xffff : 0xff));
+  dio_x64_simd_3 (g, size ? P (BINARY, packusdw) : P (BINARY, packuswb), SIMD_0, SIMD_0, SIMD_0);
+  dio_x64_simd_finish (g, SIMD_0);
+}
+
 static bool
 pairwise (DioX64Gen *g, const DioIrOp *op, unsigned n, uint32_t enc)
 {
   unsigned size = SIMD_SIZE (n);
   if (!dio_x64_simd_has (g, enc) || (size == 1 && !g->cpu.sse41))
     return false;
+  if (size < 2 && op->arguments[0] == op->arguments[1]) {
+    pairwise_same (g, size, dio_x64_simd_operand (g, op, 0), enc);
+    return true;
+  }
   DioX64Xmm a = dio_x64_simd_operand (g, op, 0), b = dio_x64_simd_operand (g, op, 1);
   DioX64Xmm even = dio_x64_take_xmm (g);
   dio_x64_simd_unzip (g, size, false, even, a, b);

@@ -612,6 +612,38 @@ test_vectors (void)
   }
 }
 
+/* What is done to halves lane by lane is one again, unless zeros do not stay zeros, or a lane of
+ * the upper half is put in. */
+static void
+test_halves (void)
+{
+  static const char *const halves[] = {
+    "vec.xor 3, %4, %5", "vec.add 2, %4, %5", "vec.bsl 3, %4, %5, %4",
+    "vec.sshr 1282, %4", "vec.rev 512, %4",   "vec.insert 769, %4, %1",
+  };
+  static const char *const wholes[] = { "vec.xor 3, %4, %6", "vec.cmeq 2, %4, %5", "vec.not 3, %4",
+                                        "vec.ext 256, %4, %5", "vec.insert 514, %4, %1" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (halves) + G_N_ELEMENTS (wholes); i++) {
+    bool half = i < G_N_ELEMENTS (halves);
+    const char *made = half ? halves[i] : wholes[i - G_N_ELEMENTS (halves)];
+    g_autofree char *start =
+        g_strconcat ("%1 = get x1\n%2 = get x2\n%3 = const 0\n%4 = vec.make %1, %3\n"
+                     "%5 = vec.make %2, %3\n%6 = get v6\nset v5, %5\nset v4, %4\n%9 = ",
+                     made, "\n%10 = vec.low %9\n", NULL);
+    g_autofree char *before = g_strconcat (start, "%11 = vec.make %10, %3\nset v2, %11\n", NULL);
+    g_autofree char *after = g_strconcat (start, "set v2, %9\n", NULL);
+    g_autofree char *removed = g_strdup (after);
+    char *dead = strstr (removed, "%10 = ");
+    memmove (dead, strchr (dead, '\n') + 1, strlen (strchr (dead, '\n')));
+    opt_assert (DIO_OPT_FOLD, before, half ? removed : before);
+  }
+  assert_folds ("%1 = get v1\n%2 = vec.lane 3, %1\n%3 = vec.lane 259, %1\nset x1, %2\nset x2, %3\n",
+                "%1 = get v1\n%2 = vec.low %1\n%3 = vec.high %1\nset x1, %2\nset x2, %3\n");
+  assert_kept ("%1 = get v1\n%2 = vec.lane 258, %1\nset x1, %2\n");
+  assert_folds ("%1 = get v1\n%2 = vec.shl 2, %1\nset v2, %2\n", "%1 = get v1\nset v2, %1\n");
+  assert_kept ("%1 = get v1\n%2 = vec.shl 258, %1\nset v2, %2\n");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -634,5 +666,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/opt/fold/select", test_select);
   g_test_add_func ("/core/opt/fold/long", test_long);
   g_test_add_func ("/core/opt/fold/vectors", test_vectors);
+  g_test_add_func ("/core/opt/fold/halves", test_halves);
   return g_test_run ();
 }
