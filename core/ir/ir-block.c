@@ -71,6 +71,32 @@ dio_ir_block_clear (DioIrBlock *block)
   block->pc_zeros = 0;
 }
 
+unsigned
+dio_ir_flags_use (DioIrOpcode opcode)
+{
+  switch (opcode) {
+  case DIO_IR_FLAGS_ADD_32:
+  case DIO_IR_FLAGS_ADD_64:
+  case DIO_IR_FLAGS_SUB_32:
+  case DIO_IR_FLAGS_SUB_64:
+  case DIO_IR_FLAGS_LOGIC_32:
+  case DIO_IR_FLAGS_LOGIC_64:
+  case DIO_IR_SET_NZCV:
+    return DIO_IR_FLAGS_SET;
+  case DIO_IR_FLAGS_ADC_32:
+  case DIO_IR_FLAGS_ADC_64:
+    return DIO_IR_FLAGS_READ | DIO_IR_FLAGS_SET;
+  case DIO_IR_FLAGS_UNLESS:
+    return DIO_IR_FLAGS_CHANGE;
+  case DIO_IR_GET_NZCV:
+  case DIO_IR_CARRY:
+  case DIO_IR_CONDITION:
+    return DIO_IR_FLAGS_READ;
+  default:
+    return 0;
+  }
+}
+
 uint32_t
 dio_ir_block_append (DioIrBlock *block, DioIrOpcode opcode, int64_t immediate, uint32_t a,
                      uint32_t b, uint32_t c, uint32_t d)

@@ -86,6 +86,15 @@ extern const DioIrOpInfo dio_ir_op_info[DIO_IR_N_OPS];
 extern const char *const dio_ir_fp_names[DIO_IR_N_FP];
 extern const char *const dio_ir_vec_names[DIO_IR_N_VEC];
 
+/* What an operation does with the condition flags, bits. */
+enum {
+  DIO_IR_FLAGS_READ = 1 << 0,
+  DIO_IR_FLAGS_SET = 1 << 1,    /* all of them */
+  DIO_IR_FLAGS_CHANGE = 1 << 2, /* perhaps */
+};
+
+unsigned dio_ir_flags_use (DioIrOpcode opcode);
+
 /* Is the result or an argument a v128? */
 static inline bool
 dio_ir_op_has_vectors (DioIrOpcode opcode)

@@ -20,6 +20,7 @@ typedef struct {
   const uint8_t *interpret; /* the instruction at the offset in eax */
   const uint8_t *access[2][DIO_IR_N_OPS]; /* [FPU in use] */
   const uint8_t *fp[DIO_IR_N_FP];
+  const uint8_t *settle_flags; /* changes rcx */
   const uint8_t *box, *nan32, *nan64, *mxcsr,
       *flags; /* constants; flags: of the guest by those of MXCSR */
 } DioJitStubs;
@@ -76,6 +77,10 @@ DioJitDebug *dio_jit_debug_new (void);
 void dio_jit_debug_free (DioJitDebug *debug);
 void dio_jit_debug_region (DioJitDebug *debug, const DioJitRegion *region,
                            const struct DioJitCode *code, const uint8_t *exec, bool done);
+
+/* Works out the condition flags that are pending in @vcpu, a CPU structure of @guest, without the
+ * host's FPU: jit-flags.c. vCPU thread. */
+void dio_jit_settle_flags (const DioJitGuest *guest, void *vcpu);
 
 /* ---- Of the host (x86_64/) ---- */
 

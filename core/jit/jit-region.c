@@ -97,6 +97,62 @@ find_needed (DioJitRegion *region)
   }
 }
 
+/* Behind the block's last operation. A poll shows them. */
+static DioJitFlags
+flags_behind (const DioJitRegion *region, unsigned index)
+{
+  const DioJitBlock *block = &region->blocks[index];
+  const uint8_t edges[] = { block->taken, block->next };
+  const bool back[] = { block->taken_back, block->next_back };
+  DioJitFlags most = DIO_JIT_FLAGS_DEAD;
+  const DioIrOp *last = dio_ir_block_op (block->ir, block->ir->ops->len - 1);
+  bool is_branch = block->taken != DIO_JIT_NO_BLOCK;
+  for (uint32_t i = 0; i < block->ir->ops->len; i++)
+    is_branch |= dio_ir_block_op (block->ir, i)->opcode == DIO_IR_BRANCH;
+  if (last->opcode != DIO_IR_EXIT || block->end != DIO_JIT_END_JUMP)
+    return DIO_JIT_FLAGS_SHOWN;
+  for (unsigned i = is_branch ? 0 : 1; i < 2; i++) {
+    bool leaves = edges[i] == DIO_JIT_NO_BLOCK || back[i];
+    most = MAX (most, leaves ? DIO_JIT_FLAGS_SHOWN : DIO_JIT_FLAGS_DEAD);
+    if (edges[i] != DIO_JIT_NO_BLOCK)
+      most = MAX (most, (DioJitFlags) region->blocks[edges[i]].flags);
+  }
+  return most;
+}
+
+DioJitFlags
+dio_jit_region_flags (const DioJitRegion *region, unsigned index, uint32_t from)
+{
+  const DioIrBlock *ir = region->blocks[index].ir;
+  DioJitFlags least = DIO_JIT_FLAGS_DEAD;
+  for (uint32_t i = from; i < ir->ops->len; i++) {
+    const DioIrOp *op = dio_ir_block_op (ir, i);
+    unsigned use = dio_ir_flags_use (op->opcode);
+    if (use & DIO_IR_FLAGS_READ)
+      return DIO_JIT_FLAGS_READ;
+    if (use & DIO_IR_FLAGS_SET)
+      return least;
+    if (dio_ir_op_info[op->opcode].effects & DIO_IR_FAULT)
+      least = DIO_JIT_FLAGS_SHOWN;
+  }
+  return MAX (least, flags_behind (region, index));
+}
+
+static void
+find_flags (DioJitRegion *region)
+{
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    region->blocks[i].flags = DIO_JIT_FLAGS_DEAD;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = region->n_blocks; i-- > 0;) {
+      DioJitFlags flags = dio_jit_region_flags (region, i, 0);
+      changed |= flags != region->blocks[i].flags;
+      region->blocks[i].flags = (uint8_t) flags;
+    }
+  }
+}
+
 void
 dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
                         const uint8_t *pool_f, unsigned n_pool_f)
@@ -123,4 +179,5 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   pin (region, DIO_JIT_F, pool_f, n_pool_f, weights);
   find_dirty (region);
   find_needed (region);
+  find_flags (region);
 }

@@ -25,6 +25,13 @@ typedef enum {
                             from there */
 } DioJitBlockEnd;
 
+/* Who may want the condition flags before all are set anew. */
+typedef enum {
+  DIO_JIT_FLAGS_DEAD,  /* nobody */
+  DIO_JIT_FLAGS_SHOWN, /* whoever finds the guest's state at a fault or outside of the region */
+  DIO_JIT_FLAGS_READ,  /* an operation of the region */
+} DioJitFlags;
+
 typedef struct {
   uint16_t offset; /* of its first byte in the page */
   uint16_t bytes;
@@ -38,6 +45,8 @@ typedef struct {
   bool loop_head;  /* some edge that closes a loop leads to it */
   uint8_t depth;   /* of loops around it */
   DioIrBlock *ir;  /* ends with EXIT, or BRANCH and EXIT, or JUMP; PCs are relative to the block */
+
+  uint8_t flags; /* on entry, DioJitFlags: what may become of the condition flags */
 
   uint64_t used;    /* read before written in the block */
   uint64_t defined; /* written in the block */
@@ -71,6 +80,9 @@ void dio_jit_region_find_order (DioJitRegion *region);
  * variables of the two files, best first. */
 void dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
                              const uint8_t *pool_f, unsigned n_pool_f);
+
+/* What becomes of the flags from operation @from of block @index on. */
+DioJitFlags dio_jit_region_flags (const DioJitRegion *region, unsigned index, uint32_t from);
 
 /* The variable that @op reads or writes as GET or SET, or -1. */
 static inline int

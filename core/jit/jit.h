@@ -66,6 +66,14 @@ enum {
   DIO_JIT_FP_NO_MODE = 1 << 2,  /* the host cannot round like this, or nobody */
 };
 
+/* Condition flags that compiled code has not worked out, a part of the CPU structure: the operation
+ * that sets them, and its operands. Outside of compiled code `opcode` is 0, and the flags are where
+ * DioJitGuest.flags says. */
+typedef struct {
+  uint64_t a, b;
+  uint64_t opcode;
+} DioJitPending;
+
 #define DIO_JIT_BUDGET 16384 /* at most */
 #define DIO_JIT_FAR_BYTES 14
 
@@ -110,6 +118,8 @@ typedef struct {
   int32_t v, saturated, fp_mode;
   /* Condition flags as x64-flags.c has them, and words per thread, for guests that keep these. */
   int32_t flags, thread;
+  /* DioJitPending of a guest with condition flags, or 0: these are always worked out. */
+  int32_t pending;
   /* The byte with the direction in which FP_ROUNDING rounds (DioFpMode), or 0: that is always to
    * nearest while fp_block is 0. */
   int32_t frm;

@@ -84,6 +84,7 @@ struct DioArm64 {
   uint64_t x[34];
   /* Flags: negative when nf < 0, zero when zf == 0, carry is cf (0 or 1), overflow when vf < 0. */
   uint64_t nf, zf, cf, vf;
+  DioJitPending pending; /* outside of compiled code there are none */
   DioVec v[32];
   DioFpMode fp_mode; /* from FPCR */
   uint8_t fp_flags;  /* DIO_FP_*, sticky */

@@ -150,6 +150,7 @@ const DioTierGuest dio_a64_tier_guest = {
     .saturated = offsetof (DioArm64, saturated),
     .fp_mode = offsetof (DioArm64, fp_mode),
     .flags = offsetof (DioArm64, nf),
+    .pending = offsetof (DioArm64, pending),
     .thread = offsetof (DioArm64, thread),
     .tlb_user = offsetof (DioArm64, user_tlb),
     .no_clear = offsetof (DioArm64, no_clear),

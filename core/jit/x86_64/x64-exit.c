@@ -283,6 +283,9 @@ dio_x64_gen_colds (DioX64Gen *g)
     case X64_COLD_FP:
       dio_x64_cold_fp (g, cold);
       break;
+    case X64_COLD_FLAGS:
+      dio_x64_cold_flags (g, cold);
+      break;
     case X64_COLD_POLL:
       cold_poll (g, cold);
       break;

@@ -6,7 +6,12 @@
  * zero when the second is 0, the third is the carry (0 or 1), overflow when the fourth is negative.
  * So setting them costs no more than storing what the host has computed, and most conditions are
  * one comparison in memory. Conditions of flags that are set in the same block are comparisons
- * already (core/ir/ir-flags.h), and flags that nobody sees are not set (core/opt/opt-flags.c). */
+ * already (core/ir/ir-flags.h), and flags that nobody sees are not set (core/opt/opt-flags.c).
+ *
+ * Flags that nothing in the region reads before they are set anew, as those of a loop's end, are
+ * only for those who look at the guest from outside, at a fault or an interrupt: these are pending,
+ * which is their operands in the CPU structure (DioJitPending). Who reads flags that may be pending
+ * has them worked out first. */
 #include "core/jit/x86_64/x64-gen.h"
 
 enum { NEGATIVE, ZERO, CARRY, OVERFLOW };
@@ -22,6 +27,73 @@ static DioX64Mem
 overflow_sign (const DioX64Gen *g)
 {
   return dio_x64_state (g, g->guest->flags + 8 * OVERFLOW + 7);
+}
+
+/* ---- Pending ---- */
+
+static DioX64Mem
+pending (const DioX64Gen *g, size_t member)
+{
+  return dio_x64_state (g, g->guest->pending + (int32_t) member);
+}
+#define PENDING(g, member) pending (g, offsetof (DioJitPending, member))
+
+/* None are pending any more. */
+static void
+note_settled (DioX64Gen *g)
+{
+  if (g->guest->pending && !g->settled)
+    dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), 0);
+  g->settled = true;
+}
+
+static void
+settle (DioX64Gen *g)
+{
+  if (!g->guest->pending || g->settled)
+    return;
+  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_FLAGS);
+  dio_x64_alu_mi (&g->a, DIO_X64_CMP, 4, PENDING (g, opcode), 0);
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
+  dio_x64_bind (&g->a, &cold->back);
+  g->settled = true;
+}
+
+void
+dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold)
+{
+  dio_x64_bind (&g->a, &cold->label);
+  dio_x64_call_abs (&g->a, g->jit->stubs.settle_flags);
+  dio_x64_jmp_label (&g->a, &cold->back);
+}
+
+static void
+store_operand (DioX64Gen *g, DioX64Mem mem, uint32_t value)
+{
+  int32_t constant;
+  if (dio_x64_constant32 (g, value, &constant))
+    dio_x64_mov_mi (&g->a, 8, mem, constant);
+  else
+    dio_x64_mov_mr (&g->a, 8, mem, dio_x64_gpr_of (g, value));
+}
+
+/* True when the flags of @op need not be worked out here. */
+static bool
+put_off (DioX64Gen *g, const DioIrOp *op)
+{
+  if (!g->guest->pending)
+    return false;
+  DioJitFlags flags = dio_jit_region_flags (g->region, g->index, g->at + 1);
+  if (flags == DIO_JIT_FLAGS_READ)
+    return false;
+  if (flags == DIO_JIT_FLAGS_DEAD)
+    return true;
+  store_operand (g, PENDING (g, a), op->arguments[0]);
+  if (dio_ir_op_info[op->opcode].n_arguments > 1)
+    store_operand (g, PENDING (g, b), op->arguments[1]);
+  dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), op->opcode);
+  g->settled = false;
+  return true;
 }
 
 /* ---- Setting ---- */
@@ -41,6 +113,11 @@ set_arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Alu alu, unsigned width)
 {
   DioX64Asm *a = &g->a;
   int64_t constant;
+  if (alu == DIO_X64_ADC)
+    settle (g);
+  else if (put_off (g, op))
+    return;
+  note_settled (g);
   bool is_constant = dio_x64_constant (g, op->arguments[1], &constant)
                      && (width == 4 || constant == (int32_t) constant);
   DioX64Reg x = dio_x64_gpr_of (g, op->arguments[0]);
@@ -66,6 +143,9 @@ set_arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Alu alu, unsigned width)
 static void
 set_logic (DioX64Gen *g, const DioIrOp *op, unsigned width)
 {
+  if (put_off (g, op))
+    return;
+  note_settled (g);
   dio_x64_mov_rr (&g->a, 8, DIO_X64_RDX, dio_x64_gpr_of (g, op->arguments[0]));
   set_by_result (g, width);
   dio_x64_mov_mi (&g->a, 1, flag (g, CARRY), 0);
@@ -80,6 +160,8 @@ set_unless (DioX64Gen *g, const DioIrOp *op)
   unsigned nzcv = (unsigned) op->immediate;
   DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
   dio_x64_jcc_label (&g->a, cc, &holds);
+  if (g->guest->pending && !g->settled)
+    dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), 0);
   dio_x64_mov_mi (&g->a, 8, flag (g, NEGATIVE), nzcv & 8 ? -1 : 0);
   dio_x64_mov_mi (&g->a, 8, flag (g, ZERO), !(nzcv & 4));
   dio_x64_mov_mi (&g->a, 8, flag (g, CARRY), (nzcv & 2) != 0);
@@ -101,6 +183,7 @@ set_all (DioX64Gen *g, const DioIrOp *op)
 {
   DioX64Asm *a = &g->a;
   DioX64Reg value = dio_x64_gpr_of (g, op->arguments[0]);
+  note_settled (g);
   dio_x64_mov_rr (a, 8, DIO_X64_RDX, value);
   dio_x64_shift_ri (a, DIO_X64_SHL, 8, DIO_X64_RDX, 32);
   dio_x64_mov_mr (a, 8, flag (g, NEGATIVE), DIO_X64_RDX);
@@ -128,6 +211,7 @@ get_all (DioX64Gen *g)
 {
   DioX64Asm *a = &g->a;
   DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  settle (g);
   dio_x64_alu_mi (a, DIO_X64_CMP, 8, flag (g, ZERO), 0);
   dio_x64_setcc (a, DIO_X64_CC_E, DIO_X64_RCX);
   dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
@@ -196,6 +280,7 @@ condition (DioX64Gen *g, const DioIrOp *op)
 {
   unsigned number = (unsigned) op->immediate;
   DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  settle (g);
   DioX64Cc cc = test_condition (g, number);
   if ((number & 1) && number >> 1 != 7)
     cc ^= 1;
@@ -252,6 +337,7 @@ dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op)
     get_all (g);
     return true;
   case DIO_IR_CARRY:
+    settle (g);
     get_word (g, flag (g, CARRY));
     return true;
   case DIO_IR_CONDITION:

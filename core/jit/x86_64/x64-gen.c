@@ -65,6 +65,7 @@ generate_op (DioX64Gen *g, const DioIrOp *op)
 static void
 generate_block (DioX64Gen *g, unsigned index, unsigned following)
 {
+  g->index = index;
   g->following = following;
   g->block = &g->region->blocks[index];
   if (g->block->loop_head)

@@ -64,6 +64,7 @@ typedef enum {
   X64_COLD_NAN,       /* canonical NaN into an XMM register */
   X64_COLD_NANS,      /* where `nans` are NaNs */
   X64_COLD_FP,        /* the operation by a function, result into a register */
+  X64_COLD_FLAGS,     /* works out flags that are pending */
   X64_COLD_POLL,      /* the budget is used up; goes on at `offset` */
   X64_COLD_EXIT,      /* to another place */
 } DioX64ColdKind;
@@ -121,6 +122,7 @@ typedef struct {
   DioX64Features cpu;
   DioJitRegion *region;
   DioJitBlock *block;
+  unsigned index;     /* of the block */
   unsigned following; /* the block that comes next in memory, or DIO_JIT_NO_BLOCK */
   DioJitCode *code;
   GArray *colds;
@@ -145,6 +147,7 @@ typedef struct {
   uint16_t nans;        /* XMM registers that may have another NaN than the guest's: x64-nan.c */
   uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
   uint8_t fp_mask;      /* bits of fp_block with which the region must not compute */
+  bool settled;         /* no condition flags are pending */
   bool counted;         /* the block's instructions are off the budget */
   bool failed;
 
@@ -274,6 +277,7 @@ void dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold);
 bool dio_x64_drop_group (DioX64Gen *g);
 int dio_x64_free_gpr (const DioX64Gen *g);
 void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
+void dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
 /* False: nothing is known. x64-simd-fp.c */
 bool dio_x64_mode_of (const DioX64Gen *g, uint32_t value, DioX64Mode *mode);

@@ -138,12 +138,30 @@ make_resume (Stubs *s)
   dio_x64_ret (a);
 }
 
+/* Before others see the guest's state. */
+static void
+settle_flags (Stubs *s)
+{
+  DioX64Asm *a = &s->a;
+  DioX64Label settled = DIO_X64_LABEL_INIT;
+  if (!s->guest->pending)
+    return;
+  dio_x64_alu_mi (a, DIO_X64_CMP, 4,
+                  state (s, s->guest->pending + (int32_t) offsetof (DioJitPending, opcode)), 0);
+  dio_x64_jcc_label (a, DIO_X64_CC_E, &settled);
+  dio_x64_mov_ri (a, DIO_X64_RDI, (uint64_t) (uintptr_t) s->guest);
+  vcpu_to (s, DIO_X64_RSI);
+  CALL (s, dio_jit_settle_flags);
+  dio_x64_bind (a, &settled);
+}
+
 /* A function of the vCPU that says where to go on. */
 static void
 ask (Stubs *s, const uint8_t *(*function) (void *vcpu), bool default_fp)
 {
   DioX64Asm *a = &s->a;
   dio_x64_mov_mr (a, 8, VCPU (s, budget), X64_BUDGET);
+  settle_flags (s);
   if (default_fp) {
     dio_x64_stmxcsr (a, VCPU (s, mxcsr));
     dio_x64_ldmxcsr (a, dio_x64_mem_abs (s->jit->stubs.mxcsr));
@@ -233,6 +251,8 @@ fault (DioJit *jit, void *vcpu, const uint64_t *frame)
   const uint8_t *at;
   memcpy (&at, (const uint8_t *) frame + SAVE_SIZE, sizeof at);
   dio_jit_sync_site (jit, vcpu, at, frame);
+  if (jit->guest->pending)
+    dio_jit_settle_flags (jit->guest, vcpu);
   return jit->guest->fault (vcpu);
 }
 
@@ -352,6 +372,18 @@ make_fp (Stubs *s, unsigned name)
   return at;
 }
 
+static const uint8_t *
+make_settle_flags (Stubs *s)
+{
+  const uint8_t *at = here (s);
+  save (s, true);
+  dio_x64_mov_ri (&s->a, DIO_X64_RDI, (uint64_t) (uintptr_t) s->guest);
+  vcpu_to (s, DIO_X64_RSI);
+  CALL (s, dio_jit_settle_flags);
+  restore (s, true);
+  return at;
+}
+
 size_t
 dio_jit_host_stubs (DioJit *jit, uint8_t *buffer, size_t size, const uint8_t *exec)
 {
@@ -370,5 +402,7 @@ dio_jit_host_stubs (DioJit *jit, uint8_t *buffer, size_t size, const uint8_t *ex
         jit->stubs.access[fp][opcode] = make_access (&s, opcode, fp);
   for (unsigned name = 0; name < DIO_IR_N_FP; name++)
     jit->stubs.fp[name] = make_fp (&s, name);
+  if (s.guest->pending)
+    jit->stubs.settle_flags = make_settle_flags (&s);
   return s.a.overflow ? 0 : dio_x64_size (&s.a);
 }

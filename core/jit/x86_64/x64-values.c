@@ -924,7 +924,7 @@ dio_x64_start_block (DioX64Gen *g)
   reset_owners (g);
   g->dirty = g->block->dirty;
   g->boxed = 0;
-  g->counted = false;
+  g->counted = g->settled = false;
   for (unsigned i = 0; i < X64_GROUPS; i++)
     g->groups[i].active = false;
   g_autofree uint8_t *uses = g_malloc (g->n_ops + 1);

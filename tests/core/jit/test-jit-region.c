@@ -284,6 +284,37 @@ test_every_loop (void)
   }
 }
 
+/* Flags at the end of a loop are for a fault or a poll; where another comparison comes first nobody
+ * wants them; and those that a block reads are read by who sets them for it. */
+static void
+test_flags (void)
+{
+  static const char *const heads[] = {
+    "insn +0\n%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 5\n",
+    "insn +0\n%1 = get x1\n%2 = const 4\n%3 = condition 11 : i1\n",
+    "insn +0\n%1 = get x1\n%2 = const 4\n%3 = const 5\n",
+  };
+  static const DioJitFlags wanted[] = { DIO_JIT_FLAGS_SHOWN, DIO_JIT_FLAGS_READ,
+                                        DIO_JIT_FLAGS_DEAD };
+  for (unsigned i = 0; i < G_N_ELEMENTS (heads); i++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    g_autofree char *text =
+        g_strconcat (heads[i], "flags.sub.64 %1, %2\nexit +32\n", (char *) NULL);
+    add_block (region, "insn +0\n%1 = get x1\nflags.logic.64 %1\nexit +16\n", NONE, 1);
+    add_block (region, text, NONE, 2);
+    add_block (region, "insn +0\n%1 = get x1\n%2 = ne %1, %1 : i1\nbranch +0, %2\nexit +48\n", 1,
+               NONE);
+    analyse (region);
+    g_assert_cmpint (region->blocks[1].flags, ==, wanted[i]);
+    g_assert_cmpint (dio_jit_region_flags (region, 0, 3), ==, wanted[i]);
+    /* Set anew in the block itself. */
+    g_assert_cmpint (region->blocks[0].flags, ==, DIO_JIT_FLAGS_DEAD);
+    /* The way back polls, and shows them there. */
+    g_assert_cmpint (region->blocks[2].flags, ==, MAX (wanted[i], DIO_JIT_FLAGS_SHOWN));
+    clear (region);
+  }
+}
+
 /* The end of a block that is entered from outside does not stand between it and what follows. */
 static void
 test_order (void)
@@ -312,5 +343,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/shared-head", test_shared_head);
   g_test_add_func ("/core/jit/region/every-loop", test_every_loop);
   g_test_add_func ("/core/jit/region/order", test_order);
+  g_test_add_func ("/core/jit/region/flags", test_flags);
   return g_test_run ();
 }
