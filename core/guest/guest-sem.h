@@ -57,6 +57,7 @@
  *               FLAGS_ADD (32|64, a, b)  FLAGS_SUB (32|64, a, b)
  *               FLAGS_ADC (32|64, a, b)            of a + b + CARRY ()
  *               FLAGS_LOGIC (32|64, v)             carry and overflow: 0
+ *               FLAGS_COMPARE (compare|comparee, 32|64, a, b)   as FP_TEST2 has them
  *               FLAGS_UNLESS (c, [nzcv])           nzcv (4 bits) when c == 0
  *               SET_NZCV (v)  GET_NZCV ()
  *               CARRY ()                           0 or 1

@@ -81,6 +81,8 @@ dio_ir_flags_use (DioIrOpcode opcode)
   case DIO_IR_FLAGS_SUB_64:
   case DIO_IR_FLAGS_LOGIC_32:
   case DIO_IR_FLAGS_LOGIC_64:
+  case DIO_IR_FLAGS_FP_32:
+  case DIO_IR_FLAGS_FP_64:
   case DIO_IR_SET_NZCV:
     return DIO_IR_FLAGS_SET;
   case DIO_IR_FLAGS_ADC_32:

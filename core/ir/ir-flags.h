@@ -10,6 +10,7 @@ typedef enum {
   IR_FLAGS_ADD,
   IR_FLAGS_SUB,
   IR_FLAGS_LOGIC,
+  IR_FLAGS_FP,
 } IrFlagsKind;
 
 typedef struct {

@@ -411,6 +411,12 @@ ir_condition_of (DioIrContext *c, unsigned cond, Val *truth)
   if (flags->kind == IR_FLAGS_UNKNOWN)
     return false;
   bool narrow = flags->bits == 32;
+  if (flags->kind == IR_FLAGS_FP) {
+    DioIrOpcode opcode = narrow ? DIO_IR_FP_HOLDS_32 : DIO_IR_FP_HOLDS_64;
+    uint32_t x = ir_word (c, flags->a), y = ir_word (c, flags->b);
+    *truth = (Val){ dio_ir_block_append (c->block, opcode, cond, x, y, 0, 0) };
+    return true;
+  }
   Val a = narrow ? ir_unary (c, DIO_IR_SEXT32, flags->a) : flags->a;
   if (flags->kind == IR_FLAGS_LOGIC) {
     *truth = ir_condition_of_sign (c, cond, a);
@@ -479,6 +485,14 @@ ir_flags_unless (DioIrContext *c, Val condition, unsigned nzcv)
   do {                                                                                             \
     Val ir_flags_v_ = (v);                                                                         \
     ir_flags (c, IR_BITS (FLAGS_LOGIC, bits), IR_FLAGS_LOGIC, (bits), ir_flags_v_, ir_flags_v_);   \
+  } while (0)
+/* The exceptions of the comparison once, then flags and conditions of it, which have none. */
+#define FLAGS_COMPARE(name, bits, a, b)                                                            \
+  do {                                                                                             \
+    Val ir_flags_x_ = (a);                                                                         \
+    Val ir_flags_y_ = (b);                                                                         \
+    (void) IR_FP (DIO_IR_FP_TEST2, name##bits, ir_flags_x_, ir_flags_y_, IR_NONE, IR_NONE);        \
+    ir_flags (c, DIO_IR_FLAGS_FP_##bits, IR_FLAGS_FP, (bits), ir_flags_x_, ir_flags_y_);           \
   } while (0)
 #define FLAGS_UNLESS(condition, nzcv) ir_flags_unless (c, condition, (nzcv))
 #define SET_NZCV(v)                                                                                \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Condition flags that compiled code has left pending (DioJitPending). */
+#include "core/fp/fp-soft.h"
 #include "core/jit/jit-private.h"
 
 /* The words of DioJitGuest.flags: negative when the first is, zero when the second is 0, carry,
@@ -35,10 +36,21 @@ set_difference (Flags *flags, uint64_t a, uint64_t b, unsigned bits)
   flags->overflow = (x ^ y) & (x ^ rest);
 }
 
+/* As numbers in bits 31 to 28. */
+static void
+set_nzcv (Flags *flags, uint32_t nzcv)
+{
+  flags->negative = (uint64_t) nzcv << 32;
+  flags->zero = !(nzcv & UINT32_C (1) << 30);
+  flags->carry = nzcv >> 29 & 1;
+  flags->overflow = (uint64_t) nzcv << 35;
+}
+
 void
 dio_jit_settle_flags (const DioJitGuest *guest, void *vcpu)
 {
   DioJitPending *pending = (DioJitPending *) (void *) ((char *) vcpu + guest->pending);
+  uint8_t exceptions = 0; /* the guest has them already */
   Flags *flags = (Flags *) (void *) ((char *) vcpu + guest->flags);
   switch (pending->opcode) {
   case DIO_IR_FLAGS_ADD_32:
@@ -57,6 +69,13 @@ dio_jit_settle_flags (const DioJitGuest *guest, void *vcpu)
   case DIO_IR_FLAGS_LOGIC_64:
     set_result (flags, pending->a, pending->opcode == DIO_IR_FLAGS_LOGIC_32 ? 32 : 64);
     flags->carry = flags->overflow = 0;
+    break;
+  case DIO_IR_FLAGS_FP_32:
+    set_nzcv (flags,
+              dio_fp_soft_compare32 (&exceptions, (uint32_t) pending->a, (uint32_t) pending->b));
+    break;
+  case DIO_IR_FLAGS_FP_64:
+    set_nzcv (flags, dio_fp_soft_compare64 (&exceptions, pending->a, pending->b));
     break;
   default:
     break;

@@ -4,7 +4,7 @@
  * There are no constant truth values, so a comparison with a known outcome stays as it is, and
  * those who use it look through it. A comparison is copied rather than shared: right before its
  * user it costs nothing but the host's compare instruction. A condition of the flags is no
- * comparison: it is known where it stands only. */
+ * comparison: it is known where it stands only. Nor are those of floating point. */
 #include "core/opt/opt-eval.h"
 #include "core/opt/opt-fold-private.h"
 
@@ -16,7 +16,12 @@ outcome (const DioOptFold *fold, uint32_t truth)
   uint32_t a = op->arguments[0], b = op->arguments[1];
   int64_t x, y;
   uint64_t result;
-  if (op->opcode == DIO_IR_CONDITION)
+  if (op->opcode == DIO_IR_FP_HOLDS_32 || op->opcode == DIO_IR_FP_HOLDS_64)
+    return fold_is_constant (fold, a, &x) && fold_is_constant (fold, b, &y)
+                   && dio_opt_evaluate (op, (uint64_t) x, (uint64_t) y, &result)
+               ? (int) result
+               : -1;
+  if (!dio_opt_is_comparison (op->opcode))
     return -1;
   bool equal_holds = op->opcode == DIO_IR_EQ || op->opcode == DIO_IR_GE || op->opcode == DIO_IR_GEU;
   if (a == b)
@@ -51,7 +56,7 @@ fold_equality (DioOptFold *fold, uint32_t i, int64_t c)
   int64_t c1;
   if (from->opcode == DIO_IR_WIDEN && (c == 0 || c == 1)) {
     const DioIrOp *truth = &fold->ops[from->arguments[0]];
-    if (truth->opcode == DIO_IR_CONDITION)
+    if (!dio_opt_is_comparison (truth->opcode))
       return DIO_FOLDED_NOT;
     bool same = (opcode == DIO_IR_EQ) == (c == 1);
     return dio_opt_fold_to_op (fold, i, same ? truth->opcode : dio_opt_inverse (truth->opcode),
@@ -107,7 +112,7 @@ fold_select (DioOptFold *fold, uint32_t i)
   if (x == 1 && y == 0)
     return dio_opt_fold_to_op (fold, i, DIO_IR_WIDEN, truth, 0);
   if (x == 0 && y == 1 && fold_is_single (fold, truth)
-      && fold->ops[truth].opcode != DIO_IR_CONDITION) {
+      && dio_opt_is_comparison (fold->ops[truth].opcode)) {
     fold->ops[truth].opcode = (uint16_t) dio_opt_inverse (fold->ops[truth].opcode);
     return dio_opt_fold_to_op (fold, i, DIO_IR_WIDEN, truth, 0);
   }

@@ -93,6 +93,13 @@ dio_opt_is_commutative (DioIrOpcode opcode)
   }
 }
 
+/* Is it one of those of two numbers? */
+static inline bool
+dio_opt_is_comparison (DioIrOpcode opcode)
+{
+  return opcode >= DIO_IR_EQ && opcode <= DIO_IR_GEU;
+}
+
 /* The comparison that is true where @opcode is false: they come in pairs. */
 _Static_assert(DIO_IR_NE == DIO_IR_EQ + 1 && DIO_IR_LT == DIO_IR_EQ + 2
                    && DIO_IR_GE == DIO_IR_EQ + 3 && DIO_IR_LTU == DIO_IR_EQ + 4

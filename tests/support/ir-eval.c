@@ -328,6 +328,20 @@ do_memory (Run *run, const DioIrOp *op, uint64_t a, uint64_t b, uint64_t *value)
   }
 }
 
+/* By the flags of the comparison. */
+static bool
+fp_holds (const DioIrOp *op, uint64_t a, uint64_t b)
+{
+  uint8_t exceptions = 0;
+  uint32_t nzcv = op->opcode == DIO_IR_FP_HOLDS_32
+                      ? dio_fp_soft_compare32 (&exceptions, (uint32_t) a, (uint32_t) b)
+                      : dio_fp_soft_compare64 (&exceptions, a, b);
+  bool n = nzcv >> 31, z = nzcv >> 30 & 1, c = nzcv >> 29 & 1, v = nzcv >> 28 & 1;
+  const bool even[] = { z, c, n, v, c && !z, n == v, n == v && !z };
+  unsigned condition = (unsigned) op->immediate & 15;
+  return condition >> 1 == 7 || even[condition >> 1] != (condition & 1);
+}
+
 /* False when the block ends here. */
 static bool
 do_state (Run *run, const DioIrOp *op, const uint64_t *v, uint64_t *value)
@@ -365,6 +379,10 @@ do_state (Run *run, const DioIrOp *op, const uint64_t *v, uint64_t *value)
   case DIO_IR_FP_TEST2:
   case DIO_IR_FP_PURE1:
     *value = ir_eval_fp (op->immediate, &state->fflags, 0, v[0], v[1], 0);
+    return true;
+  case DIO_IR_FP_HOLDS_32:
+  case DIO_IR_FP_HOLDS_64:
+    *value = fp_holds (op, v[0], v[1]);
     return true;
   case DIO_IR_TRAP_IF:
     return !v[0] || leave (run, IR_EVAL_TRAP, v[1], op->immediate);

@@ -174,6 +174,11 @@ interp_set_nzcv (DioArm64 *cpu, uint64_t nzcv)
 
 #define GET_NZCV() interp_get_nzcv (c->cpu)
 #define SET_NZCV(v) interp_set_nzcv (c->cpu, (v))
+#define FLAGS_COMPARE(name, bits, a, b)                                                            \
+  do {                                                                                             \
+    Val nzcv_ = FP_TEST2 (name##bits, (a), (b));                                                   \
+    SET_NZCV (nzcv_);                                                                              \
+  } while (0)
 #define FLAGS_UNLESS(condition, nzcv)                                                              \
   do {                                                                                             \
     if (!(condition))                                                                              \

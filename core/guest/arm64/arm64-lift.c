@@ -33,6 +33,9 @@
 static Val
 ir_csr (DioIrContext *c, DioA64CsrOp op, unsigned number, Val operand)
 {
+  /* Whoever compares once more may raise exceptions once more, which may be cleared here. */
+  if (c->flags.kind == IR_FLAGS_FP)
+    c->flags.kind = IR_FLAGS_UNKNOWN;
   return ir_immediate (c, op == DIO_A64_CSR_READ ? DIO_IR_CSR_READ : DIO_IR_CSR_WRITE, number,
                        operand, operand);
 }

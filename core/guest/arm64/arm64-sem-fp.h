@@ -124,8 +124,7 @@ FP_CONVERT (fcvt_hd, h, d, f16_to_f64)
     FP_REQUIRE ();                                                                                 \
     Val a = FP_CALL1 (flush##W, FP_MODE (), first);                                                \
     Val b = FP_CALL1 (flush##W, FP_MODE (), second);                                               \
-    Val nzcv = FP_TEST2 (op##W, a, b);                                                             \
-    SET_NZCV (nzcv);                                                                               \
+    FLAGS_COMPARE (op, W, a, b);                                                                   \
     NEXT;                                                                                          \
   }
 /* When the condition does not hold nothing is compared: as if two zeros were. */
@@ -138,8 +137,8 @@ FP_CONVERT (fcvt_hd, h, d, f16_to_f64)
     Val y = SELECT (really, GET_##F (o->rs2), CONST (0));                                          \
     Val a = FP_CALL1 (flush##W, FP_MODE (), x);                                                    \
     Val b = FP_CALL1 (flush##W, FP_MODE (), y);                                                    \
-    Val nzcv = FP_TEST2 (op##W, a, b);                                                             \
-    SET_NZCV (SELECT (really, nzcv, CONST ((int64_t) o->rd << 28)));                               \
+    FLAGS_COMPARE (op, W, a, b);                                                                   \
+    FLAGS_UNLESS (really, o->rd);                                                                  \
     NEXT;                                                                                          \
   }
 #define FP_COMPARISONS(F, W)                                                                       \

@@ -153,6 +153,30 @@ exit_block (DioX64Gen *g, const DioIrOp *op)
   go (g, g->block->next, target, true);
 }
 
+/* To @label if the comparison of floating-point numbers @op holds. */
+static void
+jump_if_fp (DioX64Gen *g, const DioIrOp *op, DioX64Label *label)
+{
+  DioX64Cc cc;
+  DioX64Label unordered = DIO_X64_LABEL_INIT;
+  if (dio_x64_fp_holds (g, op, &cc)) {
+    dio_x64_jcc_label (&g->a, cc, label);
+    return;
+  }
+  dio_x64_jcc_label (&g->a, DIO_X64_CC_P, cc == DIO_X64_CC_E ? &unordered : label);
+  dio_x64_jcc_label (&g->a, cc, label);
+  dio_x64_bind (&g->a, &unordered);
+}
+
+static void
+jump_if (DioX64Gen *g, uint32_t truth, DioX64Label *label)
+{
+  if (dio_x64_is_fp_holds (g->ops[truth].opcode))
+    jump_if_fp (g, &g->ops[truth], label);
+  else
+    dio_x64_jcc_label (&g->a, dio_x64_gen_flags (g, truth), label);
+}
+
 /* The poll comes before the comparison, at the branch itself: so a loop has one jump more and not
  * two. */
 static void
@@ -163,14 +187,15 @@ branch (DioX64Gen *g, const DioIrOp *op)
   g->counted = true;
   if (g->block->taken_back || g->block->next_back)
     poll (g, g->offset, 1);
-  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
   if (g->block->taken != DIO_JIT_NO_BLOCK) {
-    dio_x64_jcc_label (&g->a, cc, &g->blocks[g->block->taken]);
+    jump_if (g, op->arguments[0], &g->blocks[g->block->taken]);
     return;
   }
-  DioX64Cold *cold = dio_x64_cold (g, X64_COLD_EXIT);
-  cold->constant = g->block->offset + op->immediate;
-  dio_x64_jcc_label (&g->a, cc, &cold->label);
+  DioX64Cold cold = *dio_x64_cold (g, X64_COLD_EXIT);
+  uint32_t index = g->colds->len - 1;
+  cold.constant = g->block->offset + op->immediate;
+  jump_if (g, op->arguments[0], &cold.label);
+  g_array_index (g->colds, DioX64Cold, index) = cold;
 }
 
 static void

@@ -68,11 +68,13 @@ dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold)
 }
 
 static void
-store_operand (DioX64Gen *g, DioX64Mem mem, uint32_t value)
+store_operand (DioX64Gen *g, DioX64Mem mem, uint32_t value, bool fp)
 {
   int32_t constant;
   if (dio_x64_constant32 (g, value, &constant))
     dio_x64_mov_mi (&g->a, 8, mem, constant);
+  else if (fp)
+    dio_x64_movs_mx (&g->a, 8, mem, dio_x64_fp_operand (g, value));
   else
     dio_x64_mov_mr (&g->a, 8, mem, dio_x64_gpr_of (g, value));
 }
@@ -88,9 +90,10 @@ put_off (DioX64Gen *g, const DioIrOp *op)
     return false;
   if (flags == DIO_JIT_FLAGS_DEAD)
     return true;
-  store_operand (g, PENDING (g, a), op->arguments[0]);
+  bool fp = op->opcode == DIO_IR_FLAGS_FP_32 || op->opcode == DIO_IR_FLAGS_FP_64;
+  store_operand (g, PENDING (g, a), op->arguments[0], fp);
   if (dio_ir_op_info[op->opcode].n_arguments > 1)
-    store_operand (g, PENDING (g, b), op->arguments[1]);
+    store_operand (g, PENDING (g, b), op->arguments[1], fp);
   dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), op->opcode);
   g->settled = false;
   return true;
@@ -150,6 +153,34 @@ set_logic (DioX64Gen *g, const DioIrOp *op, unsigned width)
   set_by_result (g, width);
   dio_x64_mov_mi (&g->a, 1, flag (g, CARRY), 0);
   dio_x64_mov_mi (&g->a, 1, overflow_sign (g), 0);
+}
+
+/* Negative and no carry: less. Overflow: unordered. Zero: equal, and not unordered. */
+static void
+set_fp (DioX64Gen *g, const DioIrOp *op, unsigned width)
+{
+  DioX64Asm *a = &g->a;
+  if (put_off (g, op))
+    return;
+  note_settled (g);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
+  dio_x64_ucomis (a, width, y, x);
+  dio_x64_setcc (a, DIO_X64_CC_A, DIO_X64_RCX);
+  dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_mov_rr (a, 4, DIO_X64_RDX, DIO_X64_RCX);
+  dio_x64_alu_ri (a, DIO_X64_XOR, 4, DIO_X64_RDX, 1);
+  dio_x64_mov_mr (a, 8, flag (g, CARRY), DIO_X64_RDX);
+  dio_x64_neg (a, 8, DIO_X64_RCX);
+  dio_x64_mov_mr (a, 8, flag (g, NEGATIVE), DIO_X64_RCX);
+  dio_x64_ucomis (a, width, x, y);
+  dio_x64_setcc (a, DIO_X64_CC_P, DIO_X64_RCX);
+  dio_x64_setcc (a, DIO_X64_CC_NE, DIO_X64_RDX);
+  dio_x64_alu_rr (a, DIO_X64_OR, 4, DIO_X64_RDX, DIO_X64_RCX);
+  dio_x64_movzx_rr (a, 1, DIO_X64_RDX, DIO_X64_RDX);
+  dio_x64_mov_mr (a, 8, flag (g, ZERO), DIO_X64_RDX);
+  dio_x64_neg (a, 1, DIO_X64_RCX);
+  dio_x64_mov_mr (a, 1, overflow_sign (g), DIO_X64_RCX);
 }
 
 /* Four bits, when the condition does not hold. */
@@ -326,6 +357,12 @@ dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op)
     return true;
   case DIO_IR_FLAGS_LOGIC_64:
     set_logic (g, op, 8);
+    return true;
+  case DIO_IR_FLAGS_FP_32:
+    set_fp (g, op, 4);
+    return true;
+  case DIO_IR_FLAGS_FP_64:
+    set_fp (g, op, 8);
     return true;
   case DIO_IR_FLAGS_UNLESS:
     set_unless (g, op);

@@ -283,11 +283,24 @@ void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
 bool dio_x64_mode_of (const DioX64Gen *g, uint32_t value, DioX64Mode *mode);
 /* The direction, if that is all that is special about it, or -1. */
 int dio_x64_mode_rounding (const DioX64Gen *g, uint32_t value);
-/* Is a lazy value the low end of a vector? */
+/* Is a lazy value the low end of a vector, or a number where nothing is flushed? */
 static inline bool
 dio_x64_fp_is_low (const DioX64Gen *g, uint32_t value)
 {
-  return g->ops[value].opcode == DIO_IR_VEC_LOW || g->ops[value].opcode == DIO_IR_ZEXT32;
+  return g->ops[value].opcode == DIO_IR_VEC_LOW || g->ops[value].opcode == DIO_IR_ZEXT32
+         || g->ops[value].opcode == DIO_IR_FP_CALL1;
+}
+/* Floating-point numbers are compared: FP_HOLDS. Emits the comparison, in an order that makes the
+ * result a condition of the host; false: that takes two, equal and not unordered, or their inverse.
+ */
+bool dio_x64_fp_holds (DioX64Gen *g, const DioIrOp *op, DioX64Cc *cc);
+/* The same where one is wanted. Changes rdx. */
+DioX64Cc dio_x64_fp_holds_one (DioX64Gen *g, const DioIrOp *op);
+/* The words of flags by a comparison: FLAGS_FP. x64-flags.c has the rest. */
+static inline bool
+dio_x64_is_fp_holds (unsigned opcode)
+{
+  return opcode == DIO_IR_FP_HOLDS_32 || opcode == DIO_IR_FP_HOLDS_64;
 }
 /* What a value of floating point is in: when it is lazy, the vector whose low end it is. */
 DioX64Xmm dio_x64_fp_operand (DioX64Gen *g, uint32_t value);

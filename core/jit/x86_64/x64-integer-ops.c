@@ -415,7 +415,7 @@ divide (DioX64Gen *g, const DioIrOp *op)
 bool
 dio_x64_is_compare (unsigned opcode)
 {
-  return opcode >= DIO_IR_EQ && opcode <= DIO_IR_GEU;
+  return (opcode >= DIO_IR_EQ && opcode <= DIO_IR_GEU) || dio_x64_is_fp_holds (opcode);
 }
 
 static DioX64Cc
@@ -481,6 +481,8 @@ dio_x64_gen_flags (DioX64Gen *g, uint32_t value)
     dio_x64_test_rr (&g->a, 4, truth, truth);
     return DIO_X64_CC_NE;
   }
+  if (dio_x64_is_fp_holds (op->opcode))
+    return dio_x64_fp_holds_one (g, op);
   if (!dio_x64_is_compare (op->opcode)) {
     g->failed = true;
     return DIO_X64_CC_E;

@@ -141,4 +141,5 @@ bool dio_x64_simd_float (DioX64Gen *g, const DioIrOp *op);
 bool dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op);
 /* Does @user take the low end of a vector as its argument @argument without @value being made, the
  * word that was taken from it; of ZEXT32 its argument must be one? */
-bool dio_x64_fp_looks_through (const DioIrOp *user, unsigned argument, const DioIrOp *value);
+bool dio_x64_fp_looks_through (const DioX64Gen *g, const DioIrOp *user, unsigned argument,
+                               const DioIrOp *value);

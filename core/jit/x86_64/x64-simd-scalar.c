@@ -24,7 +24,7 @@ DioX64Xmm
 dio_x64_fp_operand (DioX64Gen *g, uint32_t value)
 {
   while (g->values[value].where == X64_LAZY && dio_x64_fp_is_low (g, value))
-    value = g->ops[value].arguments[0];
+    value = g->ops[value].arguments[g->ops[value].opcode == DIO_IR_FP_CALL1];
   return dio_x64_xmm_of (g, value);
 }
 
@@ -354,8 +354,11 @@ compare (DioX64Gen *g, const DioIrOp *op)
     return false;
   DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
   DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
-  DioX64Reg dst = dio_x64_result_gpr (g, UINT32_MAX);
+  bool wanted = g->values[g->at].last != 0;
+  DioX64Reg dst = wanted ? dio_x64_result_gpr (g, UINT32_MAX) : DIO_X64_RCX;
   (quiet ? dio_x64_ucomis : dio_x64_comis) (a, width_of (op->immediate), x, y);
+  if (!wanted)
+    return true;
   static const struct {
     uint8_t cc;
     uint32_t flags;
@@ -372,6 +375,74 @@ compare (DioX64Gen *g, const DioIrOp *op)
   return true;
 }
 
+/* What was made as a single has anything above it, where doubles have zeros. */
+static void
+widen_operands (DioX64Gen *g, const DioIrOp *op)
+{
+  for (unsigned i = 0; i < dio_ir_op_info[op->opcode].n_arguments; i++) {
+    uint32_t value = looked_through (g, op->arguments[i]);
+    DioX64Value *v = &g->values[value];
+    if (!v->single || (v->where != X64_XMM && v->where != X64_SPILL))
+      continue;
+    DioX64Xmm reg = dio_x64_xmm_of (g, value);
+    dio_x64_movq_rx (&g->a, 4, DIO_X64_RCX, reg);
+    dio_x64_movq_xr (&g->a, 4, reg, DIO_X64_RCX);
+    v->single = false;
+  }
+}
+
+/* Unordered is below, equal, and has its parity; the other way round it is never above. So there is
+ * a condition for all but equality. */
+bool
+dio_x64_fp_holds (DioX64Gen *g, const DioIrOp *op, DioX64Cc *cc)
+{
+  static const struct {
+    uint8_t cc;
+    bool swapped;
+  } table[] = {
+    { DIO_X64_CC_E, false },  /* equal */
+    { DIO_X64_CC_BE, true },  /* not less */
+    { DIO_X64_CC_A, true },   /* less */
+    { DIO_X64_CC_P, false },  /* unordered */
+    { DIO_X64_CC_B, true },   /* greater or unordered */
+    { DIO_X64_CC_AE, false }, /* greater or equal */
+    { DIO_X64_CC_A, false },  /* greater */
+  };
+  unsigned condition = (unsigned) op->immediate & 15;
+  if (op->opcode == DIO_IR_FP_HOLDS_64)
+    widen_operands (g, op);
+  if (condition >> 1 == 7) {
+    dio_x64_alu_rr (&g->a, DIO_X64_CMP, 4, DIO_X64_RDX, DIO_X64_RDX);
+    *cc = DIO_X64_CC_E;
+    return true;
+  }
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
+  bool swapped = table[condition >> 1].swapped;
+  dio_x64_ucomis (&g->a, op->opcode == DIO_IR_FP_HOLDS_32 ? 4 : 8, swapped ? y : x,
+                  swapped ? x : y);
+  *cc = (DioX64Cc) (table[condition >> 1].cc ^ (condition & 1));
+  return condition >> 1 != 0;
+}
+
+DioX64Cc
+dio_x64_fp_holds_one (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Cc cc;
+  if ((op->immediate & 15) >> 1 != 0 && dio_x64_fp_holds (g, op, &cc))
+    return cc;
+  if (op->opcode == DIO_IR_FP_HOLDS_64)
+    widen_operands (g, op);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
+  uint32_t equal =
+      op->opcode == DIO_IR_FP_HOLDS_32 ? P (BINARY_IMM_128, cmpss) : P (BINARY_IMM_128, cmpsd);
+  dio_x64_simd_3i (g, equal, SIMD_0, x, y, 0);
+  dio_x64_movq_rx (&g->a, 4, DIO_X64_RDX, SIMD_0);
+  dio_x64_test_rr (&g->a, 4, DIO_X64_RDX, DIO_X64_RDX);
+  return op->immediate & 1 ? DIO_X64_CC_E : DIO_X64_CC_NE;
+}
+
 static bool
 takes_doubles (int64_t name)
 {
@@ -386,35 +457,45 @@ takes_singles (int64_t name)
   return g_str_has_prefix (text, "f32") || (!strstr (text, "_to_") && width_of (name) == 4);
 }
 
-bool
-dio_x64_fp_looks_through (const DioIrOp *user, unsigned argument, const DioIrOp *value)
+/* One that flushes nothing. */
+static bool
+is_flush (const DioX64Gen *g, const DioIrOp *op)
 {
-  bool has_mode = user->opcode >= DIO_IR_FP_CALL1 && user->opcode <= DIO_IR_FP_CALL3;
-  if (has_mode ? argument == 0 : user->opcode != DIO_IR_FP_TEST2)
-    return false;
-  return (value->opcode == DIO_IR_VEC_LOW && takes_doubles (user->immediate))
-         || (value->opcode == DIO_IR_ZEXT32 && takes_singles (user->immediate));
+  return op->opcode == DIO_IR_FP_CALL1
+         && (op->immediate == DIO_IR_FP_flush32 || op->immediate == DIO_IR_FP_flush64)
+         && dio_x64_mode_rounding (g, op->arguments[0]) >= 0;
 }
 
-/* What was made as a single has anything above it, where doubles have zeros. */
-static void
-widen_operands (DioX64Gen *g, const DioIrOp *op)
+bool
+dio_x64_fp_looks_through (const DioX64Gen *g, const DioIrOp *user, unsigned argument,
+                          const DioIrOp *value)
 {
-  for (unsigned i = 0; i < dio_ir_op_info[op->opcode].n_arguments; i++) {
-    DioX64Value *v = &g->values[op->arguments[i]];
-    if (!v->single || (v->where != X64_XMM && v->where != X64_SPILL))
-      continue;
-    DioX64Xmm reg = dio_x64_xmm_of (g, op->arguments[i]);
-    dio_x64_movq_rx (&g->a, 4, DIO_X64_RCX, reg);
-    dio_x64_movq_xr (&g->a, 4, reg, DIO_X64_RCX);
-    v->single = false;
+  bool has_mode = user->opcode >= DIO_IR_FP_CALL1 && user->opcode <= DIO_IR_FP_CALL3;
+  switch (user->opcode) {
+  case DIO_IR_FLAGS_FP_32:
+  case DIO_IR_FP_HOLDS_32:
+    return value->opcode == DIO_IR_ZEXT32 || is_flush (g, value);
+  case DIO_IR_FLAGS_FP_64:
+  case DIO_IR_FP_HOLDS_64:
+    return value->opcode == DIO_IR_VEC_LOW || is_flush (g, value);
+  case DIO_IR_FP_TEST2:
+    if (is_flush (g, value))
+      return true;
+    break;
+  default:
+    if (!has_mode || argument == 0)
+      return false;
+    break;
   }
+  return (value->opcode == DIO_IR_VEC_LOW && takes_doubles (user->immediate))
+         || (value->opcode == DIO_IR_ZEXT32 && takes_singles (user->immediate));
 }
 
 bool
 dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op)
 {
-  if (dio_ir_op_info[op->opcode].immediate == DIO_IR_IMM_FP && takes_doubles (op->immediate))
+  bool by_name = dio_ir_op_info[op->opcode].immediate == DIO_IR_IMM_FP;
+  if (by_name ? takes_doubles (op->immediate) : op->opcode == DIO_IR_FLAGS_FP_64)
     widen_operands (g, op);
   switch (op->opcode) {
   case DIO_IR_FP_CALL1:

@@ -369,7 +369,7 @@ count_through (const DioX64Gen *g, uint8_t *through, unsigned depth)
       bool low =
           from->opcode != DIO_IR_ZEXT32 || g->ops[from->arguments[0]].opcode == DIO_IR_VEC_LOW;
       bool is_through = looks_through (g, op, from)
-                        || (low && dio_x64_fp_looks_through (op, a, from))
+                        || (low && dio_x64_fp_looks_through (g, op, a, from))
                         || (depth && op->opcode == DIO_IR_ZEXT32 && g->values[i].where == X64_LAZY);
       through[op->arguments[a]] += is_through && through[op->arguments[a]] < UINT8_MAX;
     }
@@ -402,6 +402,8 @@ dio_x64_simd_want (DioX64Gen *g)
     if (op->opcode == DIO_IR_VEC_MAKE) {
       const DioIrOp *high = &g->ops[op->arguments[1]];
       want = high->opcode == DIO_IR_CONST && high->immediate == 0;
+    } else if (op->opcode == DIO_IR_FP_CALL1 && g->values[i].where == X64_LAZY) {
+      argument = want = true;
     } else if (op->opcode == DIO_IR_STORE_32 || op->opcode == DIO_IR_STORE_64) {
       argument = 1;
       want = g->ops[op->arguments[1]].opcode == DIO_IR_VEC_LOW;

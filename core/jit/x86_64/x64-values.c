@@ -793,6 +793,8 @@ fp_argument (const DioIrOp *op, unsigned argument)
   case DIO_IR_BOX:
   case DIO_IR_FP_TEST1:
   case DIO_IR_FP_TEST2:
+  case DIO_IR_FLAGS_FP_32:
+  case DIO_IR_FLAGS_FP_64:
     return true;
   case DIO_IR_FP_CALL1:
     return argument > 0

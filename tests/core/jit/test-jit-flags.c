@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Condition flags that were pending, against arithmetic with more bits than they have. */
+#include <string.h>
+
 #include "core/jit/jit-private.h"
 
 #define ROUNDS 200000
@@ -79,6 +81,40 @@ test_arithmetic (void)
   }
 }
 
+static uint64_t
+bits_of (double value)
+{
+  uint64_t bits;
+  memcpy (&bits, &value, sizeof bits);
+  return bits;
+}
+
+static uint64_t
+bits_of_single (float value)
+{
+  uint32_t bits;
+  memcpy (&bits, &value, sizeof bits);
+  return bits | UINT64_C (0x5555555500000000);
+}
+
+/* less, equal, greater, unordered */
+static void
+test_floating_point (void)
+{
+  const double pairs[][2] = {
+    { -1.5, 2 }, { 0.0, -0.0 }, { 1e300, 1e-300 }, { 1, __builtin_nan ("") }
+  };
+  const float singles[][2] = { { -3, -2 }, { 7, 7 }, { 2, -2 }, { __builtin_nanf (""), 0 } };
+  static const unsigned wanted[] = { 8, 6, 2, 3 };
+  for (unsigned i = 0; i < G_N_ELEMENTS (wanted); i++) {
+    g_assert_cmphex (settled (DIO_IR_FLAGS_FP_64, bits_of (pairs[i][0]), bits_of (pairs[i][1])), ==,
+                     wanted[i]);
+    g_assert_cmphex (settled (DIO_IR_FLAGS_FP_32, bits_of_single (singles[i][0]),
+                              bits_of_single (singles[i][1])),
+                     ==, wanted[i]);
+  }
+}
+
 /* When none are pending they stay what they are. */
 static void
 test_nothing (void)
@@ -93,6 +129,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/jit/flags/arithmetic", test_arithmetic);
+  g_test_add_func ("/core/jit/flags/floating-point", test_floating_point);
   g_test_add_func ("/core/jit/flags/nothing", test_nothing);
   return g_test_run ();
 }

@@ -468,6 +468,46 @@ test_floating_point_words (const void *data)
   jit_run_free (run);
 }
 
+/* Conditions of comparisons, as numbers and as what selects. */
+static uint32_t
+make_holds (Builder *b, const void *data, const uint32_t *x)
+{
+  const Lanes *how = data;
+  uint32_t words[2], numbers[2];
+  bool single = how->opcode == DIO_IR_FP_HOLDS_32, flushes = g_rand_boolean (b->rng);
+  for (unsigned i = 0; i < 2; i++) {
+    words[i] = op1 (b, DIO_IR_VEC_LOW, 0, x[i]);
+    /* What is loaded as a single may be compared as a double. */
+    if (single || g_rand_int_range (b->rng, 0, 4) == 0)
+      words[i] = op1 (b, DIO_IR_ZEXT32, 0, words[i]);
+    numbers[i] = flushes ? op2 (b, DIO_IR_FP_CALL1, single ? DIO_IR_FP_flush32 : DIO_IR_FP_flush64,
+                                op0 (b, DIO_IR_FP_MODE, 0), words[i])
+                         : words[i];
+  }
+  /* The exceptions of the comparison, which its conditions may raise again. */
+  dio_ir_block_append (b->block, DIO_IR_FP_TEST2,
+                       single ? DIO_IR_FP_compare32 : DIO_IR_FP_compare64, numbers[0], numbers[1],
+                       0, 0);
+  uint32_t truth = op2 (b, how->opcode, how->immediate, numbers[0], numbers[1]);
+  uint32_t low = g_rand_boolean (b->rng) ? op1 (b, DIO_IR_WIDEN, 0, truth)
+                                         : dio_ir_block_append (b->block, DIO_IR_SELECT, 0, truth,
+                                                                words[0], words[1], 0);
+  return op2 (b, DIO_IR_VEC_MAKE, 0, low, constant (b, 0));
+}
+
+static void
+test_holds (const void *data)
+{
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  JitRun *run = jit_run_new_with_vectors (data);
+  for (int64_t condition = 0; condition < 16; condition++)
+    for (unsigned k = 0; k < 8; k++) {
+      Lanes how = { k & 1 ? DIO_IR_FP_HOLDS_32 : DIO_IR_FP_HOLDS_64, condition, -1, 0, false };
+      check (run, rng, 2, make_holds, &how, "fp.holds");
+    }
+  jit_run_free (run);
+}
+
 /* Results that are rounded up to the smallest normal number, from what is so much below it that a
  * format without a smallest number would round it up too: arm calls them tiny, the host does not.
  */
@@ -817,6 +857,7 @@ main (int argc, char **argv)
                 { "words", test_words },
                 { "floating-point-lanes", test_floating_point_lanes },
                 { "floating-point-words", test_floating_point_words },
+                { "holds", test_holds },
                 { "tiny", test_tiny },
                 { "blocks", test_random_blocks } };
   g_test_init (&argc, &argv, NULL);

@@ -23,6 +23,29 @@ test_set_anew (void)
               "flags.logic.64 %2\n");
 }
 
+static void
+test_floating_point (void)
+{
+  opt_assert (DIO_OPT_FLAGS,
+              "%1 = get x1\n"
+              "%2 = fp.test.compare64 %1, %1\n"
+              "flags.fp.64 %1, %1\n"
+              "insn +4\n"
+              "%5 = fp.holds.64 12, %1, %1 : i1\n"
+              "%6 = widen %5\n"
+              "set x2, %6\n"
+              "insn +8\n"
+              "flags.fp.32 %1, %6\n",
+              "%1 = get x1\n"
+              "%2 = fp.test.compare64 %1, %1\n"
+              "insn +4\n"
+              "%5 = fp.holds.64 12, %1, %1 : i1\n"
+              "%6 = widen %5\n"
+              "set x2, %6\n"
+              "insn +8\n"
+              "flags.fp.32 %1, %6\n");
+}
+
 /* What reads them, changes a part, may fault or leave finds them. */
 static void
 test_seen (void)
@@ -51,6 +74,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/opt/flags/set-anew", test_set_anew);
+  g_test_add_func ("/core/opt/flags/floating-point", test_floating_point);
   g_test_add_func ("/core/opt/flags/seen", test_seen);
   return g_test_run ();
 }
