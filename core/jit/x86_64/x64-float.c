@@ -207,7 +207,7 @@ by_function (DioX64Gen *g, const DioIrOp *op, unsigned first)
   dio_x64_jmp_label (&g->a, &cold.label);
   dio_x64_bind (&g->a, &cold.back);
   if (xmm)
-    dio_x64_define_xmm (g, (DioX64Xmm) cold.result, cold.single);
+    dio_x64_define_clean (g, (DioX64Xmm) cold.result, cold.single, cold.single ? 4 : 8);
   else if (wanted)
     dio_x64_define_gpr (g, (DioX64Reg) cold.result);
   g_array_append_val (g->colds, cold);
@@ -307,7 +307,7 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
     dio_x64_pxor_xx (&g->a, dst, dst);
     dio_x64_cvtsi2s (&g->a, w_fp, 8, dst, x);
     dio_x64_bind (&g->a, &cold.back);
-    dio_x64_define_xmm (g, dst, w_fp == 4);
+    dio_x64_define_clean (g, dst, w_fp == 4, w_fp);
     g_array_append_val (g->colds, cold);
     return;
   }
@@ -319,7 +319,7 @@ from_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int, bo
   }
   dio_x64_pxor_xx (&g->a, dst, dst); /* the conversion would wait for what was there */
   dio_x64_cvtsi2s (&g->a, w_fp, w_int, dst, x);
-  dio_x64_define_xmm (g, dst, w_fp == 4);
+  dio_x64_define_clean (g, dst, w_fp == 4, w_fp);
 }
 
 static bool

@@ -52,6 +52,7 @@ typedef struct {
   bool single;   /* XMM: only the low 32 bits count, the value is these zero-extended */
   bool want_xmm; /* some use is by the FPU */
   bool vector;   /* SPILL: was in an XMM register */
+  uint8_t clean; /* XMM: 4 or 8 when the register has zeros above so many bytes; else 0 */
   uint8_t bound; /* guest registers that it is to be written to: see dio_x64_set_var() */
   uint32_t last; /* operation that uses it last, or 0 */
   int32_t alias; /* VAR: next value that names the same variable, or -1 */
@@ -142,7 +143,8 @@ typedef struct {
   uint32_t gpr_locked, xmm_locked; /* operands of the operation at hand */
   uint64_t spills;                 /* slots in use */
   uint64_t dirty;
-  uint64_t boxed; /* F variables known to hold a well-boxed single */
+  uint8_t clean[DIO_JIT_N_VARS - DIO_JIT_F]; /* as of values: of vectors with a host register */
+  uint64_t boxed;                            /* F variables known to hold a well-boxed single */
   uint16_t offset, retired;
   uint16_t nans;        /* XMM registers that may have another NaN than the guest's: x64-nan.c */
   uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
@@ -184,6 +186,16 @@ DioX64Reg dio_x64_result_gpr (DioX64Gen *g, uint32_t reuse);
 DioX64Xmm dio_x64_result_xmm (DioX64Gen *g);
 void dio_x64_define_gpr (DioX64Gen *g, DioX64Reg reg);
 void dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single);
+/* The same, with zeros above @clean bytes (4, 8; 0: not known). A number that becomes the low end
+ * of a vector with a host register, and zeros above it, is what that register has at once. */
+void dio_x64_define_clean (DioX64Gen *g, DioX64Xmm reg, bool single, unsigned clean);
+/* Above how many bytes (4, 8) the register that @value is in has zeros, or 0. */
+unsigned dio_x64_clean_of (const DioX64Gen *g, uint32_t value);
+/* The operation at hand, a vector, is the word @value with zeros above it, which is in a register
+ * that has them: gives it that register, or another. */
+void dio_x64_define_same (DioX64Gen *g, uint32_t value);
+/* The low @w bytes of @vector, which is in memory, in a register from now on as @value. */
+DioX64Xmm dio_x64_load_low (DioX64Gen *g, uint32_t value, uint32_t vector, unsigned w);
 /* A double computed from the XMM registers @operands, whose NaN may still be the host's. */
 void dio_x64_define_double (DioX64Gen *g, DioX64Xmm reg, uint16_t operands);
 /* The register that @value is in now, or -1. */

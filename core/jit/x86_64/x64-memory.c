@@ -464,7 +464,7 @@ load (DioX64Gen *g, const DioIrOp *op)
   cold->result_xmm = xmm;
   emit (g, op, cold, group, leads);
   if (xmm)
-    dio_x64_define_xmm (g, (DioX64Xmm) dst, kind.size == 4);
+    dio_x64_define_clean (g, (DioX64Xmm) dst, kind.size == 4, kind.size == 16 ? 0 : kind.size);
   else if (wanted)
     dio_x64_define_gpr (g, dst);
 }

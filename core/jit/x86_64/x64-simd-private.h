@@ -55,6 +55,8 @@ void dio_x64_simd_ones (DioX64Gen *g, DioX64Xmm dst);
 
 /* The operation at hand is what @from holds. */
 void dio_x64_simd_finish (DioX64Gen *g, DioX64Xmm from);
+/* With zeros above @clean bytes: see dio_x64_define_clean(). */
+void dio_x64_simd_finish_clean (DioX64Gen *g, DioX64Xmm from, unsigned clean);
 /* The operation at hand is one instruction on @a and @b, with @imm if that is not negative. */
 void dio_x64_simd_one_of (DioX64Gen *g, uint32_t enc, DioX64Xmm a, DioX64Xmm b, int imm);
 /* The operation at hand is one instruction with its operands in order, or the other way round. */

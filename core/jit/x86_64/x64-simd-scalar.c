@@ -10,6 +10,8 @@ typedef struct {
   DioX64Cold cold;
   unsigned w; /* bytes of the result */
   DioX64Xmm in[3], to, dst;
+  unsigned clean[3]; /* of the operands: see dio_x64_clean_of() */
+  unsigned result;   /* of the result */
 } Work;
 
 static unsigned
@@ -20,12 +22,47 @@ width_of (int64_t name)
 }
 
 /* What extends a word that is there itself is that, for its upper half does not matter. */
-DioX64Xmm
-dio_x64_fp_operand (DioX64Gen *g, uint32_t value)
+static uint32_t
+looked_through (const DioX64Gen *g, uint32_t value)
 {
   while (g->values[value].where == X64_LAZY && dio_x64_fp_is_low (g, value))
     value = g->ops[value].arguments[g->ops[value].opcode == DIO_IR_FP_CALL1];
-  return dio_x64_xmm_of (g, value);
+  return value;
+}
+
+/* Are only 32 bits of a lazy value taken? */
+static bool
+is_single (const DioX64Gen *g, uint32_t value)
+{
+  const DioIrOp *op = &g->ops[value];
+  if (op->opcode == DIO_IR_FP_CALL1)
+    return is_single (g, op->arguments[1]);
+  return op->opcode == DIO_IR_ZEXT32;
+}
+
+/* Of a vector in memory only the word is loaded. */
+static DioX64Xmm
+operand (DioX64Gen *g, uint32_t value, unsigned *clean)
+{
+  uint32_t from = looked_through (g, value);
+  const DioX64Value *v = &g->values[from];
+  DioX64Xmm reg;
+  if (from != value && dio_x64_is_wide (g, from) && v->where == X64_VAR
+      && g->region->host[v->reg] < 0) {
+    reg = dio_x64_load_low (g, value, from, is_single (g, value) ? 4 : 8);
+    from = value;
+  } else {
+    reg = dio_x64_xmm_of (g, from);
+  }
+  *clean = dio_x64_clean_of (g, from);
+  return reg;
+}
+
+DioX64Xmm
+dio_x64_fp_operand (DioX64Gen *g, uint32_t value)
+{
+  unsigned clean;
+  return operand (g, value, &clean);
 }
 
 /* The operands of @op, and the registers of its result: where it is made is not where an operand
@@ -35,7 +72,7 @@ begin (DioX64Gen *g, Work *work, const DioIrOp *op)
 {
   unsigned n = dio_ir_op_info[op->opcode].n_arguments - 1;
   for (unsigned i = 0; i < n; i++)
-    work->in[i] = dio_x64_fp_operand (g, op->arguments[i + 1]);
+    work->in[i] = operand (g, op->arguments[i + 1], &work->clean[i]);
   work->cold = dio_x64_fp_cold (g, op, 1);
   work->to = work->dst = dio_x64_result_xmm (g);
   for (unsigned i = 0; i < n; i++)
@@ -51,8 +88,30 @@ finish (DioX64Gen *g, Work *work)
 {
   dio_x64_simd_move (g, work->dst, work->to);
   dio_x64_bind (&g->a, &work->cold.back);
-  dio_x64_define_xmm (g, work->dst, work->w == 4);
+  dio_x64_define_clean (g, work->dst, work->w == 4, work->result);
   g_array_append_val (g->colds, work->cold);
+}
+
+/* Does the result of an instruction of @w bytes have zeros above them when it takes what is there
+ * from an operand? Not 0 if so. */
+static unsigned
+kept (unsigned clean, unsigned w)
+{
+  return clean && clean <= w ? w : 0;
+}
+
+/* The other way round, if that gives zeros above the result. */
+static void
+swap_if_clean (Work *work)
+{
+  if (kept (work->clean[0], work->w) || !kept (work->clean[1], work->w))
+    return;
+  DioX64Xmm in = work->in[0];
+  unsigned clean = work->clean[0];
+  work->in[0] = work->in[1];
+  work->clean[0] = work->clean[1];
+  work->in[1] = in;
+  work->clean[1] = clean;
 }
 
 /* A NaN is unordered, which looks like equal: with @tiny one comparison finds the smallest normal
@@ -91,7 +150,10 @@ arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, bool tiny)
 {
   Work work = { .w = width_of (op->immediate) };
   begin (g, &work, op);
+  if (kind == DIO_X64_FP_ADD || kind == DIO_X64_FP_MUL)
+    swap_if_clean (&work); /* NaNs are the function's, by the operands as they were */
   scalar (g, kind, work.w, work.to, work.in[0], work.in[kind == DIO_X64_FP_SQRT ? 0 : 1]);
+  work.result = kept (work.clean[0], work.w);
   check (g, &work, tiny);
   finish (g, &work);
   return true;
@@ -104,8 +166,14 @@ fused (DioX64Gen *g, const DioIrOp *op)
   if (!g->cpu.fma)
     return false;
   begin (g, &work, op);
-  dio_x64_simd_move (g, work.to, work.in[0]);
-  dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, work.to, work.in[1], work.in[2]);
+  swap_if_clean (&work);
+  bool addend = kept (work.clean[2], work.w);
+  dio_x64_simd_move (g, work.to, work.in[addend ? 2 : 0]);
+  if (addend)
+    dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_231, work.w, work.to, work.in[0], work.in[1]);
+  else
+    dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, work.to, work.in[1], work.in[2]);
+  work.result = kept (work.clean[addend ? 2 : 0], work.w);
   check (g, &work, true);
   finish (g, &work);
   return true;
@@ -116,8 +184,14 @@ between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
 {
   Work work = { .w = to_single ? 4 : 8 };
   begin (g, &work, op);
-  dio_x64_simd_move (g, work.to, work.in[0]);
-  (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, work.to, work.to);
+  if (to_single && kept (work.clean[0], 8)) { /* both halves, of which the upper one is 0 */
+    dio_x64_simd_2 (g, P (UNARY_128, cvtpd2ps), work.to, work.in[0]);
+    work.result = 4;
+  } else {
+    dio_x64_simd_move (g, work.to, work.in[0]);
+    (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, work.to, work.to);
+    work.result = to_single ? 0 : kept (work.clean[0], 8);
+  }
   check (g, &work, to_single);
   finish (g, &work);
   return true;
@@ -135,6 +209,8 @@ extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
   scalar (g, kind, work.w, work.to, work.in[0], work.in[1]);
   scalar (g, kind, work.w, SIMD_1, work.in[1], work.in[0]);
   dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), work.to, work.to, SIMD_1);
+  unsigned first = kept (work.clean[0], work.w), second = kept (work.clean[1], work.w);
+  work.result = larger ? MAX (first, second) : MIN (first, second);
   finish (g, &work);
   return true;
 }
@@ -443,6 +519,30 @@ dio_x64_fp_holds_one (DioX64Gen *g, const DioIrOp *op)
   return op->immediate & 1 ? DIO_X64_CC_E : DIO_X64_CC_NE;
 }
 
+/* Signs, of what is in a vector register and is wanted in one. */
+static bool
+bitwise (DioX64Gen *g, const DioIrOp *op)
+{
+  int64_t constant;
+  uint32_t value = op->arguments[0], from = looked_through (g, value);
+  const DioX64Value *v = &g->values[from];
+  bool xmm = v->where == X64_XMM
+             || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0);
+  if (!g->values[g->at].want_xmm || !xmm || !dio_x64_constant (g, op->arguments[1], &constant))
+    return false;
+  bool single = v->where == X64_XMM && v->single, is_and = op->opcode == DIO_IR_AND;
+  if (single && !is_and && (uint64_t) constant >> 32)
+    return false;
+  unsigned clean;
+  DioX64Xmm x = operand (g, value, &clean);
+  DioX64Mem mask = dio_x64_simd_constant (g, (uint64_t) constant, 0);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  dio_x64_simd_3m (g, is_and ? P (BINARY, pand) : P (BINARY, pxor), dst, x, mask);
+  bool low = clean == 4 && (is_and || !((uint64_t) constant >> 32));
+  dio_x64_define_clean (g, dst, single, single ? 0 : low ? 4 : is_and ? 8 : kept (clean, 8));
+  return true;
+}
+
 static bool
 takes_doubles (int64_t name)
 {
@@ -504,6 +604,9 @@ dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op)
     return call (g, op);
   case DIO_IR_FP_TEST2:
     return compare (g, op);
+  case DIO_IR_XOR:
+  case DIO_IR_AND:
+    return bitwise (g, op);
   case DIO_IR_FP_MODE: /* lazy */
     return true;
   default:

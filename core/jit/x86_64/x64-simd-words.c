@@ -55,7 +55,7 @@ lone_half (DioX64Gen *g, const Half *half)
     dio_x64_simd_low (g, dst, a);
   else
     dio_x64_simd_shift (g, P (SHIFT, psrldq), dst, a, 8);
-  dio_x64_define_xmm (g, dst, false);
+  dio_x64_define_clean (g, dst, false, 8);
 }
 
 static void
@@ -138,13 +138,17 @@ load_constant (DioX64Gen *g, uint64_t low, uint64_t high)
     dio_x64_movaps_xm (&g->a, dst, dio_x64_simd_constant (g, low, high));
   else
     dio_x64_simd_zero (g, dst);
-  dio_x64_define_xmm (g, dst, false);
+  dio_x64_define_clean (g, dst, false, high ? 0 : low >> 32 ? 8 : 4);
 }
 
 static void
 make (DioX64Gen *g, const DioIrOp *op)
 {
   Half low = half_of (g, op->arguments[0]), high = half_of (g, op->arguments[1]);
+  if (low.kind == HALF_VALUE && high.kind == HALF_ZERO && dio_x64_clean_of (g, low.value)) {
+    dio_x64_define_same (g, low.value);
+    return;
+  }
   if (low.kind <= HALF_CONSTANT && high.kind <= HALF_CONSTANT) {
     load_constant (g, low.constant, high.constant);
   } else if (is_of_vector (&low) && is_of_vector (&high)) {
@@ -154,7 +158,7 @@ make (DioX64Gen *g, const DioIrOp *op)
   } else {
     put_low (g, &low);
     put_high (g, &high);
-    dio_x64_simd_finish (g, SIMD_0);
+    dio_x64_simd_finish_clean (g, SIMD_0, high.kind == HALF_ZERO ? 8 : 0);
   }
 }
 

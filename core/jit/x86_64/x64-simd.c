@@ -292,12 +292,18 @@ dio_x64_simd_cold (DioX64Gen *g, const DioX64SimdCall *call)
 /* ---- Results ---- */
 
 void
-dio_x64_simd_finish (DioX64Gen *g, DioX64Xmm from)
+dio_x64_simd_finish_clean (DioX64Gen *g, DioX64Xmm from, unsigned clean)
 {
   DioX64Xmm dst = dio_x64_result_xmm (g);
   if (from != SIMD_0 || !redirect (g, dst))
     dio_x64_simd_move (g, dst, from);
-  dio_x64_define_xmm (g, dst, false);
+  dio_x64_define_clean (g, dst, false, clean);
+}
+
+void
+dio_x64_simd_finish (DioX64Gen *g, DioX64Xmm from)
+{
+  dio_x64_simd_finish_clean (g, from, 0);
 }
 
 void
@@ -404,6 +410,8 @@ dio_x64_simd_want (DioX64Gen *g)
       want = high->opcode == DIO_IR_CONST && high->immediate == 0;
     } else if (op->opcode == DIO_IR_FP_CALL1 && g->values[i].where == X64_LAZY) {
       argument = want = true;
+    } else if (op->opcode == DIO_IR_XOR || op->opcode == DIO_IR_AND) {
+      want = g->values[i].want_xmm && g->ops[op->arguments[1]].opcode == DIO_IR_CONST;
     } else if (op->opcode == DIO_IR_STORE_32 || op->opcode == DIO_IR_STORE_64) {
       argument = 1;
       want = g->ops[op->arguments[1]].opcode == DIO_IR_VEC_LOW;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Where values are: registers, spill slots, guest registers. See x64-gen.h. */
-#include "core/jit/x86_64/x64-gen.h"
+#include <string.h>
+
+#include "core/jit/x86_64/x64-simd-private.h"
 
 /* Operations looked through between the one that makes a value and the SET that takes it. */
 #define HINT_WINDOW 6
@@ -283,6 +285,7 @@ settle_xmm (DioX64Gen *g, uint32_t value, unsigned reg, bool single)
   g->values[value].where = X64_XMM;
   g->values[value].reg = (uint8_t) reg;
   g->values[value].single = single;
+  g->values[value].clean = 0;
   g->xmm_owner[reg] = (int32_t) value;
 }
 
@@ -424,21 +427,37 @@ dio_x64_xmm_of (DioX64Gen *g, uint32_t value)
     return (DioX64Xmm) g->region->host[v->reg];
   DioX64Xmm reg = dio_x64_take_xmm (g);
   move_to_xmm (g, reg, value);
-  if (v->where != X64_LAZY)
+  if (v->where != X64_LAZY) {
     settle_xmm (g, value, reg, v->where == X64_SPILL && v->single);
+    g->values[value].clean = dio_x64_is_wide (g, value) ? 0 : 8; /* by a load or move of 64 bits */
+  }
   return reg;
 }
 
 /* ---- Results ---- */
+
+/* A vector of @value and zeros? */
+static bool
+is_made_of (const DioX64Gen *g, const DioIrOp *op, uint32_t value)
+{
+  int64_t high;
+  return op->opcode == DIO_IR_VEC_MAKE && op->arguments[0] == value
+         && dio_x64_constant (g, op->arguments[1], &high) && high == 0;
+}
 
 /* The variable that the result of the operation at hand goes to, if its register may be written at
  * once: nothing may look at the old contents from here to the SET. */
 static int
 hint (const DioX64Gen *g)
 {
+  uint32_t result = g->at;
   for (uint32_t i = g->at + 1; i < g->n_ops && i <= g->at + HINT_WINDOW; i++) {
     const DioIrOp *op = &g->ops[i];
-    if (dio_jit_is_set (op) && op->arguments[0] == g->at) {
+    if (is_made_of (g, op, result)) {
+      result = i;
+      continue;
+    }
+    if (dio_jit_is_set (op) && op->arguments[0] == result) {
       int var = dio_jit_var (op);
       return g->region->host[var] >= 0 && !alias_lives (g, (unsigned) var, g->at + 1) ? var : -1;
     }
@@ -503,28 +522,84 @@ clear_upper (DioX64Gen *g, DioX64Xmm reg)
 }
 
 static void
-define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
+define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single, unsigned clean)
 {
   if (g->values[g->at].last == 0)
     return;
   int var = hint (g);
   if (var >= DIO_JIT_F && g->region->host[var] == (int8_t) reg) {
-    if (single)
+    bool word = g->guest->v && !dio_x64_is_wide (g, g->at);
+    if (word && !single && !clean) {
+      dio_x64_simd_low (g, reg, reg);
+      clean = 8;
+    } else if (single && clean != 4) {
       clear_upper (g, reg);
+      clean = 4;
+    }
+    g->clean[var - DIO_JIT_F] = (uint8_t) clean;
     add_alias (g, g->at, (unsigned) var);
     return;
   }
   g->values[g->at].where = X64_XMM;
   g->values[g->at].reg = (uint8_t) reg;
-  g->values[g->at].single = single;
+  g->values[g->at].single = single && clean != 4;
+  g->values[g->at].clean = (uint8_t) clean;
   g->xmm_owner[reg] = (int32_t) g->at;
 }
 
 void
 dio_x64_define_xmm (DioX64Gen *g, DioX64Xmm reg, bool single)
 {
+  dio_x64_define_clean (g, reg, single, 0);
+}
+
+void
+dio_x64_define_clean (DioX64Gen *g, DioX64Xmm reg, bool single, unsigned clean)
+{
   dio_x64_nans_overwrite (g, reg);
-  define_xmm (g, reg, single);
+  define_xmm (g, reg, single, clean);
+}
+
+unsigned
+dio_x64_clean_of (const DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  if (v->where == X64_XMM)
+    return v->single && v->clean > 4 ? 0 : v->clean;
+  if (g->guest->v && v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0)
+    return g->clean[v->reg - DIO_JIT_F];
+  return 0;
+}
+
+void
+dio_x64_define_same (DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[value];
+  unsigned clean = dio_x64_clean_of (g, value);
+  if (v->where == X64_VAR) {
+    if (g->values[g->at].last)
+      add_alias (g, g->at, v->reg);
+    return;
+  }
+  DioX64Xmm from = dio_x64_xmm_of (g, value);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  if (dst != from)
+    dio_x64_movaps_xx (&g->a, dst, from);
+  dio_x64_define_clean (g, dst, false, clean);
+}
+
+DioX64Xmm
+dio_x64_load_low (DioX64Gen *g, uint32_t value, uint32_t vector, unsigned w)
+{
+  DioX64Mem mem;
+  DioX64Xmm reg = dio_x64_take_xmm (g);
+  if (!dio_x64_in_memory (g, vector, &mem))
+    g->failed = true;
+  else
+    dio_x64_movs_xm (&g->a, w, reg, mem);
+  settle_xmm (g, value, reg, false);
+  g->values[value].clean = (uint8_t) w;
+  return reg;
 }
 
 void
@@ -534,7 +609,7 @@ dio_x64_define_double (DioX64Gen *g, DioX64Xmm reg, uint16_t operands)
     dio_x64_nans_result (g, reg, operands);
   else
     dio_x64_nans_overwrite (g, reg);
-  define_xmm (g, reg, false);
+  define_xmm (g, reg, false, 0);
 }
 
 /* ---- Guest registers ---- */
@@ -550,8 +625,10 @@ save_aliases (DioX64Gen *g, unsigned var, uint32_t but)
       continue;
     if (var >= DIO_JIT_F) {
       DioX64Xmm reg = dio_x64_take_xmm (g);
+      unsigned clean = dio_x64_clean_of (g, (uint32_t) value);
       move_to_xmm (g, reg, (uint32_t) value);
       settle_xmm (g, (uint32_t) value, reg, false);
+      g->values[value].clean = (uint8_t) clean;
     } else {
       DioX64Reg reg = dio_x64_take_gpr (g);
       dio_x64_move_to_gpr (g, reg, (uint32_t) value);
@@ -748,6 +825,8 @@ dio_x64_set_var (DioX64Gen *g, unsigned var, uint32_t value)
   if (same)
     return;
   if (var >= DIO_JIT_F)
+    g->clean[var - DIO_JIT_F] = (uint8_t) dio_x64_clean_of (g, value);
+  if (var >= DIO_JIT_F)
     move_to_xmm (g, (DioX64Xmm) host, value);
   else
     dio_x64_move_to_gpr (g, (DioX64Reg) host, value);
@@ -927,6 +1006,7 @@ dio_x64_start_block (DioX64Gen *g)
   g->dirty = g->block->dirty;
   g->boxed = 0;
   g->counted = g->settled = false;
+  memset (g->clean, 0, sizeof g->clean);
   for (unsigned i = 0; i < X64_GROUPS; i++)
     g->groups[i].active = false;
   g_autofree uint8_t *uses = g_malloc (g->n_ops + 1);
