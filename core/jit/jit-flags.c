@@ -46,39 +46,47 @@ set_nzcv (Flags *flags, uint32_t nzcv)
   flags->overflow = (uint64_t) nzcv << 35;
 }
 
-void
-dio_jit_settle_flags (const DioJitGuest *guest, void *vcpu)
+static void
+settle (Flags *flags, unsigned opcode, uint64_t a, uint64_t b)
 {
-  DioJitPending *pending = (DioJitPending *) (void *) ((char *) vcpu + guest->pending);
   uint8_t exceptions = 0; /* the guest has them already */
-  Flags *flags = (Flags *) (void *) ((char *) vcpu + guest->flags);
-  switch (pending->opcode) {
+  switch (opcode) {
   case DIO_IR_FLAGS_ADD_32:
-    set_sum (flags, pending->a, pending->b, 32);
+    set_sum (flags, a, b, 32);
     break;
   case DIO_IR_FLAGS_ADD_64:
-    set_sum (flags, pending->a, pending->b, 64);
+    set_sum (flags, a, b, 64);
     break;
   case DIO_IR_FLAGS_SUB_32:
-    set_difference (flags, pending->a, pending->b, 32);
+    set_difference (flags, a, b, 32);
     break;
   case DIO_IR_FLAGS_SUB_64:
-    set_difference (flags, pending->a, pending->b, 64);
+    set_difference (flags, a, b, 64);
     break;
   case DIO_IR_FLAGS_LOGIC_32:
   case DIO_IR_FLAGS_LOGIC_64:
-    set_result (flags, pending->a, pending->opcode == DIO_IR_FLAGS_LOGIC_32 ? 32 : 64);
+    set_result (flags, a, opcode == DIO_IR_FLAGS_LOGIC_32 ? 32 : 64);
     flags->carry = flags->overflow = 0;
     break;
   case DIO_IR_FLAGS_FP_32:
-    set_nzcv (flags,
-              dio_fp_soft_compare32 (&exceptions, (uint32_t) pending->a, (uint32_t) pending->b));
+    set_nzcv (flags, dio_fp_soft_compare32 (&exceptions, (uint32_t) a, (uint32_t) b));
     break;
   case DIO_IR_FLAGS_FP_64:
-    set_nzcv (flags, dio_fp_soft_compare64 (&exceptions, pending->a, pending->b));
+    set_nzcv (flags, dio_fp_soft_compare64 (&exceptions, a, b));
     break;
   default:
     break;
   }
+}
+
+void
+dio_jit_settle_flags (const DioJitGuest *guest, void *vcpu)
+{
+  DioJitPending *pending = (DioJitPending *) (void *) ((char *) vcpu + guest->pending);
+  Flags *flags = (Flags *) (void *) ((char *) vcpu + guest->flags);
+  uint64_t word = pending->opcode;
+  bool constant = word & DIO_JIT_PENDING_CONSTANT;
+  uint64_t b = constant ? (uint64_t) ((int64_t) word >> 8) : pending->b;
+  settle (flags, word & (DIO_JIT_PENDING_CONSTANT - 1), pending->a, b);
   pending->opcode = 0;
 }

@@ -71,8 +71,11 @@ enum {
  * DioJitGuest.flags says. */
 typedef struct {
   uint64_t a, b;
-  uint64_t opcode;
+  uint64_t opcode; /* and instead of b, with DIO_JIT_PENDING_CONSTANT, a number from bit 8 on */
 } DioJitPending;
+
+#define DIO_JIT_PENDING_CONSTANT 0x80
+_Static_assert(DIO_IR_FLAGS_FP_64 < DIO_JIT_PENDING_CONSTANT, "the operations have seven bits");
 
 #define DIO_JIT_BUDGET 16384 /* at most */
 #define DIO_JIT_FAR_BYTES 14

@@ -43,7 +43,7 @@ static void
 note_settled (DioX64Gen *g)
 {
   if (g->guest->pending && !g->settled)
-    dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), 0);
+    dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), 0);
   g->settled = true;
 }
 
@@ -67,16 +67,32 @@ dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_jmp_label (&g->a, &cold->back);
 }
 
+static uint32_t
+unflushed (const DioX64Gen *g, uint32_t value)
+{
+  bool flush = g->ops[value].opcode == DIO_IR_FP_CALL1 && g->values[value].where == X64_LAZY;
+  return flush ? g->ops[value].arguments[1] : value;
+}
+
 static void
 store_operand (DioX64Gen *g, DioX64Mem mem, uint32_t value, bool fp)
 {
   int32_t constant;
-  if (dio_x64_constant32 (g, value, &constant))
+  if (dio_x64_constant32 (g, unflushed (g, value), &constant))
     dio_x64_mov_mi (&g->a, 8, mem, constant);
   else if (fp)
     dio_x64_movs_mx (&g->a, 8, mem, dio_x64_fp_operand (g, value));
   else
     dio_x64_mov_mr (&g->a, 8, mem, dio_x64_gpr_of (g, value));
+}
+
+/* The second operand, if it fits beside the operation. */
+static bool
+small_constant (const DioX64Gen *g, const DioIrOp *op, int32_t *constant)
+{
+  return dio_ir_op_info[op->opcode].n_arguments > 1
+         && dio_x64_constant32 (g, unflushed (g, op->arguments[1]), constant)
+         && *constant == ((int32_t) ((uint32_t) *constant << 8) >> 8);
 }
 
 /* True when the flags of @op need not be worked out here. */
@@ -92,9 +108,12 @@ put_off (DioX64Gen *g, const DioIrOp *op)
     return true;
   bool fp = op->opcode == DIO_IR_FLAGS_FP_32 || op->opcode == DIO_IR_FLAGS_FP_64;
   store_operand (g, PENDING (g, a), op->arguments[0], fp);
-  if (dio_ir_op_info[op->opcode].n_arguments > 1)
+  int32_t constant, word = op->opcode;
+  if (small_constant (g, op, &constant))
+    word |= (int32_t) ((uint32_t) constant << 8) | DIO_JIT_PENDING_CONSTANT;
+  else if (dio_ir_op_info[op->opcode].n_arguments > 1)
     store_operand (g, PENDING (g, b), op->arguments[1], fp);
-  dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), op->opcode);
+  dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), word);
   g->settled = false;
   return true;
 }
@@ -192,7 +211,7 @@ set_unless (DioX64Gen *g, const DioIrOp *op)
   DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
   dio_x64_jcc_label (&g->a, cc, &holds);
   if (g->guest->pending && !g->settled)
-    dio_x64_mov_mi (&g->a, 4, PENDING (g, opcode), 0);
+    dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), 0);
   dio_x64_mov_mi (&g->a, 8, flag (g, NEGATIVE), nzcv & 8 ? -1 : 0);
   dio_x64_mov_mi (&g->a, 8, flag (g, ZERO), !(nzcv & 4));
   dio_x64_mov_mi (&g->a, 8, flag (g, CARRY), (nzcv & 2) != 0);

@@ -52,6 +52,7 @@ typedef struct {
   bool single;   /* XMM: only the low 32 bits count, the value is these zero-extended */
   bool want_xmm; /* some use is by the FPU */
   bool vector;   /* SPILL: was in an XMM register */
+  bool signals;  /* FP_HOLDS: raises for quiet NaNs too */
   uint8_t clean; /* XMM: 4 or 8 when the register has zeros above so many bytes; else 0 */
   uint8_t bound; /* guest registers that it is to be written to: see dio_x64_set_var() */
   uint32_t last; /* operation that uses it last, or 0 */

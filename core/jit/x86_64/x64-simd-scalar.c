@@ -420,6 +420,32 @@ call (DioX64Gen *g, const DioIrOp *op)
   }
 }
 
+/* Is the comparison @op done once more, by a condition, before anybody can see which exceptions it
+ * has raised? Then that raises them: as a signalling one, if it is one. A poll comes before the
+ * condition of a branch back. */
+static bool
+is_repeated (DioX64Gen *g, const DioIrOp *op, bool quiet)
+{
+  const DioJitBlock *block = g->block;
+  bool polls = (block->taken != DIO_JIT_NO_BLOCK && block->taken <= g->index)
+               || (block->next != DIO_JIT_NO_BLOCK && block->next <= g->index);
+  for (uint32_t i = g->at + 1; i < g->n_ops; i++) {
+    const DioIrOp *user = &g->ops[i], *holds = &g->ops[user->arguments[0]];
+    bool is_branch = user->opcode == DIO_IR_BRANCH;
+    if ((is_branch ? !polls : user->opcode == DIO_IR_SELECT || user->opcode == DIO_IR_WIDEN)
+        && g->values[i].where != X64_LAZY && (is_branch || g->values[i].last)
+        && dio_x64_is_fp_holds (holds->opcode) && holds->arguments[0] == op->arguments[0]
+        && holds->arguments[1] == op->arguments[1]
+        && (quiet || is_branch || (holds->immediate & 15) > 1) && (holds->immediate & 15) < 14) {
+      g->values[user->arguments[0]].signals = !quiet;
+      return true;
+    }
+    if (dio_ir_op_info[user->opcode].effects & (DIO_IR_FAULT | DIO_IR_END))
+      return false;
+  }
+  return false;
+}
+
 /* Negative, zero, carry, overflow as arm has them after a comparison. Moves leave the flags. */
 static bool
 compare (DioX64Gen *g, const DioIrOp *op)
@@ -428,6 +454,8 @@ compare (DioX64Gen *g, const DioIrOp *op)
   bool quiet = op->immediate == DIO_IR_FP_compare32 || op->immediate == DIO_IR_FP_compare64;
   if (!quiet && op->immediate != DIO_IR_FP_comparee32 && op->immediate != DIO_IR_FP_comparee64)
     return false;
+  if (!g->values[g->at].last && is_repeated (g, op, quiet))
+    return true;
   DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
   DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
   bool wanted = g->values[g->at].last != 0;
@@ -495,8 +523,9 @@ dio_x64_fp_holds (DioX64Gen *g, const DioIrOp *op, DioX64Cc *cc)
   DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
   DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
   bool swapped = table[condition >> 1].swapped;
-  dio_x64_ucomis (&g->a, op->opcode == DIO_IR_FP_HOLDS_32 ? 4 : 8, swapped ? y : x,
-                  swapped ? x : y);
+  bool signals = g->values[op - g->ops].signals;
+  (signals ? dio_x64_comis : dio_x64_ucomis) (&g->a, op->opcode == DIO_IR_FP_HOLDS_32 ? 4 : 8,
+                                              swapped ? y : x, swapped ? x : y);
   *cc = (DioX64Cc) (table[condition >> 1].cc ^ (condition & 1));
   return condition >> 1 != 0;
 }
@@ -540,6 +569,38 @@ bitwise (DioX64Gen *g, const DioIrOp *op)
   dio_x64_simd_3m (g, is_and ? P (BINARY, pand) : P (BINARY, pxor), dst, x, mask);
   bool low = clean == 4 && (is_and || !((uint64_t) constant >> 32));
   dio_x64_define_clean (g, dst, single, single ? 0 : low ? 4 : is_and ? 8 : kept (clean, 8));
+  return true;
+}
+
+static bool
+is_in_xmm (const DioX64Gen *g, uint32_t value)
+{
+  const DioX64Value *v = &g->values[looked_through (g, value)];
+  return (v->where == X64_XMM && !v->single)
+         || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0);
+}
+
+/* By a mask, as the moves to general registers and back take longer. */
+static bool
+select_xmm (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Asm *a = &g->a;
+  if (!g->values[g->at].want_xmm || !g->cpu.sse41 || !is_in_xmm (g, op->arguments[1])
+      || !is_in_xmm (g, op->arguments[2]))
+    return false;
+  unsigned clean[2];
+  DioX64Xmm yes = operand (g, op->arguments[1], &clean[0]);
+  DioX64Xmm no = operand (g, op->arguments[2], &clean[1]);
+  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
+  dio_x64_setcc (a, cc, DIO_X64_RCX);
+  dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_neg (a, 8, DIO_X64_RCX);
+  dio_x64_movq_xr (a, 8, SIMD_0, DIO_X64_RCX);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  DioX64Xmm to = dst == yes && yes != no ? SIMD_1 : dst;
+  dio_x64_simd_blend (g, to, no, yes, SIMD_0);
+  dio_x64_simd_move (g, dst, to);
+  dio_x64_define_clean (g, dst, false, clean[0] == 4 && clean[1] == 4 ? 4 : clean[1] ? 8 : 0);
   return true;
 }
 
@@ -607,6 +668,8 @@ dio_x64_simd_scalar (DioX64Gen *g, const DioIrOp *op)
   case DIO_IR_XOR:
   case DIO_IR_AND:
     return bitwise (g, op);
+  case DIO_IR_SELECT:
+    return select_xmm (g, op);
   case DIO_IR_FP_MODE: /* lazy */
     return true;
   default:

@@ -416,6 +416,8 @@ dio_x64_simd_want (DioX64Gen *g)
       argument = 1;
       want = g->ops[op->arguments[1]].opcode == DIO_IR_VEC_LOW;
     }
+    if (op->opcode == DIO_IR_SELECT && g->values[i].want_xmm)
+      g->values[op->arguments[1]].want_xmm = g->values[op->arguments[2]].want_xmm = true;
     if (want)
       g->values[op->arguments[argument]].want_xmm = true;
   }

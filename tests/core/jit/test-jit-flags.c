@@ -81,6 +81,24 @@ test_arithmetic (void)
   }
 }
 
+/* The second operand beside the operation. */
+static void
+test_constant (void)
+{
+  static const int64_t constants[] = { 0, 1, -1, 4, 200, -4096, 0x7fffff, -0x800000 };
+  g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
+  for (unsigned i = 0; i < ROUNDS / 10; i++) {
+    int64_t constant = constants[i % G_N_ELEMENTS (constants)];
+    uint64_t a = some_number (rng);
+    unsigned opcode = i & 8 ? DIO_IR_FLAGS_SUB_64 : DIO_IR_FLAGS_ADD_32;
+    Cpu cpu = { .pending = { a, 99,
+                             (uint64_t) constant << 8 | DIO_JIT_PENDING_CONSTANT | opcode } };
+    dio_jit_settle_flags (&guest, &cpu);
+    g_assert_cmpuint (cpu.pending.opcode, ==, 0);
+    g_assert_cmphex (nzcv (&cpu), ==, settled (opcode, a, (uint64_t) constant));
+  }
+}
+
 static uint64_t
 bits_of (double value)
 {
@@ -129,6 +147,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/jit/flags/arithmetic", test_arithmetic);
+  g_test_add_func ("/core/jit/flags/constant", test_constant);
   g_test_add_func ("/core/jit/flags/floating-point", test_floating_point);
   g_test_add_func ("/core/jit/flags/nothing", test_nothing);
   return g_test_run ();
