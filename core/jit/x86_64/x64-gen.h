@@ -150,6 +150,7 @@ typedef struct {
   uint16_t nans;        /* XMM registers that may have another NaN than the guest's: x64-nan.c */
   uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
   uint8_t fp_mask;      /* bits of fp_block with which the region must not compute */
+  bool aside;           /* the result of the operation at hand is not made in a guest register */
   bool settled;         /* no condition flags are pending */
   bool counted;         /* the block's instructions are off the budget */
   bool failed;

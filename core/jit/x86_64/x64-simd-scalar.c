@@ -65,17 +65,23 @@ dio_x64_fp_operand (DioX64Gen *g, uint32_t value)
   return operand (g, value, &clean);
 }
 
-/* The operands of @op, and the registers of its result: where it is made is not where an operand
- * is, as the function may want that yet. */
+static void
+take_operands (DioX64Gen *g, Work *work, const DioIrOp *op)
+{
+  for (unsigned i = 0; i + 1u < dio_ir_op_info[op->opcode].n_arguments; i++)
+    work->in[i] = operand (g, op->arguments[i + 1], &work->clean[i]);
+}
+
+/* The registers of the result of @op: where it is made is not where an operand is, as the function
+ * may want that yet. A result without zeros above it is not made in a guest register: who computes
+ * with it need not wait until it has them there. */
 static void
 begin (DioX64Gen *g, Work *work, const DioIrOp *op)
 {
-  unsigned n = dio_ir_op_info[op->opcode].n_arguments - 1;
-  for (unsigned i = 0; i < n; i++)
-    work->in[i] = operand (g, op->arguments[i + 1], &work->clean[i]);
+  g->aside = !work->result;
   work->cold = dio_x64_fp_cold (g, op, 1);
   work->to = work->dst = dio_x64_result_xmm (g);
-  for (unsigned i = 0; i < n; i++)
+  for (unsigned i = 0; i + 1u < dio_ir_op_info[op->opcode].n_arguments; i++)
     if (work->in[i] == work->dst)
       work->to = SIMD_0;
   work->cold.result = (int8_t) work->dst;
@@ -149,11 +155,13 @@ static bool
 arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, bool tiny)
 {
   Work work = { .w = width_of (op->immediate) };
-  begin (g, &work, op);
+  take_operands (g, &work, op);
+  Work order = work;
   if (kind == DIO_X64_FP_ADD || kind == DIO_X64_FP_MUL)
-    swap_if_clean (&work); /* NaNs are the function's, by the operands as they were */
-  scalar (g, kind, work.w, work.to, work.in[0], work.in[kind == DIO_X64_FP_SQRT ? 0 : 1]);
-  work.result = kept (work.clean[0], work.w);
+    swap_if_clean (&order); /* NaNs are the function's, by the operands as they were */
+  work.result = kept (order.clean[0], work.w);
+  begin (g, &work, op);
+  scalar (g, kind, work.w, work.to, order.in[0], order.in[kind == DIO_X64_FP_SQRT ? 0 : 1]);
   check (g, &work, tiny);
   finish (g, &work);
   return true;
@@ -165,15 +173,15 @@ fused (DioX64Gen *g, const DioIrOp *op)
   Work work = { .w = width_of (op->immediate) };
   if (!g->cpu.fma)
     return false;
+  take_operands (g, &work, op);
+  Work order = work;
+  swap_if_clean (&order);
+  bool addend = kept (order.clean[2], work.w);
+  work.result = kept (order.clean[addend ? 2 : 0], work.w);
   begin (g, &work, op);
-  swap_if_clean (&work);
-  bool addend = kept (work.clean[2], work.w);
-  dio_x64_simd_move (g, work.to, work.in[addend ? 2 : 0]);
-  if (addend)
-    dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_231, work.w, work.to, work.in[0], work.in[1]);
-  else
-    dio_x64_vfma (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work.w, work.to, work.in[1], work.in[2]);
-  work.result = kept (work.clean[addend ? 2 : 0], work.w);
+  dio_x64_simd_move (g, work.to, order.in[addend ? 2 : 0]);
+  dio_x64_vfma (&g->a, DIO_X64_FMADD, addend ? DIO_X64_FMA_231 : DIO_X64_FMA_213, work.w, work.to,
+                order.in[addend ? 0 : 1], order.in[addend ? 1 : 2]);
   check (g, &work, true);
   finish (g, &work);
   return true;
@@ -183,14 +191,14 @@ static bool
 between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
 {
   Work work = { .w = to_single ? 4 : 8 };
+  take_operands (g, &work, op);
+  work.result = kept (work.clean[0], 8) ? work.w : 0;
   begin (g, &work, op);
-  if (to_single && kept (work.clean[0], 8)) { /* both halves, of which the upper one is 0 */
+  if (to_single && work.result) { /* both halves, of which the upper one is 0 */
     dio_x64_simd_2 (g, P (UNARY_128, cvtpd2ps), work.to, work.in[0]);
-    work.result = 4;
   } else {
     dio_x64_simd_move (g, work.to, work.in[0]);
     (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, work.to, work.to);
-    work.result = to_single ? 0 : kept (work.clean[0], 8);
   }
   check (g, &work, to_single);
   finish (g, &work);
@@ -203,14 +211,15 @@ extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
 {
   Work work = { .w = width_of (op->immediate) };
   DioX64Fp kind = larger ? DIO_X64_FP_MAX : DIO_X64_FP_MIN;
+  take_operands (g, &work, op);
+  unsigned first = kept (work.clean[0], work.w), second = kept (work.clean[1], work.w);
+  work.result = larger ? MAX (first, second) : MIN (first, second);
   begin (g, &work, op);
   dio_x64_ucomis (&g->a, work.w, work.in[0], work.in[1]);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work.cold.label);
   scalar (g, kind, work.w, work.to, work.in[0], work.in[1]);
   scalar (g, kind, work.w, SIMD_1, work.in[1], work.in[0]);
   dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), work.to, work.to, SIMD_1);
-  unsigned first = kept (work.clean[0], work.w), second = kept (work.clean[1], work.w);
-  work.result = larger ? MAX (first, second) : MIN (first, second);
   finish (g, &work);
   return true;
 }
@@ -251,6 +260,7 @@ round_to_away (DioX64Gen *g, const DioIrOp *op)
   bool wide = work.w == 8;
   if (!g->cpu.sse41)
     return false;
+  take_operands (g, &work, op);
   begin (g, &work, op);
   check_limit (g, &work.cold, work.w, work.in[0], wide ? NO_FRACTION_64 : NO_FRACTION_32);
   round_away (g, work.w, work.to, work.in[0]);
@@ -271,6 +281,7 @@ round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
   int control = dio_x64_round_control (rounding);
   if (control < 0 || !g->cpu.sse41)
     return false;
+  take_operands (g, &work, op);
   begin (g, &work, op);
   dio_x64_rounds (&g->a, work.w, work.to, work.in[0], (uint8_t) (control | (exact ? 0 : 8)));
   check (g, &work, false);

@@ -453,7 +453,7 @@ hint (const DioX64Gen *g)
   uint32_t result = g->at;
   for (uint32_t i = g->at + 1; i < g->n_ops && i <= g->at + HINT_WINDOW; i++) {
     const DioIrOp *op = &g->ops[i];
-    if (is_made_of (g, op, result)) {
+    if (!g->aside && is_made_of (g, op, result)) {
       result = i;
       continue;
     }
@@ -1062,4 +1062,5 @@ dio_x64_end_op (DioX64Gen *g)
   for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
     drop_dead (g, op->arguments[a]);
   g->gpr_locked = g->xmm_locked = 0;
+  g->aside = false;
 }
