@@ -384,6 +384,15 @@ a64_mmu_space_changed (DioArm64 *cpu)
   a64_mmu_select (cpu);
 }
 
+/* Who has asked for the same before and was not heard yet has kicked, or is about to. */
+static void
+request_of (DioArm64 *cpu, DioArm64 *other, uint32_t request)
+{
+  if (!(atomic_fetch_or (&other->interp.requests, request) & request))
+    dio_cpu_kick (&other->interp.cpu);
+  cpu->asked_others = true;
+}
+
 void
 a64_mmu_flush (DioArm64 *cpu)
 {
@@ -401,8 +410,8 @@ a64_mmu_invalidate_all (DioArm64 *cpu, bool broadcast)
     a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
 }
 
-void
-a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast)
+static void
+invalidate_space (DioArm64 *cpu, unsigned asid)
 {
   const DioArm64Mmu *mmu = cpu->mmu;
   for (unsigned i = 0; i < A64_SPACES; i++)
@@ -410,13 +419,11 @@ a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast)
       forget_slot (cpu, i);
   dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM]);
   dio_tlb_flush_local (&cpu->interp.tlb.sets[A64_SET_SYSTEM_PAN]);
-  if (broadcast)
-    a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
 }
 
 /* In every address space, as the page may be global. */
-void
-a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
+static void
+invalidate_page (DioArm64 *cpu, DioGva va)
 {
   DioTlb *tlb = &cpu->interp.tlb;
   for (unsigned i = 0; i < A64_N_SETS; i++) {
@@ -425,8 +432,43 @@ a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
     dio_tlb_flush_page (&tlb->sets[i], va);
     dio_tlb_second_drop (tlb, &tlb->sets[i], va);
   }
+}
+
+/* Tells all others of @what. Who has been told of as much as it can note flushes everything. */
+static void
+invalidate_others (DioArm64 *cpu, A64Invalidation what)
+{
+  DioMachine *machine = cpu->interp.cpu.machine;
+  for (unsigned i = 0; i < machine->n_cpus; i++) {
+    DioArm64 *other = DIO_ARM64 (machine->cpus[i]);
+    if (!other || other == cpu)
+      continue;
+    DioArm64Mmu *mmu = other->mmu;
+    uint32_t request = A64_REQUEST_FLUSH_TLB;
+    pthread_mutex_lock (&mmu->lock);
+    if (mmu->n_invalidations < A64_INVALIDATIONS) {
+      mmu->invalidations[mmu->n_invalidations++] = what;
+      request = A64_REQUEST_INVALIDATE;
+    }
+    pthread_mutex_unlock (&mmu->lock);
+    request_of (cpu, other, request);
+  }
+}
+
+void
+a64_mmu_invalidate_space (DioArm64 *cpu, unsigned asid, bool broadcast)
+{
+  invalidate_space (cpu, asid);
   if (broadcast)
-    a64_request_others (cpu, A64_REQUEST_FLUSH_TLB);
+    invalidate_others (cpu, (A64Invalidation){ .space = true, .value = asid });
+}
+
+void
+a64_mmu_invalidate_page (DioArm64 *cpu, DioGva va, bool broadcast)
+{
+  invalidate_page (cpu, va);
+  if (broadcast)
+    invalidate_others (cpu, (A64Invalidation){ .value = va });
 }
 
 /* ---- Requests of other threads ---- */
@@ -439,9 +481,7 @@ a64_request_others (DioArm64 *cpu, uint32_t request)
     DioArm64 *other = DIO_ARM64 (machine->cpus[i]);
     if (!other || other == cpu)
       continue;
-    atomic_fetch_or (&other->interp.requests, request);
-    dio_cpu_kick (&other->interp.cpu);
-    cpu->asked_others = true;
+    request_of (cpu, other, request);
   }
 }
 
@@ -450,7 +490,7 @@ a64_request_others (DioArm64 *cpu, uint32_t request)
 void
 a64_wait_for_others (DioArm64 *cpu)
 {
-  const uint32_t awaited = A64_REQUEST_FLUSH_TLB | A64_REQUEST_FORGET_CODE;
+  const uint32_t awaited = A64_REQUEST_FLUSH_TLB | A64_REQUEST_INVALIDATE | A64_REQUEST_FORGET_CODE;
   DioMachine *machine = cpu->interp.cpu.machine;
   if (DIO_LIKELY (!cpu->asked_others))
     return;
@@ -498,6 +538,27 @@ flush_writes (DioArm64 *cpu, bool all)
     dio_tlb_flush_write (&cpu->interp.tlb, ram->host + pages[i], ram);
 }
 
+/* What others have told, or everything when @all. */
+static void
+invalidate_told (DioArm64 *cpu, bool all)
+{
+  DioArm64Mmu *mmu = cpu->mmu;
+  A64Invalidation told[A64_INVALIDATIONS];
+  pthread_mutex_lock (&mmu->lock);
+  unsigned n = mmu->n_invalidations;
+  memcpy (told, mmu->invalidations, n * sizeof *told);
+  mmu->n_invalidations = 0;
+  pthread_mutex_unlock (&mmu->lock);
+  if (all)
+    a64_mmu_flush (cpu);
+  for (unsigned i = 0; i < n && !all; i++) {
+    if (told[i].space)
+      invalidate_space (cpu, (unsigned) told[i].value);
+    else
+      invalidate_page (cpu, told[i].value);
+  }
+}
+
 void
 a64_service_requests (DioArm64 *cpu)
 {
@@ -506,8 +567,8 @@ a64_service_requests (DioArm64 *cpu)
     return;
   if (requests & (A64_REQUEST_FLUSH_WRITE_PAGES | A64_REQUEST_FLUSH_WRITE_ALL))
     flush_writes (cpu, requests & A64_REQUEST_FLUSH_WRITE_ALL);
-  if (requests & A64_REQUEST_FLUSH_TLB)
-    a64_mmu_flush (cpu);
+  if (requests & (A64_REQUEST_FLUSH_TLB | A64_REQUEST_INVALIDATE))
+    invalidate_told (cpu, requests & A64_REQUEST_FLUSH_TLB);
   if (requests & A64_REQUEST_FORGET_CODE) {
     dio_interp_engine_forget (&cpu->interp);
     dio_tier_barrier (&cpu->interp);

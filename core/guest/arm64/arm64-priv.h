@@ -91,9 +91,18 @@ enum {
   A64_REQUEST_FORGET_CODE = 1 << 3,
   A64_REQUEST_ON = 1 << 4,
   A64_REQUEST_GO_ON = 1 << 5, /* of its own: there is no reason to halt */
+  A64_REQUEST_INVALIDATE = 1 << 6,
 };
 
 #define A64_FLUSH_QUEUE 64
+/* More than so many pages at once are all of the TLB. */
+#define A64_INVALIDATIONS 32
+
+/* What another CPU has told to invalidate. */
+typedef struct {
+  bool space;     /* all of an address space that is not global, or else a page */
+  uint64_t value; /* ASID, or address */
+} A64Invalidation;
 
 typedef struct DioArm64Mmu {
   unsigned slot; /* the slot in force */
@@ -106,6 +115,8 @@ typedef struct DioArm64Mmu {
   pthread_mutex_t lock; /* of what follows */
   uint64_t flush_pages[A64_FLUSH_QUEUE];
   unsigned n_flush;
+  A64Invalidation invalidations[A64_INVALIDATIONS];
+  unsigned n_invalidations;
   uint64_t entry, context; /* of CPU_ON */
 } DioArm64Mmu;
 

@@ -525,6 +525,61 @@ test_broadcast (Fixture *f, const void *unused)
   g_thread_join (thread);
 }
 
+/* Does the other CPU's TLB have @va for loads? */
+static bool
+other_has (Fixture *f, uint64_t va)
+{
+  DioTlb *tlb = &DIO_ARM64 (f->cpus[1])->interp.tlb;
+  return dio_tlb_hit_read (tlb, va, 8) != NULL
+         || dio_tlb_second_find (tlb, tlb->data_set, va, DIO_TLB_READ) != NULL;
+}
+
+/* What a tlbi of one page, of an address space, of very many pages and of everything takes from the
+ * other CPU, and what it leaves. */
+static void
+test_broadcast_scope (Fixture *f, const void *unused)
+{
+  enum { GLOBAL = 0x4000, PRIVATE = 0x5000, OTHER = 0x6000 };
+  static const struct {
+    unsigned op2, n;
+    uint64_t value;
+    bool global, private, other; /* these are left */
+  } cases[] = {
+    { 1, 1, (VA + GLOBAL) >> 12, false, true, true },
+    { 3, 1, (VA + PRIVATE) >> 12, true, false, true },
+    { 2, 1, UINT64_C (7) << 48, true, false, true },
+    { 2, 1, UINT64_C (8) << 48, true, false, true }, /* of EL1 all address spaces go */
+    { 1, 2, VA >> 12, true, true, true },
+    { 1, A64_INVALIDATIONS + 1, VA >> 12, false, false, false },
+    { 0, 1, 0, false, false, false },
+  };
+  DioArm64 *other = DIO_ARM64 (f->cpus[1]);
+  map_page (f, 12, VA + GLOBAL, DATA | PAGE_SYSTEM);
+  map_page (f, 12, VA + PRIVATE, (DATA + 0x1000) | PAGE_SYSTEM | A64_BIT (11));
+  map_page (f, 12, VA + OTHER, (DATA + 0x2000) | PAGE_SYSTEM);
+  enable (f, 12, 0);
+  other->tcr = f->cpu->tcr;
+  other->ttbr[0] = TABLES | UINT64_C (7) << 48;
+  other->sctlr = f->cpu->sctlr;
+  other->mair = 0xff; /* Normal */
+  a64_mmu_space_changed (other);
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
+    uint64_t value;
+    for (uint64_t at = GLOBAL; at <= OTHER; at += 0x1000)
+      g_assert_true (dio_a64_load_slow (other, VA + at, 8, false, &value));
+    g_assert_true (other_has (f, VA + GLOBAL));
+    g_assert_true (other_has (f, VA + PRIVATE));
+    for (unsigned n = 0; n < cases[i].n; n++)
+      write_register (f, DIO_A64_SYSREG (1, 0, 8, 3, cases[i].op2), cases[i].value);
+    g_assert_true (atomic_load (&other->interp.requests));
+    a64_service_requests (other);
+    g_assert_cmpint (other_has (f, VA + GLOBAL), ==, cases[i].global);
+    g_assert_cmpint (other_has (f, VA + PRIVATE), ==, cases[i].private);
+    g_assert_cmpint (other_has (f, VA + OTHER), ==, cases[i].other);
+    g_assert_cmpuint (other->mmu->n_invalidations, ==, 0);
+  }
+}
+
 /* ldtr at EL1 has the rights of EL0. */
 static void
 test_unprivileged (Fixture *f, const void *unused)
@@ -862,6 +917,7 @@ main (int argc, char **argv)
   ADD ("spaces", test_spaces);
   ADD ("tags", test_tags);
   ADD ("broadcast", test_broadcast);
+  ADD ("broadcast-scope", test_broadcast_scope);
   ADD ("changed-code", test_changed_code);
   ADD ("registers", test_registers);
   ADD ("words", test_words);
