@@ -390,6 +390,51 @@ change (unsigned cpu)
   barrier (cpus);
 }
 
+/* The same by three: one CPU writes, another, which has not written, cleans, invalidates and tells,
+ * and runs it too; the rest run it after an isb. */
+static volatile uint64_t written;
+
+static void
+change_by_three (unsigned cpu)
+{
+  uint64_t n = rounds (300);
+  if (cpu == 0) {
+    for (uint64_t i = 1; i <= n; i++) {
+      ((volatile uint32_t *) function)[0] = 0xd2800000 | (uint32_t) (i & 0xffff) << 5;
+      __asm__ volatile("dsb ish" ::: "memory");
+      written = i;
+      /* Now and then without waiting: the other's barriers meet stores. */
+      while (i % 4 && generation < i)
+        relax ();
+    }
+  } else if (cpu == 1) {
+    while (generation < n) {
+      uint64_t value, before = written;
+      if (before == generation) {
+        relax ();
+        continue;
+      }
+      __asm__ volatile(
+          "dmb ish\n\tdc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(function)
+          : "memory");
+      generation = before;
+      value = ((uint64_t (*) (void)) function) ();
+      if (value < before)
+        fail (__FILE__, __LINE__, "old code of another", value, before);
+    }
+    stop = 1;
+  } else {
+    while (!stop) {
+      uint64_t before = generation;
+      __asm__ volatile("dmb ish\n\tisb" ::: "memory");
+      uint64_t value = ((uint64_t (*) (void)) function) ();
+      if (value < before)
+        fail (__FILE__, __LINE__, "old code after another's barrier", value, before);
+    }
+  }
+  barrier (cpus);
+}
+
 /* ---- PSCI ---- */
 
 static volatile uint64_t born, context_seen;
@@ -457,6 +502,10 @@ main (void)
   function[1] = 0xd65f03c0;
   __asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" ::: "memory");
   everywhere (cpus, change);
+  generation = stop = 0;
+  function[0] = 0xd2800000;
+  __asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" ::: "memory");
+  everywhere (cpus, change_by_three);
   /* The end by PSCI instead of the finisher; it does not return. */
   puts_ ("pass\n");
   psci (PSCI_SYSTEM_OFF, 0, 0, 0);
