@@ -33,8 +33,8 @@ static const IdRegister id_registers[] = {
   { SYSREG (3, 0, 0, 6, 2), 0 },                             /* ID_AA64ISAR2_EL1 */
   /* 44 bits of physical address, 16-bit ASID, all granules. */
   { SYSREG (3, 0, 0, 7, 0), 0x00100024 }, /* ID_AA64MMFR0_EL1 */
-  /* Access flag and dirty state by hardware, PAN. */
-  { SYSREG (3, 0, 0, 7, 1), 0x00100002 },   /* ID_AA64MMFR1_EL1 */
+  /* Access flag and dirty state by hardware, PAN with its AT. */
+  { SYSREG (3, 0, 0, 7, 1), 0x00200002 },   /* ID_AA64MMFR1_EL1 */
   { SYSREG (3, 0, 0, 7, 2), A64_BIT (60) }, /* ID_AA64MMFR2_EL1: E0PD */
   { SYSREG (3, 0, 0, 0, 6), 0 },            /* REVIDR_EL1 */
   { SYSREG (3, 1, 0, 0, 0), 0 },            /* CCSIDR_EL1 */
@@ -451,12 +451,16 @@ cache_operation (DioArm64 *cpu, unsigned number, uint64_t value)
   return true;
 }
 
-/* AT S1E1R and so on: the result goes to PAR_EL1. */
+/* AT S1E1R and so on: the result goes to PAR_EL1. Only S1E1RP and S1E1WP (@pan) look at PAN. */
 static void
-translate_address (DioArm64 *cpu, unsigned op2, uint64_t value)
+translate_address (DioArm64 *cpu, unsigned op2, bool pan, uint64_t value)
 {
   A64Page page;
+  uint32_t pstate = cpu->pstate;
+  if (!pan)
+    cpu->pstate &= ~(uint32_t) A64_PSTATE_PAN;
   int status = a64_probe (cpu, value, op2 & 1 ? DIO_A64_STORE : DIO_A64_LOAD, op2 & 2, &page);
+  cpu->pstate = pstate;
   cpu->par = status >= 0 ? (uint64_t) status << 1 | 1 | A64_BIT (11)
                          : page.gpa | A64_BIT (11) | UINT64_C (0xff) << 56;
 }
@@ -486,11 +490,11 @@ system_operation (DioArm64 *cpu, unsigned number, uint64_t value)
 {
   unsigned op1 = number >> 11 & 7, crn = number >> 7 & 15, crm = number >> 3 & 15;
   if (crn == 7 && crm == 8 && op1 == 0 && (number & 7) < 4 && cpu->el != 0) {
-    translate_address (cpu, number & 7, value);
+    translate_address (cpu, number & 7, false, value);
     return true;
   }
   if (crn == 7 && crm == 9 && op1 == 0 && (number & 7) < 2 && cpu->el != 0) {
-    translate_address (cpu, number & 7, value);
+    translate_address (cpu, number & 7, true, value);
     return true;
   }
   if (crn == 8 && op1 == 0 && cpu->el != 0 && (crm == 3 || crm == 7 || crm == 1)) {

@@ -345,6 +345,44 @@ test_permissions (Fixture *f, const void *unused)
   g_assert_cmpint (a64_probe (f->cpu, va, DIO_A64_LOAD, true, &page), ==, A64_FSC_TRANSLATION);
 }
 
+/* What AT says in PAR_EL1: the address, or why not; only two forms look at PAN. */
+static void
+test_address_translation (Fixture *f, const void *unused)
+{
+  static const struct {
+    unsigned crm, op2;
+    bool pan, readonly; /* does it fault with PAN, does it on a read-only page */
+  } forms[] = {
+    { 8, 0, false, false }, { 8, 1, false, true }, /* S1E1R, S1E1W */
+    { 8, 2, false, false }, { 8, 3, false, true }, /* S1E0R, S1E0W */
+    { 9, 0, true, false },  { 9, 1, true, true },  /* S1E1RP, S1E1WP */
+  };
+  const uint64_t par = DIO_A64_SYSREG (3, 0, 7, 4, 0), refused = (A64_FSC_PERMISSION + 3) << 1 | 1;
+  uint64_t va = VA + 0x4000;
+  DioGpa slot = map_page (f, 12, va, 0);
+  enable (f, 12, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS (forms); i++) {
+    for (unsigned how = 0; how < 4; how++) {
+      bool pan = how & 1, readonly = how & 2;
+      put64 (f, slot, DATA | PAGE_USER | (readonly ? A64_BIT (7) : 0));
+      f->cpu->pstate = pan ? (uint32_t) A64_PSTATE_PAN : 0;
+      write_register (f, DIO_A64_SYSREG (1, 0, 7, forms[i].crm, forms[i].op2), va + 0x123);
+      g_assert_cmphex (f->cpu->pstate, ==, pan ? A64_PSTATE_PAN : 0);
+      bool fails = (pan && forms[i].pan) || (readonly && forms[i].readonly);
+      if (fails)
+        g_assert_cmphex (read_register (f, (unsigned) par) & 0x7f, ==, refused);
+      else
+        g_assert_cmphex (read_register (f, (unsigned) par) & UINT64_C (0xfffffffff001), ==, DATA);
+    }
+  }
+  /* Nothing is there. */
+  put64 (f, slot, 0);
+  write_register (f, DIO_A64_SYSREG (1, 0, 7, 8, 0), va);
+  g_assert_cmphex (read_register (f, (unsigned) par) & 0x7f, ==,
+                   (A64_FSC_TRANSLATION + 3) << 1 | 1);
+  g_assert_cmphex (read_register (f, DIO_A64_SYSREG (3, 0, 0, 7, 1)) >> 20 & 15, ==, 2); /* PAN2 */
+}
+
 /* Hardware sets the access flag, and makes a clean page dirty. */
 static void
 test_hardware_flags (Fixture *f, const void *unused)
@@ -911,6 +949,7 @@ main (int argc, char **argv)
   ADD ("interrupt", test_interrupt);
   ADD ("granules", test_granules);
   ADD ("permissions", test_permissions);
+  ADD ("address-translation", test_address_translation);
   ADD ("hardware-flags", test_hardware_flags);
   ADD ("maintenance", test_maintenance);
   ADD ("unprivileged", test_unprivileged);
