@@ -38,11 +38,11 @@ before_io (DioArm64 *cpu)
     a64_service_requests (cpu);
 }
 
-/* Device memory takes aligned accesses only (ArmARM B2.7.2). */
+/* Device memory takes aligned accesses only (ArmARM B2.7.2), and all memory with SCTLR_EL1.A. */
 static bool
-check_device (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, DioA64Access access)
+check_alignment (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, DioA64Access access)
 {
-  if (DIO_LIKELY (!page->device || (va & (size - 1)) == 0))
+  if (DIO_LIKELY (!page->strict || (va & (size - 1)) == 0))
     return true;
   a64_abort (cpu, va, access, A64_FSC_ALIGNMENT);
   return false;
@@ -58,7 +58,7 @@ load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
   }
   A64Page page;
   if (!a64_translate (cpu, va, DIO_A64_LOAD, user, &page)
-      || !check_device (cpu, &page, va, size, DIO_A64_LOAD))
+      || !check_alignment (cpu, &page, va, size, DIO_A64_LOAD))
     return false;
   if (DIO_LIKELY (page.info.ram)) {
     *value = dio_interp_host_read (
@@ -82,7 +82,7 @@ store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
   }
   A64Page page;
   if (!a64_translate (cpu, va, DIO_A64_STORE, user, &page)
-      || !check_device (cpu, &page, va, size, DIO_A64_STORE))
+      || !check_alignment (cpu, &page, va, size, DIO_A64_STORE))
     return false;
   if (DIO_LIKELY (page.info.ram && !page.info.readonly)) {
     uint64_t offset = page.info.ram_offset + (va & DIO_PAGE_MASK);
@@ -118,7 +118,7 @@ check_crossing_load (DioArm64 *cpu, DioGva va, unsigned size, bool user)
   A64Page page;
   return recall (cpu, va, user, DIO_TLB_READ)
          || (a64_translate (cpu, va, DIO_A64_LOAD, user, &page)
-             && check_device (cpu, &page, va, size, DIO_A64_LOAD));
+             && check_alignment (cpu, &page, va, size, DIO_A64_LOAD));
 }
 
 /* May all of an access that crosses a page be stored to? */
@@ -127,7 +127,7 @@ check_stores (DioArm64 *cpu, DioGva va, unsigned size, bool user)
 {
   A64Page page;
   return a64_translate (cpu, va, DIO_A64_STORE, user, &page)
-         && check_device (cpu, &page, va, size, DIO_A64_STORE)
+         && check_alignment (cpu, &page, va, size, DIO_A64_STORE)
          && a64_translate (cpu, (va + size - 1) & ~DIO_PAGE_MASK, DIO_A64_STORE, user, &page);
 }
 

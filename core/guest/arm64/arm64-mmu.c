@@ -226,8 +226,10 @@ translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch,
     if (va >> A64_PA_BITS)
       status = A64_FSC_ADDRESS_SIZE;
   }
-  if (status < 0)
-    page->info = dio_space_lookup_page (cpu->interp.cpu.space, page->gpa);
+  if (status >= 0)
+    return status;
+  page->strict = page->device || (cpu->sctlr & A64_SCTLR_A);
+  page->info = dio_space_lookup_page (cpu->interp.cpu.space, page->gpa);
   return status;
 }
 
@@ -298,13 +300,13 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
   DioRam *ram = page->info.ram;
   /* With a tag in the top byte it would not be found by who invalidates the address. */
   bool tagged = (uint64_t) ((int64_t) (va << 8) >> 8) != va;
-  if (!ram || DIO_UNLIKELY (tagged || (page->device && access != DIO_A64_FETCH))) {
+  if (!ram || DIO_UNLIKELY (tagged || (page->strict && access != DIO_A64_FETCH))) {
     if (ram && access == DIO_A64_STORE && !page->info.readonly)
       dio_ram_begin_write (ram, page->info.ram_offset, DIO_PAGE_SIZE);
     return true;
   }
   unsigned enter = page->permissions;
-  if (page->device)
+  if (page->strict)
     enter &= DIO_TLB_EXECUTE;
   if (page->info.readonly)
     enter &= ~(unsigned) DIO_TLB_WRITE;

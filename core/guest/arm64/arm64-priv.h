@@ -125,7 +125,8 @@ typedef struct {
   DioGpa gpa; /* of the 4 KiB page */
   uint64_t va_mask;
   unsigned permissions; /* DIO_TLB_* */
-  bool device;          /* not Normal memory: nothing misaligned, and never in the TLB */
+  bool device;          /* not Normal memory */
+  bool strict;          /* nothing misaligned: such data is never in the TLB */
   DioPageInfo info;
 } A64Page;
 

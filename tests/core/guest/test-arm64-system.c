@@ -428,6 +428,43 @@ test_maintenance (Fixture *f, const void *unused)
   g_assert_cmphex (f->cpu->elr, ==, VA);
 }
 
+/* With SCTLR_EL1.A what is misaligned faults, at both levels and where the page is known already.
+ */
+static void
+test_alignment (Fixture *f, const void *unused)
+{
+  static const uint32_t codes[][2] = { { LDR_X0_X1, SVC_5 }, { STR_X0_X1, SVC_5 } };
+  uint64_t va = VA + 0x4000;
+  put (f, DATA, &codes[0][0], 4);
+  map_page (f, 12, VA, DATA | PAGE_USER | A64_BIT (7));
+  map_page (f, 12, VA + 0x1000, VECTORS | PAGE_SYSTEM);
+  map_page (f, 12, va, (DATA + 0x1000) | PAGE_USER);
+  f->cpu->mair = 0xff; /* Normal */
+  enable (f, 12, 0);
+  write_register (f, VBAR, VA + 0x1000);
+  for (unsigned i = 0; i < 16; i++) {
+    bool strict = i & 1, store = i & 2, system = i & 4, crosses = i & 8;
+    unsigned from = system ? 0x200 : 0x400;
+    uint64_t pc = VA + (store ? 8 : 0);
+    write_register (f, SCTLR, A64_SCTLR_M | A64_SCTLR_SPAN | (strict ? A64_SCTLR_A : 0));
+    map_page (f, 12, va + 0x1000, (DATA + 0x2000) | PAGE_USER);
+    f->cpu->x[1] = va + 8;
+    g_assert_cmphex (run (f, pc, system), ==, VA + 0x1000 + from);
+    g_assert_cmphex (f->cpu->esr, ==, A64_ESR (A64_EC_SVC, 5));
+    f->cpu->x[1] = va + (crosses ? 0xffc : 4);
+    g_assert_cmphex (run (f, pc, system), ==, VA + 0x1000 + from);
+    if (!strict) {
+      g_assert_cmphex (f->cpu->esr, ==, A64_ESR (A64_EC_SVC, 5));
+      continue;
+    }
+    g_assert_cmphex (f->cpu->esr, ==,
+                     A64_ESR (system ? A64_EC_DATA_SAME : A64_EC_DATA_LOWER,
+                              A64_FSC_ALIGNMENT | (store ? A64_ISS_WNR : 0)));
+    g_assert_cmphex (f->cpu->far, ==, f->cpu->x[1]);
+    g_assert_cmphex (f->cpu->elr, ==, pc);
+  }
+}
+
 /* What a program of address space @asid reads at VA + 0x4000. */
 static uint64_t
 read_in_space (Fixture *f, uint64_t asid)
@@ -953,6 +990,7 @@ main (int argc, char **argv)
   ADD ("hardware-flags", test_hardware_flags);
   ADD ("maintenance", test_maintenance);
   ADD ("unprivileged", test_unprivileged);
+  ADD ("alignment", test_alignment);
   ADD ("spaces", test_spaces);
   ADD ("tags", test_tags);
   ADD ("broadcast", test_broadcast);
