@@ -6,6 +6,9 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
+
+#define PARSED_BYTES 16 /* of memory for each byte of text */
 
 typedef struct {
   const char *text;
@@ -201,6 +204,11 @@ dio_json_parse_object (const char *text, gsize length, unsigned max_depth, GErro
   }
   if (check.reason) {
     set_error_at (error, text, check.at, _ (check.reason));
+    return NULL;
+  }
+  /* The parser cannot be told that there is no memory. */
+  if (!dio_memory_is_there (length * PARSED_BYTES)) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s", _ ("there is not enough memory"));
     return NULL;
   }
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <errno.h>
 #include <string.h>
 
 #include "app/library/library-json.h"
@@ -351,7 +352,10 @@ dio_manifest_parse (const char *text, gsize length, const char *file, GError **e
   g_autoptr (GError) json_error = NULL;
   g_autoptr (JsonObject) root = dio_json_parse_object (text, length, MAX_DEPTH, &json_error);
   if (!root) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s:%s", file, json_error->message);
+    if (g_error_matches (json_error, DIO_ERROR, DIO_ERROR_MEMORY))
+      dio_set_error_errno (error, ENOMEM, _ ("%s cannot be read"), file);
+    else
+      g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s:%s", file, json_error->message);
     return NULL;
   }
   Parse parse = { file, NULL };

@@ -354,6 +354,7 @@ typedef struct {
   GPtrArray *ids;
   gint next;
   gint failed;
+  int no_memory;
 } Marking;
 
 static gpointer
@@ -371,15 +372,17 @@ mark_thread (gpointer data)
     if (state)
       dio_ram_map_free (
           dio_snapshots_load_map (marking->self, marking->store, state, marking->marks, &error));
+    if (g_error_matches (error, DIO_ERROR, DIO_ERROR_MEMORY))
+      g_atomic_int_set (&marking->no_memory, 1);
     if (error)
       g_atomic_int_set (&marking->failed, 1);
   }
 }
 
-/* Marks all chunks of @ids with several threads. FALSE when one of the snapshots is damaged: then
- * nothing may be swept, as it could be of use yet. */
+/* Marks all chunks of @ids with several threads. FALSE when one of the snapshots is damaged or
+ * could not be read: then nothing may be swept, as it could be of use yet. */
 static gboolean
-mark (DioSnapshots *self, DioStore *store, DioStoreMarks *marks, GPtrArray *ids)
+mark (DioSnapshots *self, DioStore *store, DioStoreMarks *marks, GPtrArray *ids, GError **error)
 {
   Marking marking = { .self = self, .store = store, .marks = marks, .ids = ids };
   GThread *threads[MARKERS];
@@ -389,6 +392,12 @@ mark (DioSnapshots *self, DioStore *store, DioStoreMarks *marks, GPtrArray *ids)
   for (unsigned i = 0; i < MARKERS; i++)
     if (threads[i])
       g_thread_join (threads[i]);
+  if (marking.no_memory)
+    dio_store_fail_memory (error);
+  else if (marking.failed)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
+                 _ ("Some snapshot is damaged, so that nothing is cleaned up; “diorama snapshot "
+                    "verify” tells more"));
   return !marking.failed;
 }
 
@@ -433,13 +442,11 @@ sweep (DioSnapshots *self, DioFileProgress progress, void *data, guint64 *freed,
       g_ptr_array_add (ids, g_strdup (info->id));
   }
   pthread_mutex_unlock (&self->lock);
-  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store);
-  if (!mark (self, store, marks, ids)) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, "%s",
-                 _ ("Some snapshot is damaged, so that nothing is cleaned up; “diorama snapshot "
-                    "verify” tells more"));
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store, error);
+  if (!marks)
     return FALSE;
-  }
+  if (!mark (self, store, marks, ids, error))
+    return FALSE;
   return dio_store_sweep (marks, progress, data, freed, error);
 }
 

@@ -207,7 +207,10 @@ write_memory (DioSnapshotTake *take, DioStoreWriter *writer, DioRamFreeze *freez
   DioVisitor *visitor = dio_visitor_new_save ();
   gboolean good = dio_ram_map_save (map, writer, visitor, error);
   g_autoptr (GBytes) bytes = dio_visitor_finish_save (visitor);
-  if (!good)
+  if (good && !bytes)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("There is not enough memory for making the snapshot"));
+  if (!good || !bytes)
     return FALSE;
   dio_state_file_add (state, DIO_STATE_RAM, bytes);
   /* As people gave it; behind it there may be the firmware's ROM. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * tree.json: reading, checking, writing. Hostile when read. */
+#include <errno.h>
 #include <string.h>
 
 #include "app/library/library-json.h"
 #include "app/library/library-snapshot-private.h"
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
 
 #define MAX_DEPTH 8
+#define WRITTEN_BYTES (2 * DIO_SNAPSHOT_MAX_NOTE) /* of text for a snapshot or an image */
 
 static const char *const kind_names[] = {
   [DIO_SNAPSHOT_MANUAL] = "manual",
@@ -321,6 +324,10 @@ dio_snapshots_parse_locked (DioSnapshots *self, const char *text, gsize length, 
 {
   g_autoptr (GError) local = NULL;
   g_autoptr (JsonObject) root = dio_json_parse_object (text, length, MAX_DEPTH, &local);
+  if (g_error_matches (local, DIO_ERROR, DIO_ERROR_MEMORY)) {
+    dio_set_error_errno (error, ENOMEM, _ ("%s cannot be read"), DIO_SNAPSHOT_TREE);
+    return FALSE;
+  }
   if (!root)
     return refuse (local->message, error);
   gint64 version = get_number (root, "version");
@@ -431,6 +438,11 @@ write_tree (DioSnapshots *self)
 gboolean
 dio_snapshots_commit_locked (DioSnapshots *self, GError **error)
 {
+  /* What writes JSON cannot be told that there is no memory. */
+  if (!dio_memory_is_there ((self->infos->len + self->images->len + 1) * WRITTEN_BYTES)) {
+    dio_set_error_errno (error, ENOMEM, _ ("%s cannot be written"), DIO_SNAPSHOT_TREE);
+    return FALSE;
+  }
   g_autoptr (JsonObject) root = write_tree (self);
   g_autofree char *text = dio_json_object_to_text (root, TRUE);
   g_autofree char *line = g_strconcat (text, "\n", NULL);

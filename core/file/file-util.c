@@ -10,6 +10,7 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
 
 #define COPY_CHUNK (UINT64_C (4) << 20)
 #define READ_CHUNK 8192
@@ -76,6 +77,27 @@ require_regular (DioFiles *files, int fd, const char *name, GError **error)
   return -1;
 }
 
+/* All of @fd, or what comes first of it if that is more than @max; a zero byte behind it. */
+static char *
+load_all (DioFiles *files, int fd, size_t max, size_t *length, int64_t *result)
+{
+  g_autofree char *bytes = NULL;
+  size_t capacity = 0;
+  *length = 0;
+  do {
+    if (!dio_memory_grow (&bytes, &capacity, *length + READ_CHUNK + 1, 1)) {
+      *result = -ENOMEM;
+      return NULL;
+    }
+    *result = dio_file_read (files, fd, bytes + *length, READ_CHUNK, *length);
+    if (*result < 0)
+      return NULL;
+    *length += (size_t) *result;
+  } while (*result == READ_CHUNK && *length <= max);
+  bytes[*length] = 0;
+  return g_steal_pointer (&bytes);
+}
+
 char *
 dio_file_load (DioFiles *files, int dir_fd, const char *name, size_t max, size_t *length,
                GError **error)
@@ -84,27 +106,19 @@ dio_file_load (DioFiles *files, int dir_fd, const char *name, size_t max, size_t
   fd = require_regular (files, fd, name, error);
   if (fd < 0)
     return NULL;
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  char chunk[READ_CHUNK];
-  int64_t n;
-  do {
-    n = dio_file_read (files, fd, chunk, sizeof chunk, bytes->len);
-    if (n > 0)
-      g_byte_array_append (bytes, (guint8 *) chunk, (guint) n);
-  } while (n == sizeof chunk && bytes->len <= max);
+  int64_t result;
+  g_autofree char *bytes = load_all (files, fd, max, length, &result);
   dio_file_close (files, fd);
-  if (n < 0) {
-    dio_set_error_errno (error, (int) -n, _ ("%s cannot be read"), name);
+  if (!bytes) {
+    dio_set_error_errno (error, (int) -result, _ ("%s cannot be read"), name);
     return NULL;
   }
-  if (bytes->len > max) {
+  if (*length > max) {
     g_autofree char *size = g_format_size_full (max, G_FORMAT_SIZE_IEC_UNITS);
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("%s is larger than %s"), name, size);
     return NULL;
   }
-  *length = bytes->len;
-  g_byte_array_append (bytes, (const guint8 *) "", 1);
-  return (char *) g_byte_array_free (g_steal_pointer (&bytes), FALSE);
+  return g_steal_pointer (&bytes);
 }
 
 bool
@@ -156,7 +170,9 @@ copy_some (Copy *copy, uint64_t offset, uint64_t end)
     copy->no_kernel_copy = true; /* also for 0: some pseudo file systems answer so */
   }
   if (!copy->buffer)
-    copy->buffer = g_malloc (COPY_CHUNK);
+    copy->buffer = g_try_malloc (COPY_CHUNK);
+  if (!copy->buffer)
+    return -ENOMEM;
   int64_t n = dio_file_read (copy->files, copy->in, copy->buffer, length, offset);
   if (n <= 0)
     return n;

@@ -5,9 +5,11 @@
 
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
 #include "core/state/store-private.h"
 
 #define VERSION 1
@@ -99,21 +101,27 @@ total_bytes (const DioStateFile *file)
 
 /* ---- Writing ---- */
 
+typedef struct {
+  uint8_t *data;
+  size_t length, capacity;
+} Output;
+
 /* Appends the section to @out, and describes it in the table, which is in @out already. */
 static bool
-write_section (const Section *section, guint number, GByteArray *out)
+write_section (const Section *section, guint number, Output *out)
 {
   gsize length;
   const void *data = g_bytes_get_data (section->bytes, &length);
   size_t bound = ZSTD_compressBound (length);
-  g_autofree uint8_t *packed = g_try_malloc (bound);
-  size_t size = packed ? ZSTD_compress (packed, bound, data, length, LEVEL) : 0;
-  DioChunkId sum;
-  if (!packed || ZSTD_isError (size) || out->len + size > G_MAXINT32
-      || !dio_chunk_hash (packed, size, &sum))
+  if (!dio_memory_grow (&out->data, &out->capacity, out->length + bound, 1))
     return false;
-  uint64_t offset = out->len;
-  g_byte_array_append (out, packed, (guint) size);
+  uint8_t *packed = out->data + out->length;
+  size_t size = ZSTD_compress (packed, bound, data, length, LEVEL);
+  DioChunkId sum;
+  if (ZSTD_isError (size) || out->length + size > MAX_FILE || !dio_chunk_hash (packed, size, &sum))
+    return false;
+  uint64_t offset = out->length;
+  out->length += size;
   uint8_t *entry = out->data + HEAD + (size_t) number * ENTRY;
   memcpy (entry, section->name, NAME);
   put64 (entry + 16, offset);
@@ -133,25 +141,26 @@ dio_state_file_write (DioStateFile *file, DioFiles *files, int dir_fd, const cha
                  _ ("The state of the machine’s devices is too large for a snapshot"));
     return false;
   }
-  g_autoptr (GByteArray) out = g_byte_array_new ();
-  g_byte_array_set_size (out, HEAD + n * ENTRY);
-  memset (out->data, 0, out->len);
-  bool good = true;
+  Output out = { .length = HEAD + (size_t) n * ENTRY };
+  bool good = dio_memory_grow (&out.data, &out.capacity, out.length, 1);
+  if (good)
+    memset (out.data, 0, out.length);
   for (guint i = 0; i < n && good; i++)
-    good = write_section (&g_array_index (file->sections, Section, i), i, out);
+    good = write_section (&g_array_index (file->sections, Section, i), i, &out);
+  g_autofree uint8_t *bytes = out.data;
   DioChunkId sum;
-  if (!good || !dio_chunk_hash (out->data + HEAD, (size_t) n * ENTRY, &sum)) {
+  if (!good || !dio_chunk_hash (bytes + HEAD, (size_t) n * ENTRY, &sum)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
                  _ ("There is not enough memory for making the snapshot"));
     return false;
   }
-  memcpy (out->data, magic, sizeof magic);
-  put64 (out->data + 8, VERSION);
-  put64 (out->data + 16, n);
-  memcpy (out->data + 24, sum.bytes, sizeof sum.bytes);
+  memcpy (bytes, magic, sizeof magic);
+  put64 (bytes + 8, VERSION);
+  put64 (bytes + 16, n);
+  memcpy (bytes + 24, sum.bytes, sizeof sum.bytes);
   if (size)
-    *size = out->len;
-  return dio_file_write_atomic (files, dir_fd, name, out->data, out->len, error);
+    *size = out.length;
+  return dio_file_write_atomic (files, dir_fd, name, bytes, out.length, error);
 }
 
 /* ---- Reading ---- */
@@ -168,6 +177,14 @@ fail_format (const Source *source, GError **error)
 {
   g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("The snapshot file “%s” is damaged"),
                source->name);
+  return false;
+}
+
+static bool
+fail_memory (const Source *source, GError **error)
+{
+  g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
+               _ ("There is not enough memory for reading “%s”"), source->name);
   return false;
 }
 
@@ -194,15 +211,16 @@ read_section (DioStateFile *file, const Source *source, const uint8_t *entry, GE
     return fail_format (source, error);
   g_autofree uint8_t *packed = g_try_malloc (MAX (size, 1));
   g_autofree uint8_t *bytes = g_try_malloc (MAX (length, 1));
-  if (!packed || !bytes) {
-    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY,
-                 _ ("There is not enough memory for reading “%s”"), source->name);
-    return false;
-  }
+  if (!packed || !bytes)
+    return fail_memory (source, error);
   if (!read_at (source, packed, size, offset, error))
     return false;
-  if (!dio_chunk_hash (packed, size, &sum) || memcmp (sum.bytes, entry + 48, sizeof sum.bytes) != 0
-      || ZSTD_decompress (bytes, length, packed, size) != length)
+  if (!dio_chunk_hash (packed, size, &sum) || memcmp (sum.bytes, entry + 48, sizeof sum.bytes) != 0)
+    return fail_format (source, error);
+  size_t unpacked = ZSTD_decompress (bytes, length, packed, size);
+  if (ZSTD_isError (unpacked) && ZSTD_getErrorCode (unpacked) == ZSTD_error_memory_allocation)
+    return fail_memory (source, error);
+  if (unpacked != length)
     return fail_format (source, error);
   g_autoptr (GBytes) section = g_bytes_new_take (g_steal_pointer (&bytes), length);
   dio_state_file_add (file, name, section);

@@ -54,7 +54,12 @@ dio_ram_map_save (const DioRamMap *map, DioStoreWriter *writer, DioVisitor *visi
 {
   uint64_t size = map->size;
   size_t length = count_leaves (map) * sizeof (DioChunkId);
-  g_autofree DioChunkId *leaves = g_malloc (MAX (length, 1));
+  g_autofree DioChunkId *leaves = g_try_malloc (MAX (length, 1));
+  if (!leaves) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("There is not enough memory for making the snapshot"));
+    return false;
+  }
   for (uint64_t i = 0; i < count_leaves (map); i++)
     if (!dio_store_put (writer, &map->ids[i * LEAF], leaf_bytes (map, i), &leaves[i], error))
       return false;
@@ -174,18 +179,26 @@ save_chunk (Save *save, uint64_t chunk, uint8_t *buffer)
   return false;
 }
 
-/* Chunks as long as there are any; @progress on the calling thread only. */
+/* Chunks as long as there are any; @progress on the calling thread only, before the first and then
+ * whatever others did of what came since. */
 static void
 save_some (Save *save, DioFileProgress progress, void *data)
 {
   g_autofree uint8_t *buffer = g_malloc (DIO_RAM_CHUNK);
+  uint64_t tell = 0;
   while (!atomic_load (&save->stop)) {
+    uint64_t done = atomic_load (&save->done);
+    if (progress && done >= tell) {
+      tell = done + 64;
+      if (!progress (done * DIO_RAM_CHUNK, save->map->size, data)) {
+        fail_save (save, g_error_new (DIO_ERROR, DIO_ERROR_CANCELLED, "%s", _ ("Cancelled")));
+        return;
+      }
+    }
     uint64_t chunk = atomic_fetch_add (&save->next, 1);
     if (chunk >= save->map->n || !save_chunk (save, chunk, buffer))
       return;
-    uint64_t done = atomic_fetch_add (&save->done, 1) + 1;
-    if (progress && done % 64 == 0 && !progress (done * DIO_RAM_CHUNK, save->map->size, data))
-      fail_save (save, g_error_new (DIO_ERROR, DIO_ERROR_CANCELLED, "%s", _ ("Cancelled")));
+    atomic_fetch_add (&save->done, 1);
   }
 }
 
@@ -315,6 +328,13 @@ dio_ram_load (DioRam *ram, DioRamMap *map, DioStore *store, DioPool *pool,
     dio_ram_map_free (map);
     return false;
   }
+  g_autofree uint8_t *absent = g_try_malloc0 (map->n / 8 + 1);
+  if (!absent) {
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("There is not enough memory for the index of the snapshots"));
+    dio_ram_map_free (map);
+    return false;
+  }
   Load *load = g_new0 (Load, 1);
   load->ram = ram;
   load->map = map;
@@ -325,7 +345,6 @@ dio_ram_load (DioRam *ram, DioRamMap *map, DioStore *store, DioPool *pool,
   load->ahead = pool != NULL;
   pthread_mutex_init (&load->lock, NULL);
   pthread_cond_init (&load->idle, NULL);
-  g_autofree uint8_t *absent = g_malloc0 (map->n / 8 + 1);
   for (uint64_t i = 0; i < map->n; i++)
     if (!dio_chunk_id_is_zero (&map->ids[i]))
       absent[i / 8] |= (uint8_t) (1u << (i % 8));

@@ -11,6 +11,7 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
 
 enum { MAX_DEPTH = 16 };
 
@@ -27,7 +28,10 @@ typedef enum {
 } Kind;
 
 struct DioVisitor {
-  GByteArray *out; /* saving, else NULL */
+  bool saving;
+  bool no_memory; /* why it failed */
+  uint8_t *out;
+  size_t length, capacity; /* of @out */
   GBytes *in;
   const uint8_t *next;
   size_t remaining;
@@ -40,7 +44,7 @@ DioVisitor *
 dio_visitor_new_save (void)
 {
   DioVisitor *visitor = g_new0 (DioVisitor, 1);
-  visitor->out = g_byte_array_new ();
+  visitor->saving = true;
   return visitor;
 }
 
@@ -58,8 +62,7 @@ release (DioVisitor *visitor)
 {
   for (unsigned i = 0; i < visitor->depth; i++)
     g_free (visitor->sections[i]);
-  if (visitor->out)
-    g_byte_array_unref (visitor->out);
+  g_free (visitor->out);
   g_clear_pointer (&visitor->in, g_bytes_unref);
   g_free (visitor->failure);
   g_free (visitor);
@@ -69,10 +72,12 @@ GBytes *
 dio_visitor_finish_save (DioVisitor *visitor)
 {
   /* A visit that fails while saving is a mistake in the program, not in data. */
-  if (visitor->failure || visitor->depth)
+  if (!visitor->no_memory && (visitor->failure || visitor->depth))
     g_critical ("Saving state went wrong: %s",
                 visitor->failure ? visitor->failure : "a section is open");
-  GBytes *bytes = g_byte_array_free_to_bytes (g_steal_pointer (&visitor->out));
+  GBytes *bytes = NULL;
+  if (!visitor->no_memory)
+    bytes = g_bytes_new_take (g_steal_pointer (&visitor->out), visitor->length);
   release (visitor);
   return bytes;
 }
@@ -85,7 +90,10 @@ dio_visitor_finish_load (DioVisitor *visitor, GError **error)
   if (!visitor->failure && visitor->remaining)
     dio_visitor_fail (visitor, "%" G_GSIZE_FORMAT " bytes are left over", visitor->remaining);
   bool loaded = !visitor->failure;
-  if (!loaded)
+  if (!loaded && visitor->no_memory)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("There is not enough memory for loading the saved state"));
+  else if (!loaded)
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT, _ ("The saved state cannot be used: %s"),
                  visitor->failure);
   release (visitor);
@@ -122,7 +130,29 @@ dio_visitor_fail (DioVisitor *visitor, const char *format, ...)
   visitor->failure = g_strdup (text->str);
 }
 
+void
+dio_visitor_fail_memory (DioVisitor *visitor)
+{
+  if (!visitor->failure)
+    visitor->no_memory = true;
+  dio_visitor_fail (visitor, "there is not enough memory");
+}
+
 /* ---- Bytes ---- */
+
+static void
+append (DioVisitor *visitor, const void *data, size_t length)
+{
+  size_t needed;
+  if (__builtin_add_overflow (visitor->length, length, &needed)
+      || !dio_memory_grow (&visitor->out, &visitor->capacity, needed, 1)) {
+    dio_visitor_fail_memory (visitor);
+    return;
+  }
+  if (length)
+    memcpy (visitor->out + visitor->length, data, length);
+  visitor->length = needed;
+}
 
 /* The next @length bytes of the input, or NULL after failing. */
 static const uint8_t *
@@ -150,11 +180,11 @@ visit_head (DioVisitor *visitor, Kind kind, const char *name)
     return false;
   }
 
-  if (visitor->out) {
+  if (visitor->saving) {
     const uint8_t head[2] = { (uint8_t) kind, (uint8_t) length };
-    g_byte_array_append (visitor->out, head, sizeof head);
-    g_byte_array_append (visitor->out, (const uint8_t *) name, (guint) length);
-    return true;
+    append (visitor, head, sizeof head);
+    append (visitor, name, length);
+    return !visitor->failure;
   }
 
   const uint8_t *head = take (visitor, name, 2);
@@ -180,9 +210,9 @@ visit_number (DioVisitor *visitor, Kind kind, const char *name, uint64_t *value,
 {
   if (!visit_head (visitor, kind, name))
     return false;
-  if (visitor->out) {
+  if (visitor->saving) {
     uint64_t little = GUINT64_TO_LE (*value);
-    g_byte_array_append (visitor->out, (const uint8_t *) &little, size);
+    append (visitor, &little, size);
     return false;
   }
   const uint8_t *bytes = take (visitor, name, size);
@@ -293,25 +323,13 @@ visit_length (DioVisitor *visitor, const char *name, size_t *length, size_t min,
   return true;
 }
 
-static void
-append (DioVisitor *visitor, const void *data, size_t length)
-{
-  /* GByteArray counts in guint. */
-  if (length > G_MAXINT32 - visitor->out->len) {
-    dio_visitor_fail (visitor, "the state is too large");
-    return;
-  }
-  if (length)
-    g_byte_array_append (visitor->out, data, (guint) length);
-}
-
 void
 dio_visit_bytes (DioVisitor *visitor, const char *name, void *data, size_t length)
 {
   size_t found = length;
   if (!visit_length (visitor, name, &found, length, length))
     return;
-  if (visitor->out) {
+  if (visitor->saving) {
     append (visitor, data, length);
     return;
   }
@@ -326,14 +344,21 @@ dio_visit_buffer (DioVisitor *visitor, const char *name, uint8_t **data, size_t 
   size_t found = *length;
   if (!visit_length (visitor, name, &found, 0, max))
     return;
-  if (visitor->out) {
+  if (visitor->saving) {
     append (visitor, *data, found);
     return;
   }
   const uint8_t *bytes = take (visitor, name, found);
   if (!bytes)
     return;
+  uint8_t *copy = found ? g_try_malloc (found) : NULL;
+  if (found && !copy) {
+    dio_visitor_fail_memory (visitor);
+    return;
+  }
+  if (found)
+    memcpy (copy, bytes, found);
   g_free (*data);
-  *data = found ? g_memdup2 (bytes, found) : NULL;
+  *data = copy;
   *length = found;
 }

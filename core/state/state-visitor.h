@@ -14,7 +14,8 @@
 
 typedef struct DioVisitor DioVisitor;
 
-/* A visitor that saves; _finish() gives the section's bytes. */
+/* A visitor that saves; _finish() gives the section's bytes, or NULL when there was not enough
+ * memory for them. */
 DioVisitor *dio_visitor_new_save (void);
 GBytes *dio_visitor_finish_save (DioVisitor *visitor); /* frees the visitor */
 
@@ -26,6 +27,9 @@ bool dio_visitor_finish_load (DioVisitor *visitor, GError **error); /* frees the
 bool dio_visitor_is_loading (DioVisitor *visitor);
 bool dio_visitor_failed (DioVisitor *visitor);
 void dio_visitor_fail (DioVisitor *visitor, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* For want of memory, which is no fault of the data: DIO_ERROR_MEMORY. */
+void dio_visitor_fail_memory (DioVisitor *visitor);
 
 /* Opens a named, versioned section; returns the version of the data (when saving: @version). A
  * newer version than @version fails the load. */

@@ -135,6 +135,14 @@ dio_pack_write_end (DioFiles *files, int fd, const char *name, uint64_t end, Dio
 
 /* ---- Reading ---- */
 
+bool
+dio_store_fail_memory (GError **error)
+{
+  g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+               _ ("There is not enough memory for the index of the snapshots"));
+  return false;
+}
+
 static bool
 fail_format (const char *name, GError **error)
 {
@@ -162,19 +170,11 @@ entry_is_good (const DioPackEntry *entry, uint64_t end)
 }
 
 static bool
-fail_memory (GError **error)
-{
-  g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
-               _ ("There is not enough memory for the index of the snapshots"));
-  return false;
-}
-
-static bool
 decode_index (DioPack *pack, const uint8_t *bytes, uint64_t end, GError **error)
 {
   pack->entries = g_try_malloc_n (MAX (pack->n_entries, 1), sizeof *pack->entries);
   if (!pack->entries)
-    return fail_memory (error);
+    return dio_store_fail_memory (error);
   for (uint64_t i = 0; i < pack->n_entries; i++) {
     decode_entry (bytes + i * DIO_PACK_ENTRY, &pack->entries[i]);
     if (!entry_is_good (&pack->entries[i], end)
@@ -212,7 +212,7 @@ load_index (DioPack *pack, GError **error)
   uint64_t index_size = pack->n_entries * DIO_PACK_ENTRY;
   g_autofree uint8_t *bytes = g_try_malloc (index_size + 24);
   if (!bytes)
-    return fail_memory (error);
+    return dio_store_fail_memory (error);
   if (!read_all (pack, bytes, index_size + 24, end, error))
     return false;
   DioChunkId sum;
@@ -306,7 +306,11 @@ uint8_t *
 dio_pack_read (const DioPack *pack, const DioPackEntry *entry, GError **error)
 {
   uint8_t expected[DIO_PACK_RECORD];
-  g_autofree uint8_t *bytes = g_malloc (DIO_PACK_RECORD + (size_t) entry->stored);
+  g_autofree uint8_t *bytes = g_try_malloc (DIO_PACK_RECORD + (size_t) entry->stored);
+  if (!bytes) {
+    dio_store_fail_memory (error);
+    return NULL;
+  }
   if (!read_all (pack, bytes, DIO_PACK_RECORD + (size_t) entry->stored, entry->offset, error))
     return NULL;
   dio_pack_encode_record (expected, entry);

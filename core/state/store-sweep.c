@@ -24,8 +24,9 @@ struct DioStoreMarks {
 };
 
 DioStoreMarks *
-dio_store_marks_new (DioStore *store)
+dio_store_marks_new (DioStore *store, GError **error)
 {
+  bool good = true;
   DioStoreMarks *marks = g_new0 (DioStoreMarks, 1);
   marks->store = store;
   pthread_rwlock_rdlock (&store->lock);
@@ -35,9 +36,14 @@ dio_store_marks_new (DioStore *store)
   for (guint i = 0; i < marks->n_packs; i++) {
     Marked *marked = &marks->packs[i];
     marked->pack = dio_pack_ref (g_ptr_array_index (store->packs, i));
-    marked->bits = g_malloc0 (marked->pack->n_entries / 8 + 1);
+    marked->bits = g_try_malloc0 (marked->pack->n_entries / 8 + 1);
+    good &= marked->bits != NULL;
   }
   pthread_rwlock_unlock (&store->lock);
+  if (!good) {
+    g_clear_pointer (&marks, dio_store_marks_free);
+    dio_store_fail_memory (error);
+  }
   return marks;
 }
 
@@ -101,7 +107,9 @@ interrupted (DioStore *store, GError **error)
 static bool
 copy_wanted (DioStore *store, const Marked *marked, DioStoreWriter *writer, GError **error)
 {
-  g_autofree uint8_t *data = g_malloc (DIO_CHUNK_MAX);
+  g_autofree uint8_t *data = g_try_malloc (DIO_CHUNK_MAX);
+  if (!data)
+    return dio_store_fail_memory (error);
   for (uint64_t i = 0; i < marked->pack->n_entries; i++) {
     const DioPackEntry *entry = &marked->pack->entries[i];
     DioChunkId id;
@@ -193,24 +201,34 @@ dio_store_sweep (DioStoreMarks *marks, DioFileProgress progress, void *data, uin
 
 /* ---- Verifying ---- */
 
+/* False with an @error only when it could not be found out. */
 static bool
-is_as_named (DioStore *store, const DioPack *pack, const DioPackEntry *entry, uint8_t *data)
+is_as_named (DioStore *store, const DioPack *pack, const DioPackEntry *entry, uint8_t *data,
+             GError **error)
 {
   DioChunkId id;
-  g_autofree uint8_t *stored = dio_pack_read (pack, entry, NULL);
-  return stored && dio_store_unpack (store, pack, entry, stored, data, NULL)
-         && dio_chunk_hash (data, entry->raw, &id)
-         && memcmp (id.bytes, entry->id.bytes, sizeof id.bytes) == 0;
+  g_autoptr (GError) local = NULL;
+  g_autofree uint8_t *stored = dio_pack_read (pack, entry, &local);
+  if (stored && dio_store_unpack (store, pack, entry, stored, data, &local))
+    return dio_chunk_hash (data, entry->raw, &id)
+           && memcmp (id.bytes, entry->id.bytes, sizeof id.bytes) == 0;
+  if (g_error_matches (local, DIO_ERROR, DIO_ERROR_MEMORY))
+    g_propagate_error (error, g_steal_pointer (&local));
+  return false;
 }
 
 bool
 dio_store_verify (DioStore *store, DioFileProgress progress, void *data, uint64_t *damaged,
                   GError **error)
 {
-  g_autoptr (DioStoreMarks) packs = dio_store_marks_new (store);
-  g_autofree uint8_t *chunk = g_malloc (DIO_CHUNK_MAX);
+  g_autoptr (DioStoreMarks) packs = dio_store_marks_new (store, error);
+  g_autofree uint8_t *chunk = g_try_malloc (DIO_CHUNK_MAX);
   uint64_t total = 0, done = 0;
   *damaged = 0;
+  if (!packs)
+    return false;
+  if (!chunk)
+    return dio_store_fail_memory (error);
   for (guint i = 0; i < packs->n_packs; i++)
     total += packs->packs[i].pack->n_entries;
   for (guint i = 0; i < packs->n_packs; i++) {
@@ -220,8 +238,13 @@ dio_store_verify (DioStore *store, DioFileProgress progress, void *data, uint64_
         g_set_error (error, DIO_ERROR, DIO_ERROR_CANCELLED, "%s", _ ("Cancelled"));
         return false;
       }
-      if (!is_as_named (store, pack, &pack->entries[j], chunk))
+      GError *local = NULL;
+      if (!is_as_named (store, pack, &pack->entries[j], chunk, &local))
         ++*damaged;
+      if (local) {
+        g_propagate_error (error, local);
+        return false;
+      }
     }
   }
   return true;

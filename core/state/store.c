@@ -10,6 +10,7 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
+#include "core/base/base-memory.h"
 #include "core/state/store-private.h"
 
 /* Level 1 of zstd: writing a snapshot competes with the guest for the host's cores. */
@@ -21,9 +22,10 @@ struct DioStoreWriter {
   int fd; /* -1: nothing was put yet */
   char *name;
   uint64_t end;
-  GArray *entries;   /* of DioPackEntry */
-  GHashTable *known; /* set of DioChunkId*, owned */
-  GError *failure;   /* the first; all later calls repeat it */
+  DioPackEntry *entries;
+  size_t n_entries, capacity;
+  DioSet known;    /* the names of @entries */
+  GError *failure; /* the first; all later calls repeat it */
   bool committed;
   bool gives_way; /* of a sweep */
 };
@@ -61,6 +63,10 @@ open_packs (DioStore *store, GError **error)
         dio_pack_open (store->files, store->dir_fd, g_ptr_array_index (names, i), &local);
     if (pack) {
       g_ptr_array_add (store->packs, pack);
+    } else if (g_error_matches (local, DIO_ERROR, DIO_ERROR_MEMORY)) {
+      /* Nothing is wrong with it: a store without it would be one that lost snapshots. */
+      g_propagate_error (error, g_steal_pointer (&local));
+      return false;
     } else {
       g_debug ("%s", local->message);
       store->unusable++;
@@ -174,19 +180,24 @@ take_context (DioStore *store, GPtrArray *contexts)
 static void
 return_context (DioStore *store, GPtrArray *contexts, void *context)
 {
+  if (!context)
+    return;
   pthread_mutex_lock (&store->contexts_lock);
   g_ptr_array_add (contexts, context);
   pthread_mutex_unlock (&store->contexts_lock);
 }
 
-/* The checksum that zstd adds tells damage when chunks are read one by one while a machine waits;
- * hashing them again would take longer than all the rest. */
+/* 0 or an error of zstd when there is no memory. The checksum that zstd adds tells damage when
+ * chunks are read one by one while a machine waits; hashing them again would take longer than all
+ * the rest. */
 static size_t
 compress (DioStore *store, uint8_t *to, size_t size, const void *data, size_t length)
 {
   ZSTD_CCtx *context = take_context (store, store->compressors);
   if (!context) {
     context = ZSTD_createCCtx ();
+    if (!context)
+      return 0;
     ZSTD_CCtx_setParameter (context, ZSTD_c_compressionLevel, LEVEL);
     ZSTD_CCtx_setParameter (context, ZSTD_c_checksumFlag, 1);
   }
@@ -202,6 +213,8 @@ dio_store_unpack (DioStore *store, const DioPack *pack, const DioPackEntry *entr
   ZSTD_DCtx *context = take_context (store, store->decompressors);
   if (!context)
     context = ZSTD_createDCtx ();
+  if (!context)
+    return dio_store_fail_memory (error);
   size_t result = ZSTD_decompressDCtx (context, data, entry->raw, stored, entry->stored);
   return_context (store, store->decompressors, context);
   if (result == entry->raw)
@@ -283,21 +296,6 @@ dio_store_get (DioStore *store, const DioChunkId *id, void *data, size_t length,
 
 /* ---- Putting ---- */
 
-static guint
-hash_id (gconstpointer key)
-{
-  const DioChunkId *id = key;
-  guint value;
-  memcpy (&value, id->bytes, sizeof value);
-  return value;
-}
-
-static gboolean
-equal_ids (gconstpointer a, gconstpointer b)
-{
-  return memcmp (a, b, sizeof (DioChunkId)) == 0;
-}
-
 DioStoreWriter *
 dio_store_begin_locked (DioStore *store)
 {
@@ -305,8 +303,7 @@ dio_store_begin_locked (DioStore *store)
   writer->store = store;
   writer->fd = -1;
   writer->gives_way = true;
-  writer->entries = g_array_new (FALSE, FALSE, sizeof (DioPackEntry));
-  writer->known = g_hash_table_new_full (hash_id, equal_ids, g_free, NULL);
+  dio_set_init (&writer->known, sizeof (DioChunkId));
   pthread_mutex_init (&writer->lock, NULL);
   return writer;
 }
@@ -342,6 +339,18 @@ open_pack_locked (DioStoreWriter *writer, GError **error)
   return dio_pack_write_head (writer->store->files, fd, name, error);
 }
 
+static bool
+make_room_locked (DioStoreWriter *writer, GError **error)
+{
+  if (dio_memory_grow (&writer->entries, &writer->capacity, writer->n_entries + 1,
+                       sizeof *writer->entries)
+      && dio_set_reserve (&writer->known, 1))
+    return true;
+  g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+               _ ("There is not enough memory for making the snapshot"));
+  return false;
+}
+
 /* Gives the chunk a place, unless another thread was faster: then *@place is 0. */
 static bool
 reserve (DioStoreWriter *writer, DioPackEntry *entry, GError **error)
@@ -349,12 +358,13 @@ reserve (DioStoreWriter *writer, DioPackEntry *entry, GError **error)
   GError *failure = NULL;
   pthread_mutex_lock (&writer->lock);
   entry->offset = 0;
-  if (!writer->failure && !g_hash_table_contains (writer->known, &entry->id)
+  if (!writer->failure && !dio_set_contains (&writer->known, &entry->id)
+      && make_room_locked (writer, &writer->failure)
       && open_pack_locked (writer, &writer->failure)) {
     entry->offset = writer->end;
     writer->end += DIO_PACK_RECORD + (uint64_t) entry->stored;
-    g_array_append_val (writer->entries, *entry);
-    g_hash_table_add (writer->known, g_memdup2 (&entry->id, sizeof entry->id));
+    writer->entries[writer->n_entries++] = *entry;
+    dio_set_add (&writer->known, &entry->id);
   }
   if (writer->failure)
     failure = g_error_copy (writer->failure);
@@ -395,7 +405,7 @@ static bool
 is_known (DioStoreWriter *writer, const DioChunkId *id)
 {
   pthread_mutex_lock (&writer->lock);
-  bool known = g_hash_table_contains (writer->known, id);
+  bool known = dio_set_contains (&writer->known, id);
   pthread_mutex_unlock (&writer->lock);
   return known || dio_store_has (writer->store, id);
 }
@@ -424,8 +434,9 @@ dio_store_put (DioStoreWriter *writer, const void *data, size_t length, DioChunk
     *id = entry.id;
     if (is_known (writer, id))
       return true;
-    stored = g_malloc (size);
-    result = compress (writer->store, stored, size, data, length);
+    stored = g_try_malloc (size);
+    if (stored)
+      result = compress (writer->store, stored, size, data, length);
   }
   if (!result || ZSTD_isError (result)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
@@ -451,9 +462,8 @@ publish (DioStoreWriter *writer, GError **error)
   DioStore *store = writer->store;
   g_autofree char *from = g_strconcat (writer->name, DIO_PACK_NEW_SUFFIX, NULL);
   g_autofree char *to = g_strconcat (writer->name, DIO_PACK_SUFFIX, NULL);
-  if (!dio_pack_write_end (store->files, writer->fd, from, writer->end,
-                           (DioPackEntry *) (void *) writer->entries->data, writer->entries->len,
-                           error))
+  if (!dio_pack_write_end (store->files, writer->fd, from, writer->end, writer->entries,
+                           writer->n_entries, error))
     return false;
   int result = dio_file_sync (store->files, writer->fd);
   int closed = dio_file_close (store->files, writer->fd);
@@ -487,7 +497,7 @@ dio_store_commit (DioStoreWriter *writer, GError **error)
     g_propagate_error (error, g_error_copy (writer->failure));
     return false;
   }
-  writer->committed = !writer->entries->len || publish (writer, error);
+  writer->committed = !writer->n_entries || publish (writer, error);
   return writer->committed;
 }
 
@@ -507,8 +517,8 @@ dio_store_writer_free (DioStoreWriter *writer)
   if (!writer->gives_way)
     pthread_mutex_unlock (&store->writer_lock);
   pthread_mutex_destroy (&writer->lock);
-  g_array_unref (writer->entries);
-  g_hash_table_unref (writer->known);
+  g_free (writer->entries);
+  dio_set_clear (&writer->known);
   g_clear_error (&writer->failure);
   g_free (writer->name);
   g_free (writer);

@@ -78,8 +78,11 @@ uint64_t dio_store_writer_size (DioStoreWriter *writer);
 void dio_store_writer_free (DioStoreWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioStoreWriter, dio_store_writer_free)
 
-/* The chunks that are wanted: add all of them, then sweep. */
-DioStoreMarks *dio_store_marks_new (DioStore *store);
+/* False, and the @error that there is no memory for the tables of chunks. */
+bool dio_store_fail_memory (GError **error);
+
+/* The chunks that are wanted: add all of them, then sweep. NULL when there is no memory. */
+DioStoreMarks *dio_store_marks_new (DioStore *store, GError **error);
 void dio_store_marks_free (DioStoreMarks *marks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioStoreMarks, dio_store_marks_free)
 

@@ -183,8 +183,11 @@ take (DioMachine *machine, DioSnapshot *snapshot, GError **error)
   DioVisitor *visitor = dio_visitor_new_save ();
   visit_machine (machine, visitor);
   snapshot->devices = dio_visitor_finish_save (visitor);
+  if (!snapshot->devices)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
+                 _ ("There is not enough memory for making the snapshot"));
   /* The disks at last: from there on there is no way back. */
-  if (pass_point (machine, snapshot, error))
+  if (snapshot->devices && pass_point (machine, snapshot, error))
     return true;
   dio_ram_freeze_end (g_steal_pointer (&snapshot->freeze), false);
   g_clear_pointer (&snapshot->devices, g_bytes_unref);

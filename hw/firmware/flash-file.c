@@ -16,7 +16,7 @@
 
 /* ---- Writing ---- */
 
-/* All up to the last sector in use. dev.lock held. */
+/* All up to the last sector in use. NULL when there is no memory. dev.lock held. */
 static GBytes *
 copy_contents_locked (const DioFlash *flash)
 {
@@ -25,7 +25,9 @@ copy_contents_locked (const DioFlash *flash)
   while (used > 0 && !flash->sectors[used - 1])
     used--;
   size_t length = used * DIO_FLASH_SECTOR;
-  uint8_t *bytes = g_malloc (length);
+  uint8_t *bytes = g_try_malloc (MAX (length, 1));
+  if (!bytes)
+    return NULL;
   for (size_t i = 0; i < used; i++)
     if (flash->sectors[i])
       memcpy (bytes + i * DIO_FLASH_SECTOR, flash->sectors[i], DIO_FLASH_SECTOR);
@@ -58,6 +60,10 @@ write_once_locked (DioFlash *flash, GError **error)
   g_autoptr (GBytes) contents = copy_contents_locked (flash);
   uint64_t changes = flash->changes;
 
+  if (!contents) {
+    dio_set_error_errno (error, ENOMEM, _ ("%s cannot be written"), flash->path);
+    return false;
+  }
   pthread_mutex_unlock (&flash->sys.dev.lock);
   bool done = write_file (flash->files, flash->path, contents, error);
   pthread_mutex_lock (&flash->sys.dev.lock);
@@ -159,17 +165,19 @@ check_size (const DioFlash *flash, const char *path, size_t length, GError **err
   return false;
 }
 
-/* A last sector may be cut short: the rest is erased. */
-static void
+/* A last sector may be cut short: the rest is erased. False: there is no memory. */
+static bool
 fill_sectors (DioFlash *flash, const uint8_t *bytes, size_t length, bool zero_is_erased)
 {
   for (size_t at = 0; at < length; at += DIO_FLASH_SECTOR) {
     size_t size = MIN (length - at, DIO_FLASH_SECTOR);
     dio_flash_erase_sector (flash, at);
     if (!is_filled_with (bytes + at, size, 0xff)
-        && !(zero_is_erased && is_filled_with (bytes + at, size, 0)))
-      dio_flash_program (flash, at, bytes + at, (unsigned) size);
+        && !(zero_is_erased && is_filled_with (bytes + at, size, 0))
+        && !dio_flash_program (flash, at, bytes + at, (unsigned) size))
+      return false;
   }
+  return true;
 }
 
 /* A regular file of any length up to one byte more than there may be, to tell what is too large. */
@@ -185,8 +193,8 @@ read_file (DioFiles *files, const char *path, int flags, GError **error)
   uint8_t *bytes = NULL;
   if (n == 0) {
     size_t length = (size_t) MIN (status.stx_size, DIO_FLASH_MAX_SIZE + 1);
-    bytes = g_malloc (length);
-    n = dio_file_read (files, fd, bytes, length, 0);
+    bytes = g_try_malloc (MAX (length, 1));
+    n = bytes ? dio_file_read (files, fd, bytes, length, 0) : -ENOMEM;
   }
   if (fd >= 0)
     dio_file_close (files, fd);
@@ -210,9 +218,12 @@ load (DioFlash *flash, DioFiles *files, const char *path, bool is_template, GErr
   if (!check_size (flash, path, length, error))
     return false;
   pthread_mutex_lock (&flash->sys.dev.lock);
-  fill_sectors (flash, bytes, length, is_template);
+  bool good = fill_sectors (flash, bytes, length, is_template);
   pthread_mutex_unlock (&flash->sys.dev.lock);
-  return true;
+  if (!good)
+    dio_set_error_errno (error, ENOMEM, _ ("The settings of the firmware cannot be read from “%s”"),
+                         path);
+  return good;
 }
 
 bool

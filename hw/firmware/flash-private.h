@@ -56,8 +56,8 @@ typedef struct {
 /* The sector is all ones from now on; its memory is freed. */
 void dio_flash_erase_sector (DioFlash *flash, uint64_t offset);
 
-/* Bits go from one to zero; within a sector. */
-void dio_flash_program (DioFlash *flash, uint64_t offset, const uint8_t *data, unsigned size);
+/* Bits go from one to zero; within a sector. False, and nothing changed: there is no memory. */
+bool dio_flash_program (DioFlash *flash, uint64_t offset, const uint8_t *data, unsigned size);
 
 /* One byte of the array. */
 static inline uint8_t

@@ -54,19 +54,23 @@ writable_sector (DioFlash *flash, uint64_t offset)
   uint8_t **sector = &flash->sectors[offset / DIO_FLASH_SECTOR];
 
   if (!*sector) {
-    *sector = g_malloc (DIO_FLASH_SECTOR);
-    memset (*sector, 0xff, DIO_FLASH_SECTOR);
+    *sector = g_try_malloc (DIO_FLASH_SECTOR);
+    if (*sector)
+      memset (*sector, 0xff, DIO_FLASH_SECTOR);
   }
   return *sector;
 }
 
-void
+bool
 dio_flash_program (DioFlash *flash, uint64_t offset, const uint8_t *data, unsigned size)
 {
-  uint8_t *bytes = writable_sector (flash, offset) + offset % DIO_FLASH_SECTOR;
+  uint8_t *sector = writable_sector (flash, offset);
 
+  if (!sector)
+    return false;
   for (unsigned i = 0; i < size; i++)
-    bytes[i] &= data[i];
+    sector[offset % DIO_FLASH_SECTOR + i] &= data[i];
+  return true;
 }
 
 /* ---- Reading ---- */
@@ -214,11 +218,15 @@ start_command (DioFlash *flash, uint64_t value)
   }
 }
 
+/* Whether that worked is in the status afterwards. */
 static void
 program (DioFlash *flash, uint64_t offset, const uint8_t *data, unsigned size)
 {
-  dio_flash_program (flash, offset, data, size);
-  dio_flash_changed_locked (flash);
+  bool good = dio_flash_program (flash, offset, data, size);
+
+  if (good)
+    dio_flash_changed_locked (flash);
+  finish (flash, good ? 0 : STATUS_PROGRAM_ERROR);
 }
 
 static void
@@ -227,7 +235,6 @@ program_word (DioFlash *flash, uint64_t offset, uint64_t value, unsigned size)
   uint64_t bytes = GUINT64_TO_LE (value);
 
   program (flash, offset, (const uint8_t *) &bytes, size);
-  finish (flash, 0);
 }
 
 static void
@@ -306,7 +313,6 @@ confirm_buffer (DioFlash *flash, uint64_t value)
     return;
   }
   program (flash, flash->buffer_base, flash->buffer, sizeof flash->buffer);
-  finish (flash, 0);
 }
 
 static void
@@ -404,7 +410,11 @@ load_sectors (DioFlash *flash, DioVisitor *visitor)
     dio_visit_bool (visitor, "sector", &used);
     if (!used)
       continue;
-    loaded[i] = g_malloc0 (DIO_FLASH_SECTOR);
+    loaded[i] = g_try_malloc0 (DIO_FLASH_SECTOR);
+    if (!loaded[i]) {
+      dio_visitor_fail_memory (visitor);
+      break;
+    }
     dio_visit_bytes (visitor, "bytes", loaded[i], DIO_FLASH_SECTOR);
   }
   if (dio_visitor_failed (visitor)) {

@@ -100,7 +100,7 @@ look_and_sweep (DioStore *store)
   bool good[MAX_CHUNKS];
   uint64_t damaged, freed;
   g_autoptr (GArray) entries = list_chunks (store);
-  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store);
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store, NULL);
   for (guint i = 0; i < entries->len; i++) {
     const DioPackEntry *entry = &g_array_index (entries, DioPackEntry, i);
     if (!dio_store_has (store, &entry->id))

@@ -71,7 +71,9 @@ static bool
 visit_extents (DioBlockNode *from, bool alone, DioBlockNode *to, Visit visit,
                const DioBlockJob *job, GError **error)
 {
-  g_autofree uint8_t *buffer = g_malloc (CHUNK);
+  g_autofree uint8_t *buffer = g_try_malloc (CHUNK);
+  if (!buffer)
+    return fail (error, -ENOMEM, from, true);
   for (uint64_t at = 0; at < from->size;) {
     DioBlockExtent extent;
     uint64_t length = MIN (from->size - at, CHUNK - at % CHUNK);
@@ -121,8 +123,10 @@ apply_cb (DioBlockNode *to, uint64_t offset, const DioBlockExtent *extent, const
 bool
 dio_block_verify (DioBlockNode *a, DioBlockNode *b, const DioBlockJob *job, GError **error)
 {
-  g_autofree uint8_t *first = g_malloc (CHUNK);
-  g_autofree uint8_t *second = g_malloc (CHUNK);
+  g_autofree uint8_t *first = g_try_malloc (CHUNK);
+  g_autofree uint8_t *second = g_try_malloc (CHUNK);
+  if (!first || !second)
+    return fail (error, -ENOMEM, a, true);
   for (uint64_t at = 0; at < a->size; at += CHUNK) {
     uint64_t length = MIN (CHUNK, a->size - at);
     if (!go_on (job, at, a->size))

@@ -61,8 +61,8 @@ allocate (DioBlockNode *node, int mode, uint64_t offset, uint64_t length)
 static int
 write_zeros (DioBlockNode *node, uint64_t offset, uint64_t length)
 {
-  g_autofree void *zeros = g_malloc0 (ZERO_CHUNK);
-  int result = 0;
+  g_autofree void *zeros = g_try_malloc0 (ZERO_CHUNK);
+  int result = zeros ? 0 : -ENOMEM;
   for (uint64_t done = 0; done < length && result == 0; done += ZERO_CHUNK)
     result = dio_file_write (node->files, node->fd, zeros, MIN (ZERO_CHUNK, length - done),
                              offset + done);

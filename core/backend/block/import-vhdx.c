@@ -124,7 +124,11 @@ static bool
 read_regions (const DioBlockNode *node, uint64_t file_size, Region *bat, Region *metadata,
               GError **error)
 {
-  g_autofree uint8_t *table = g_malloc (VHDX_REGIONS);
+  g_autofree uint8_t *table = g_try_malloc (VHDX_REGIONS);
+  if (!table) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   bool found = false;
   for (uint64_t at = 192 * KIB; at <= 256 * KIB && !found; at += 64 * KIB) {
     if (!dio_import_header (node, at, table, VHDX_REGIONS, error))

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "core/backend/block/import.h"
+#include "core/base/base-error.h"
 #include "core/base/base-i18n.h"
 
 #define VMDK_HEADER 512
@@ -114,9 +115,14 @@ static const ImportFormat vmdk_packed = {
 static bool
 check_descriptor (const DioBlockNode *node, uint64_t offset, uint64_t length, GError **error)
 {
-  g_autofree char *text = g_malloc0 (VMDK_MAX_DESCRIPTOR + 1);
-  int64_t got = dio_file_read (node->files, node->fd, text,
-                               (size_t) MIN (length, VMDK_MAX_DESCRIPTOR), offset);
+  g_autofree char *text = g_try_malloc0 (VMDK_MAX_DESCRIPTOR + 1);
+  int64_t got = text ? dio_file_read (node->files, node->fd, text,
+                                      (size_t) MIN (length, VMDK_MAX_DESCRIPTOR), offset)
+                     : -ENOMEM;
+  if (!text) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   if (got < 0 || !is_descriptor ((const uint8_t *) text)) {
     dio_import_refuse (node, error, _ ("its description is damaged"));
     return false;

@@ -10,15 +10,36 @@
 void
 dio_qcow2_cache_init (Qcow2Cache *cache, uint64_t table_bytes)
 {
-  *cache = (Qcow2Cache){ .tables = g_hash_table_new (g_int64_hash, g_int64_equal),
-                         .lru = G_QUEUE_INIT,
+  *cache = (Qcow2Cache){ .lru = G_QUEUE_INIT,
                          .most = (unsigned) MAX (QCOW2_CACHE_BYTES / table_bytes, LEAST_TABLES) };
 }
 
-static void
-drop (Qcow2Cache *cache, Qcow2Table *table)
+static Qcow2Table **
+bucket_of (const Qcow2Cache *cache, uint64_t index)
 {
-  g_hash_table_remove (cache->tables, &table->index);
+  return &cache->buckets[index & (cache->n_buckets - 1)];
+}
+
+static bool
+make_buckets (Qcow2Cache *cache)
+{
+  if (cache->buckets)
+    return true;
+  cache->n_buckets = LEAST_TABLES;
+  while (cache->n_buckets < cache->most)
+    cache->n_buckets *= 2;
+  cache->buckets = g_try_new0 (Qcow2Table *, cache->n_buckets);
+  return cache->buckets;
+}
+
+void
+dio_qcow2_cache_drop (Qcow2Cache *cache, Qcow2Table *table)
+{
+  dio_qcow2_table_clean (cache, table);
+  Qcow2Table **at = bucket_of (cache, table->index);
+  while (*at != table)
+    at = &(*at)->next;
+  *at = table->next;
   g_queue_unlink (&cache->lru, &table->link);
   g_free (table->data);
   g_free (table);
@@ -27,11 +48,9 @@ drop (Qcow2Cache *cache, Qcow2Table *table)
 void
 dio_qcow2_cache_clear (Qcow2Cache *cache)
 {
-  if (!cache->tables)
-    return;
   while (cache->lru.head)
-    drop (cache, cache->lru.head->data);
-  g_clear_pointer (&cache->tables, g_hash_table_unref);
+    dio_qcow2_cache_drop (cache, cache->lru.head->data);
+  g_clear_pointer (&cache->buckets, g_free);
 }
 
 static void
@@ -42,14 +61,16 @@ make_room (Qcow2Cache *cache)
     Qcow2Table *table = link->data;
     link = link->prev;
     if (table->dirty_from == table->dirty_to && !table->unlinked && !table->flushing)
-      drop (cache, table);
+      dio_qcow2_cache_drop (cache, table);
   }
 }
 
 Qcow2Table *
 dio_qcow2_cache_find (Qcow2Cache *cache, uint64_t index)
 {
-  Qcow2Table *table = g_hash_table_lookup (cache->tables, &index);
+  Qcow2Table *table = cache->buckets ? *bucket_of (cache, index) : NULL;
+  while (table && table->index != index)
+    table = table->next;
   if (table && cache->lru.head != &table->link) {
     g_queue_unlink (&cache->lru, &table->link);
     g_queue_push_head_link (&cache->lru, &table->link);
@@ -61,7 +82,7 @@ Qcow2Table *
 dio_qcow2_cache_add (Qcow2 *qcow2, Qcow2Cache *cache, uint64_t index, uint64_t offset, bool read,
                      int *result)
 {
-  g_autofree uint8_t *data = g_try_malloc0 (qcow2->cluster_size);
+  g_autofree uint8_t *data = make_buckets (cache) ? g_try_malloc0 (qcow2->cluster_size) : NULL;
   *result = data ? 0 : -ENOMEM;
   if (data && read) {
     int64_t got =
@@ -80,7 +101,8 @@ dio_qcow2_cache_add (Qcow2 *qcow2, Qcow2Cache *cache, uint64_t index, uint64_t o
   table->data = g_steal_pointer (&data);
   table->link.data = table;
   g_queue_push_head_link (&cache->lru, &table->link);
-  g_hash_table_insert (cache->tables, &table->index, table);
+  table->next = *bucket_of (cache, index);
+  *bucket_of (cache, index) = table;
   return table;
 }
 

@@ -26,7 +26,8 @@ typedef struct {
   uint8_t *seen_blocks; /* whether any of the clusters of a block of counts was seen */
   uint64_t n_clusters;
   unsigned lines;
-  bool damaged; /* beyond what counts and flags can repair */
+  bool damaged;   /* beyond what counts and flags can repair */
+  bool no_memory; /* so that nothing is known */
   DioFileProgress progress;
   void *data;
 } Walk;
@@ -130,6 +131,7 @@ read_l2 (Walk *walk, uint64_t offset)
                     : -ENOMEM;
   if (got == (int64_t) walk->qcow2->cluster_size)
     return data;
+  walk->no_memory |= !data;
   walk->check->errors++;
   note (walk, _ ("A table cannot be read, at byte"), offset);
   g_free (data);
@@ -173,6 +175,7 @@ walk_snapshots (Walk *walk, GError **error)
     if (!l1
         || dio_file_read (node->files, node->fd, l1, length, snapshot->l1_offset)
                != (int64_t) length) {
+      walk->no_memory |= !l1;
       walk->check->errors++;
       continue;
     }
@@ -229,6 +232,7 @@ compare_cluster (Walk *walk, uint64_t index, Pass pass)
   unsigned seen = walk->seen[index] & COUNT_MASK;
   int64_t count = dio_qcow2_get_count (qcow2, index);
   if (count < 0) {
+    walk->no_memory |= count == -ENOMEM;
     if (pass == LOOK) {
       walk->check->errors++;
       note (walk, _ ("A reference count cannot be read, for byte"), offset);
@@ -311,7 +315,9 @@ check_flag (Walk *walk, uint64_t *value)
   if (has)
     corruption (walk, _ ("A cluster is shared but marked as not shared, at byte"),
                 *value & QCOW2_OFFSET_MASK);
-  if (walk->repair != DIO_QCOW2_REPAIR_ALL)
+  /* To say that nobody else has it takes to know of everybody. */
+  bool known = has || !(walk->damaged || walk->check->errors);
+  if (walk->repair != DIO_QCOW2_REPAIR_ALL || !known)
     return false;
   *value ^= QCOW2_COPIED;
   walk->check->fixed += has;
@@ -416,6 +422,10 @@ dio_qcow2_check (DioBlockNode *node, DioQcow2Repair how, DioQcow2Check *check,
   if (!count_all (&walk, error))
     return false;
   compare_all (&walk, LOOK);
+  if (walk.no_memory) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   if (how == DIO_QCOW2_REPAIR_NOTHING || (qcow2->header.autoclear & QCOW2_BITMAPS))
     /* The clusters of bitmaps are none of ours to count, nor to give away. */
     check_flags (&walk);

@@ -110,12 +110,6 @@ dirty_reftable (Qcow2 *qcow2, uint64_t index)
 }
 
 static void
-add_metadata (Qcow2 *qcow2, uint64_t cluster)
-{
-  g_hash_table_add (qcow2->metadata, GSIZE_TO_POINTER (cluster + 1));
-}
-
-static void
 touch (Qcow2 *qcow2, uint64_t cluster)
 {
   qcow2->fresh = MAX (qcow2->fresh, cluster + 1);
@@ -126,6 +120,10 @@ static Qcow2Table *
 place_block (Qcow2 *qcow2, uint64_t index, uint64_t cluster, int *result)
 {
   uint64_t offset = cluster << qcow2->header.cluster_bits;
+  if (!dio_set_reserve (&qcow2->metadata, 1)) {
+    *result = -ENOMEM;
+    return NULL;
+  }
   Qcow2Table *block = dio_qcow2_cache_add (qcow2, &qcow2->blocks, index, offset, false, result);
   if (!block)
     return NULL;
@@ -133,7 +131,7 @@ place_block (Qcow2 *qcow2, uint64_t index, uint64_t cluster, int *result)
   dio_qcow2_table_dirty (&qcow2->blocks, block, 0, (uint32_t) qcow2->cluster_size);
   qcow2->reftable[index] = offset;
   dirty_reftable (qcow2, index);
-  add_metadata (qcow2, cluster);
+  dio_qcow2_add_metadata (qcow2, cluster);
   touch (qcow2, cluster);
   return block;
 }
@@ -142,7 +140,7 @@ place_block (Qcow2 *qcow2, uint64_t index, uint64_t cluster, int *result)
 static bool
 may_use (Qcow2 *qcow2, uint64_t index)
 {
-  return index && !g_hash_table_contains (qcow2->metadata, GSIZE_TO_POINTER (index + 1));
+  return index && !dio_qcow2_is_metadata (qcow2, index);
 }
 
 /* The first cluster from @from on that nobody uses. Without a block all are free. */
@@ -164,37 +162,56 @@ find_free (Qcow2 *qcow2, uint64_t from)
 
 /* ---- Growth of the reference table (rule: new table, sync, header, sync) ---- */
 
-/* A table of @clusters clusters, and the blocks that count them, right where the old table's reach
- * ends. */
-static int
-lay_out_reftable (Qcow2 *qcow2, uint64_t base, uint64_t n_blocks, uint64_t clusters)
+/* Takes back the first @n blocks that place_blocks() made. */
+static void
+take_back_blocks (Qcow2 *qcow2, uint64_t base, uint64_t n)
 {
   uint64_t first = base / qcow2->counts;
-  for (uint64_t i = 0; i < n_blocks; i++) {
-    int result;
-    if (!place_block (qcow2, first + i, base + i, &result))
-      return result;
+  for (uint64_t i = 0; i < n; i++) {
+    dio_qcow2_cache_drop (&qcow2->blocks, dio_qcow2_cache_find (&qcow2->blocks, first + i));
+    dio_qcow2_remove_metadata (qcow2, base + i);
+    qcow2->reftable[first + i] = 0;
   }
+}
+
+/* The blocks that count the clusters from @base on, where they start themselves. All or none. */
+static int
+place_blocks (Qcow2 *qcow2, uint64_t base, uint64_t n_blocks)
+{
+  int result = 0;
+  uint64_t from = qcow2->reftable_dirty_from, to = qcow2->reftable_dirty_to;
+  for (uint64_t i = 0; i < n_blocks; i++)
+    if (!place_block (qcow2, base / qcow2->counts + i, base + i, &result)) {
+      take_back_blocks (qcow2, base, i);
+      qcow2->reftable_dirty_from = from;
+      qcow2->reftable_dirty_to = to;
+      return result;
+    }
+  return 0;
+}
+
+/* Counts the blocks from @base on and the table of @clusters clusters behind them. */
+static int
+count_reftable (Qcow2 *qcow2, uint64_t base, uint64_t n_blocks, uint64_t clusters)
+{
   for (uint64_t i = 0; i < n_blocks + clusters; i++) {
     int result;
     Qcow2Table *block = get_block (qcow2, (base + i) / qcow2->counts, &result);
     if (!block)
       return result ? result : -EIO;
     put_count (qcow2, block, base + i, 1);
-    add_metadata (qcow2, base + i);
+    dio_qcow2_add_metadata (qcow2, base + i);
     touch (qcow2, base + i);
   }
   return 0;
 }
 
+/* @table is room for what is written. */
 static int
-switch_reftable (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
+switch_reftable (Qcow2 *qcow2, uint64_t *table, uint64_t offset, uint64_t clusters)
 {
   DioBlockNode *node = &qcow2->node;
   uint8_t fields[12];
-  g_autofree uint64_t *table = g_try_new (uint64_t, qcow2->n_reftable);
-  if (!table)
-    return -ENOMEM;
   for (uint64_t i = 0; i < qcow2->n_reftable; i++)
     table[i] = GUINT64_TO_BE (qcow2->reftable[i]);
   int result = dio_qcow2_write_blocks (qcow2);
@@ -208,6 +225,19 @@ switch_reftable (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
   dio_put_be32 (fields + 8, (uint32_t) clusters);
   result = dio_file_write (node->files, node->fd, fields, sizeof fields, QCOW2_AT_REFTABLE);
   return result ? result : dio_qcow2_sync (qcow2);
+}
+
+/* All memory that the growth of the table to @entries takes, before anything is changed. */
+static uint64_t *
+prepare_reftable (Qcow2 *qcow2, uint64_t entries, uint64_t clusters)
+{
+  g_autofree uint64_t *written = g_try_new (uint64_t, entries);
+  uint64_t *grown = g_try_renew (uint64_t, qcow2->reftable, entries);
+  if (grown)
+    qcow2->reftable = grown;
+  if (!grown || !dio_set_reserve (&qcow2->metadata, clusters) || !dio_qcow2_make_room (qcow2, 1))
+    return NULL;
+  return g_steal_pointer (&written);
 }
 
 static int
@@ -227,13 +257,21 @@ grow_reftable (Qcow2 *qcow2, uint64_t least)
   }
   if (clusters * qcow2->cluster_size > QCOW2_MAX_REFTABLE_BYTES)
     return -EFBIG;
+  g_autofree uint64_t *table =
+      prepare_reftable (qcow2, clusters * per_cluster, n_blocks + clusters);
+  if (!table)
+    return -ENOMEM;
   qcow2->n_reftable = clusters * per_cluster;
-  qcow2->reftable = g_renew (uint64_t, qcow2->reftable, qcow2->n_reftable);
   memset (qcow2->reftable + old_entries, 0, (qcow2->n_reftable - old_entries) * 8);
   uint64_t offset = (base + n_blocks) << qcow2->header.cluster_bits;
-  int result = lay_out_reftable (qcow2, base, n_blocks, clusters);
+  int result = place_blocks (qcow2, base, n_blocks);
+  if (result < 0) {
+    qcow2->n_reftable = old_entries;
+    return result;
+  }
+  result = count_reftable (qcow2, base, n_blocks, clusters);
   if (result == 0)
-    result = switch_reftable (qcow2, offset, clusters);
+    result = switch_reftable (qcow2, table, offset, clusters);
   if (result < 0) {
     /* Which table the header names is not known, or half of it is in memory: no way on from here.
      */
@@ -248,8 +286,7 @@ grow_reftable (Qcow2 *qcow2, uint64_t least)
   /* The old table's clusters stay used until the next flush has nothing else to do with them. */
   dio_qcow2_unreference (qcow2, old_offset, old_clusters * qcow2->cluster_size);
   for (uint64_t i = 0; i < old_clusters; i++)
-    g_hash_table_remove (qcow2->metadata,
-                         GSIZE_TO_POINTER ((old_offset >> qcow2->header.cluster_bits) + i + 1));
+    dio_qcow2_remove_metadata (qcow2, (old_offset >> qcow2->header.cluster_bits) + i);
   return 0;
 }
 
@@ -401,21 +438,28 @@ dio_qcow2_release (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
     dio_qcow2_set_count (qcow2, (offset >> qcow2->header.cluster_bits) + i, 0);
 }
 
+bool
+dio_qcow2_make_room (Qcow2 *qcow2, uint64_t more)
+{
+  Qcow2Spans *list = &qcow2->unreferenced;
+  return dio_memory_grow (&list->spans, &list->capacity, list->n + more, sizeof *list->spans);
+}
+
 void
 dio_qcow2_unreference (Qcow2 *qcow2, uint64_t offset, uint64_t length)
 {
   uint64_t start = offset & ~(qcow2->cluster_size - 1);
   uint64_t end = dio_qcow2_clusters (qcow2, offset + length) << qcow2->header.cluster_bits;
-  Qcow2Span span = { start, end - start };
-  g_array_append_val (qcow2->unreferenced, span);
+  Qcow2Spans *list = &qcow2->unreferenced;
+  g_return_if_fail (list->n < list->capacity);
+  list->spans[list->n++] = (Qcow2Span){ start, end - start };
 }
 
 bool
 dio_qcow2_check_data_offset (Qcow2 *qcow2, uint64_t offset)
 {
   uint64_t cluster = offset >> qcow2->header.cluster_bits;
-  if ((offset & (qcow2->cluster_size - 1)) == 0
-      && !g_hash_table_contains (qcow2->metadata, GSIZE_TO_POINTER (cluster + 1)))
+  if ((offset & (qcow2->cluster_size - 1)) == 0 && !dio_qcow2_is_metadata (qcow2, cluster))
     return true;
   dio_qcow2_mark_corrupt (qcow2, "data of the guest lies in tables", offset);
   return false;

@@ -148,7 +148,11 @@ dio_qcow2_write_empty (DioFiles *files, int fd, const DioBlockCreate *create)
   uint64_t counts = (cluster * 8) >> layout.order;
   uint64_t used = 1 + layout.reftable_clusters + layout.n_blocks + layout.l1_clusters;
   uint64_t blocks_at = (1 + layout.reftable_clusters) * cluster;
-  g_autofree uint64_t *reftable = g_malloc0 (layout.reftable_clusters * cluster);
+  g_autofree uint64_t *reftable = g_try_malloc0 (layout.reftable_clusters * cluster);
+  g_autofree uint8_t *block = g_try_malloc (cluster);
+  g_autofree uint8_t *header = g_try_malloc0 (cluster);
+  if (!reftable || !block || !header)
+    return -ENOMEM;
   for (uint64_t i = 0; i < layout.n_blocks; i++)
     reftable[i] = GUINT64_TO_BE (blocks_at + i * cluster);
   /* Zeros for the L1 table and all else. */
@@ -156,14 +160,13 @@ dio_qcow2_write_empty (DioFiles *files, int fd, const DioBlockCreate *create)
   if (result == 0)
     result = dio_file_write (files, fd, reftable, layout.reftable_clusters * cluster, cluster);
   for (uint64_t i = 0; i < layout.n_blocks && result == 0; i++) {
-    g_autofree uint8_t *block = g_malloc0 (cluster);
+    memset (block, 0, cluster);
     fill_block (block, layout.order, MIN (used - i * counts, counts));
     result = dio_file_write (files, fd, block, cluster, blocks_at + i * cluster);
   }
   if (result == 0)
     result = dio_file_sync (files, fd);
   /* Only now it is an image. */
-  g_autofree uint8_t *header = g_malloc0 (cluster);
   fill_header (create, &layout, header);
   if (result == 0)
     result = dio_file_write (files, fd, header, cluster, 0);

@@ -2,6 +2,7 @@
  * Bringing tables to the disk in an order that survives a power cut at any moment; see
  * qcow2-private.h for the rules. */
 #include <errno.h>
+#include <string.h>
 
 #include "core/backend/block/qcow2-private.h"
 
@@ -13,9 +14,11 @@ typedef struct {
 } Change;
 
 typedef struct {
-  GArray *changes;      /* of Change: of tables that the disk knows */
-  GArray *links;        /* of uint64_t: L1 entries of those it does not */
-  GArray *unreferenced; /* of Qcow2Span */
+  Change *changes; /* of tables that the disk knows */
+  size_t n_changes, changes_capacity;
+  uint64_t *links; /* L1 entries of those it does not */
+  size_t n_links, links_capacity;
+  Qcow2Spans unreferenced;
 } Batch;
 
 int
@@ -43,26 +46,39 @@ sync_unlocked (Qcow2 *qcow2)
 }
 
 static void
-change_clear (void *data)
-{
-  g_free (((Change *) data)->data);
-}
-
-static void
-batch_init (Batch *batch)
-{
-  batch->changes = g_array_new (FALSE, FALSE, sizeof (Change));
-  g_array_set_clear_func (batch->changes, change_clear);
-  batch->links = g_array_new (FALSE, FALSE, sizeof (uint64_t));
-  batch->unreferenced = g_array_new (FALSE, FALSE, sizeof (Qcow2Span));
-}
-
-static void
 batch_clear (Batch *batch)
 {
-  g_array_unref (batch->changes);
-  g_array_unref (batch->links);
-  g_array_unref (batch->unreferenced);
+  for (size_t i = 0; i < batch->n_changes; i++)
+    g_free (batch->changes[i].data);
+  g_free (batch->changes);
+  g_free (batch->links);
+  g_free (batch->unreferenced.spans);
+}
+
+static int
+add_link (Batch *batch, uint64_t index)
+{
+  if (!dio_memory_grow (&batch->links, &batch->links_capacity, batch->n_links + 1,
+                        sizeof *batch->links))
+    return -ENOMEM;
+  batch->links[batch->n_links++] = index;
+  return 0;
+}
+
+static int
+add_change (Batch *batch, const Qcow2Table *table)
+{
+  uint32_t length = table->dirty_to - table->dirty_from;
+  if (!dio_memory_grow (&batch->changes, &batch->changes_capacity, batch->n_changes + 1,
+                        sizeof *batch->changes))
+    return -ENOMEM;
+  uint8_t *data = g_try_malloc (length);
+  if (!data)
+    return -ENOMEM;
+  memcpy (data, table->data + table->dirty_from, length);
+  batch->changes[batch->n_changes++] =
+      (Change){ table->index, table->offset, table->dirty_from, table->dirty_to, data };
+  return 0;
 }
 
 /* ---- Before the first sync ---- */
@@ -72,18 +88,13 @@ static int
 collect_table (Qcow2 *qcow2, Qcow2Table *table, Batch *batch)
 {
   DioBlockNode *node = &qcow2->node;
-  uint32_t length = table->dirty_to - table->dirty_from;
-  if (table->unlinked) {
-    g_array_append_val (batch->links, table->index);
-    int result = dio_file_write (node->files, node->fd, table->data + table->dirty_from, length,
-                                 table->offset + table->dirty_from);
-    if (result < 0)
-      return result;
-  } else {
-    Change change = { table->index, table->offset, table->dirty_from, table->dirty_to,
-                      g_memdup2 (table->data + table->dirty_from, length) };
-    g_array_append_val (batch->changes, change);
-  }
+  int result = table->unlinked ? add_link (batch, table->index) : add_change (batch, table);
+  if (result == 0 && table->unlinked)
+    result =
+        dio_file_write (node->files, node->fd, table->data + table->dirty_from,
+                        table->dirty_to - table->dirty_from, table->offset + table->dirty_from);
+  if (result < 0)
+    return result;
   table->flushing = true;
   dio_qcow2_table_clean (&qcow2->l2, table);
   return 0;
@@ -96,17 +107,18 @@ collect_locked (Qcow2 *qcow2, Batch *batch)
     return -EIO;
   for (GList *link = qcow2->l2.lru.head; link; link = link->next) {
     Qcow2Table *table = link->data;
+    int result = 0;
     if (table->dirty_from != table->dirty_to) {
-      int result = collect_table (qcow2, table, batch);
-      if (result < 0)
-        return result;
+      result = collect_table (qcow2, table, batch);
     } else if (table->unlinked) {
-      g_array_append_val (batch->links, table->index);
-      table->flushing = true;
+      result = add_link (batch, table->index);
+      table->flushing |= result == 0;
     }
+    if (result < 0)
+      return result;
   }
-  g_array_append_vals (batch->unreferenced, qcow2->unreferenced->data, qcow2->unreferenced->len);
-  g_array_set_size (qcow2->unreferenced, 0);
+  batch->unreferenced = qcow2->unreferenced;
+  qcow2->unreferenced = (Qcow2Spans){ 0 };
   return 0;
 }
 
@@ -130,15 +142,15 @@ static int
 write_changes_locked (Qcow2 *qcow2, const Batch *batch)
 {
   DioBlockNode *node = &qcow2->node;
-  for (guint i = 0; i < batch->changes->len; i++) {
-    const Change *change = &g_array_index (batch->changes, Change, i);
+  for (size_t i = 0; i < batch->n_changes; i++) {
+    const Change *change = &batch->changes[i];
     int result = dio_file_write (node->files, node->fd, change->data, change->to - change->from,
                                  change->offset + change->from);
     if (result < 0)
       return result;
   }
-  for (guint i = 0; i < batch->links->len; i++) {
-    uint64_t index = g_array_index (batch->links, uint64_t, i);
+  for (size_t i = 0; i < batch->n_links; i++) {
+    uint64_t index = batch->links[i];
     uint64_t entry = GUINT64_TO_BE (qcow2->l1[index]);
     int result = dio_file_write (node->files, node->fd, &entry, sizeof entry,
                                  qcow2->header.l1_offset + index * 8);
@@ -148,34 +160,49 @@ write_changes_locked (Qcow2 *qcow2, const Batch *batch)
   return 0;
 }
 
+/* What the batch wanted to be given back is so next time. Without memory for what came meanwhile
+ * as well, that is lost space, which a check finds. */
+static void
+restore_spans_locked (Qcow2 *qcow2, Batch *batch)
+{
+  Qcow2Spans newer = qcow2->unreferenced;
+  qcow2->unreferenced = batch->unreferenced;
+  batch->unreferenced = newer;
+  if (!newer.n || !dio_qcow2_make_room (qcow2, newer.n))
+    return;
+  memcpy (qcow2->unreferenced.spans + qcow2->unreferenced.n, newer.spans,
+          newer.n * sizeof *newer.spans);
+  qcow2->unreferenced.n += newer.n;
+}
+
 /* What the batch wanted is to be tried again. */
 static void
-restore_locked (Qcow2 *qcow2, const Batch *batch)
+restore_locked (Qcow2 *qcow2, Batch *batch)
 {
-  for (guint i = 0; i < batch->changes->len; i++) {
-    const Change *change = &g_array_index (batch->changes, Change, i);
+  for (size_t i = 0; i < batch->n_changes; i++) {
+    const Change *change = &batch->changes[i];
     Qcow2Table *table = dio_qcow2_cache_find (&qcow2->l2, change->index);
     table->flushing = false;
     dio_qcow2_table_dirty (&qcow2->l2, table, change->from, change->to);
   }
-  for (guint i = 0; i < batch->links->len; i++) {
-    uint64_t index = g_array_index (batch->links, uint64_t, i);
+  for (size_t i = 0; i < batch->n_links; i++) {
+    uint64_t index = batch->links[i];
     Qcow2Table *table = dio_qcow2_cache_find (&qcow2->l2, index);
     table->flushing = false;
     dio_qcow2_table_dirty (&qcow2->l2, table, 0, (uint32_t) qcow2->cluster_size);
   }
-  g_array_append_vals (qcow2->unreferenced, batch->unreferenced->data, batch->unreferenced->len);
+  restore_spans_locked (qcow2, batch);
 }
 
 static void
 settle_locked (Qcow2 *qcow2, const Batch *batch)
 {
-  for (guint i = 0; i < batch->changes->len; i++) {
-    uint64_t index = g_array_index (batch->changes, Change, i).index;
+  for (size_t i = 0; i < batch->n_changes; i++) {
+    uint64_t index = batch->changes[i].index;
     dio_qcow2_cache_find (&qcow2->l2, index)->flushing = false;
   }
-  for (guint i = 0; i < batch->links->len; i++) {
-    uint64_t index = g_array_index (batch->links, uint64_t, i);
+  for (size_t i = 0; i < batch->n_links; i++) {
+    uint64_t index = batch->links[i];
     Qcow2Table *table = dio_qcow2_cache_find (&qcow2->l2, index);
     table->flushing = table->unlinked = false;
   }
@@ -184,40 +211,41 @@ settle_locked (Qcow2 *qcow2, const Batch *batch)
 /* ---- Giving back what nothing points to ---- */
 
 static int
-compare_spans (gconstpointer a, gconstpointer b)
+compare_spans (const void *a, const void *b)
 {
   const Qcow2Span *first = a, *second = b;
   return first->offset < second->offset ? -1 : first->offset > second->offset;
 }
 
-/* The clusters that get free with this, as spans. */
-static GArray *
-find_holes_locked (Qcow2 *qcow2, GArray *spans)
+/* The cluster at @offset becomes a part of @holes if it gets free. What there is no memory for
+ * keeps its space in the file, as it may. */
+static void
+add_hole_locked (Qcow2 *qcow2, Qcow2Spans *holes, uint64_t offset)
 {
-  GArray *holes = g_array_new (FALSE, FALSE, sizeof (Qcow2Span));
-  g_array_sort (spans, compare_spans);
-  for (guint i = 0; i < spans->len; i++) {
-    const Qcow2Span *span = &g_array_index (spans, Qcow2Span, i);
-    for (uint64_t done = 0; done < span->length; done += qcow2->cluster_size) {
-      uint64_t offset = span->offset + done;
-      if (dio_qcow2_get_count (qcow2, offset >> qcow2->header.cluster_bits) != 1)
-        continue;
-      Qcow2Span *last = holes->len ? &g_array_index (holes, Qcow2Span, holes->len - 1) : NULL;
-      Qcow2Span hole = { offset, qcow2->cluster_size };
-      if (last && last->offset + last->length == offset)
-        last->length += qcow2->cluster_size;
-      else
-        g_array_append_val (holes, hole);
-    }
-  }
-  return holes;
+  if (dio_qcow2_get_count (qcow2, offset >> qcow2->header.cluster_bits) != 1)
+    return;
+  Qcow2Span *last = holes->n ? &holes->spans[holes->n - 1] : NULL;
+  if (last && last->offset + last->length == offset)
+    last->length += qcow2->cluster_size;
+  else if (dio_memory_grow (&holes->spans, &holes->capacity, holes->n + 1, sizeof *holes->spans))
+    holes->spans[holes->n++] = (Qcow2Span){ offset, qcow2->cluster_size };
+}
+
+/* The clusters that get free with this, as spans. */
+static void
+find_holes_locked (Qcow2 *qcow2, Qcow2Spans *list, Qcow2Spans *holes)
+{
+  qsort (list->spans, list->n, sizeof *list->spans, compare_spans);
+  for (size_t i = 0; i < list->n; i++)
+    for (uint64_t done = 0; done < list->spans[i].length; done += qcow2->cluster_size)
+      add_hole_locked (qcow2, holes, list->spans[i].offset + done);
 }
 
 static void
-lower_locked (Qcow2 *qcow2, const GArray *spans)
+lower_locked (Qcow2 *qcow2, const Qcow2Spans *list)
 {
-  for (guint i = 0; i < spans->len; i++) {
-    const Qcow2Span *span = &g_array_index (spans, Qcow2Span, i);
+  for (size_t i = 0; i < list->n; i++) {
+    const Qcow2Span *span = &list->spans[i];
     for (uint64_t done = 0; done < span->length; done += qcow2->cluster_size) {
       uint64_t index = (span->offset + done) >> qcow2->header.cluster_bits;
       int64_t count = dio_qcow2_get_count (qcow2, index);
@@ -227,28 +255,27 @@ lower_locked (Qcow2 *qcow2, const GArray *spans)
         continue; /* a cluster is lost, no more */
       dio_qcow2_set_count (qcow2, index, (uint64_t) count - 1);
       if (count == 1)
-        g_hash_table_remove (qcow2->metadata, GSIZE_TO_POINTER (index + 1));
+        dio_qcow2_remove_metadata (qcow2, index);
     }
   }
 }
 
 static void
-give_back (Qcow2 *qcow2, GArray *spans)
+give_back (Qcow2 *qcow2, Qcow2Spans *list)
 {
-  if (!spans->len)
+  Qcow2Spans holes = { 0 };
+  if (!list->n)
     return;
   dio_qcow2_wait_readers (qcow2);
   pthread_mutex_lock (&qcow2->lock);
-  GArray *holes = find_holes_locked (qcow2, spans);
+  find_holes_locked (qcow2, list, &holes);
   pthread_mutex_unlock (&qcow2->lock);
   /* Before anybody can get the clusters. */
-  for (guint i = 0; i < holes->len; i++) {
-    const Qcow2Span *hole = &g_array_index (holes, Qcow2Span, i);
-    dio_block_node_punch (&qcow2->node, hole->offset, hole->length);
-  }
-  g_array_unref (holes);
+  for (size_t i = 0; i < holes.n; i++)
+    dio_block_node_punch (&qcow2->node, holes.spans[i].offset, holes.spans[i].length);
+  g_free (holes.spans);
   pthread_mutex_lock (&qcow2->lock);
-  lower_locked (qcow2, spans);
+  lower_locked (qcow2, list);
   pthread_mutex_unlock (&qcow2->lock);
 }
 
@@ -264,7 +291,7 @@ flush_batch (Qcow2 *qcow2, Batch *batch)
   pthread_mutex_unlock (&qcow2->lock);
   if (result == 0)
     result = sync_unlocked (qcow2);
-  if (result == 0 && batch->changes->len + batch->links->len) {
+  if (result == 0 && batch->n_changes + batch->n_links) {
     pthread_mutex_lock (&qcow2->lock);
     result = write_changes_locked (qcow2, batch);
     pthread_mutex_unlock (&qcow2->lock);
@@ -283,12 +310,11 @@ flush_batch (Qcow2 *qcow2, Batch *batch)
 int
 dio_qcow2_flush (Qcow2 *qcow2)
 {
-  Batch batch;
-  batch_init (&batch);
+  Batch batch = { 0 };
   pthread_mutex_lock (&qcow2->flush_lock);
   int result = flush_batch (qcow2, &batch);
   if (result == 0)
-    give_back (qcow2, batch.unreferenced);
+    give_back (qcow2, &batch.unreferenced);
   pthread_mutex_unlock (&qcow2->flush_lock);
   batch_clear (&batch);
   return result;
@@ -298,7 +324,7 @@ int
 dio_qcow2_flush_much (Qcow2 *qcow2)
 {
   pthread_mutex_lock (&qcow2->lock);
-  bool much = qcow2->l2.n_dirty > qcow2->l2.most / 2 || qcow2->unreferenced->len > 4096;
+  bool much = qcow2->l2.n_dirty > qcow2->l2.most / 2 || qcow2->unreferenced.n > 4096;
   pthread_mutex_unlock (&qcow2->lock);
   return much ? dio_qcow2_flush (qcow2) : 0;
 }

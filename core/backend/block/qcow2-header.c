@@ -170,6 +170,10 @@ dio_qcow2_read_header (Qcow2 *qcow2, uint64_t file_size, GError **error)
   uint64_t length = MIN (file_size, UINT64_C (1) << header->cluster_bits);
   g_autofree uint8_t *cluster = g_try_malloc0 (length);
   got = cluster ? dio_file_read (node->files, node->fd, cluster, length, 0) : -ENOMEM;
+  if (got == -ENOMEM) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   if (got < (int64_t) length)
     return fail (qcow2, error, DIO_ERROR_IO, _ ("its header cannot be read"));
   read_extensions (qcow2, cluster, length);
@@ -274,9 +278,10 @@ snapshot_free (void *data)
   g_free (snapshot);
 }
 
-/* Reads the entry at *at and moves behind it. */
+/* Reads the entry at *at and moves behind it. NULL when that is not possible; with an @error when
+ * the reason is not the image. */
 static DioQcow2Snapshot *
-read_snapshot (Qcow2 *qcow2, uint64_t *at)
+read_snapshot (Qcow2 *qcow2, uint64_t *at, GError **error)
 {
   DioBlockNode *node = &qcow2->node;
   uint8_t bytes[40];
@@ -288,7 +293,11 @@ read_snapshot (Qcow2 *qcow2, uint64_t *at)
   if (extra_length > MAX_SNAPSHOT_EXTRA)
     return NULL;
   size_t length = (size_t) extra_length + id_length + name_length;
-  g_autofree uint8_t *rest = g_malloc0 (length + 1);
+  g_autofree uint8_t *rest = g_try_malloc0 (length + 1);
+  if (!rest) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return NULL;
+  }
   if (dio_file_read (node->files, node->fd, rest, length, *at + sizeof bytes) != (int64_t) length)
     return NULL;
   DioQcow2Snapshot *snapshot = g_new0 (DioQcow2Snapshot, 1);
@@ -312,7 +321,12 @@ dio_qcow2_list_snapshots (DioBlockNode *node, GError **error)
   uint64_t at = qcow2->header.snapshots_offset;
   uint64_t end = at + QCOW2_MAX_SNAPSHOT_BYTES;
   for (uint32_t i = 0; i < qcow2->header.n_snapshots; i++) {
-    DioQcow2Snapshot *snapshot = at < end ? read_snapshot (qcow2, &at) : NULL;
+    GError *local = NULL;
+    DioQcow2Snapshot *snapshot = at < end ? read_snapshot (qcow2, &at, &local) : NULL;
+    if (local) {
+      g_propagate_error (error, local);
+      return NULL;
+    }
     if (snapshot) {
       snapshot->end = at - qcow2->header.snapshots_offset;
       g_ptr_array_add (snapshots, snapshot);
@@ -337,6 +351,10 @@ show (Qcow2 *qcow2, const DioQcow2Snapshot *snapshot, GError **error)
   g_autofree uint64_t *l1 = g_try_malloc0 (bytes + 8);
   int64_t got =
       l1 ? dio_file_read (node->files, node->fd, l1, bytes, snapshot->l1_offset) : -ENOMEM;
+  if (!l1) {
+    dio_set_error_errno (error, ENOMEM, _ ("The disk “%s” could not be read"), node->path);
+    return false;
+  }
   if (got < (int64_t) bytes
       || (snapshot->size && snapshot->l1_size < (snapshot->size - 1) / covered + 1)) {
     g_set_error (error, DIO_ERROR, DIO_ERROR_FORMAT,

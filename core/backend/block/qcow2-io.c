@@ -215,6 +215,8 @@ link_locked (Qcow2 *qcow2, const Run *run)
   Qcow2Table *table = dio_qcow2_get_l2 (qcow2, run->first, true, &result);
   if (!table)
     return result;
+  if (!dio_qcow2_make_room (qcow2, run->count))
+    return -ENOMEM;
   for (uint64_t i = 0; i < run->count; i++) {
     Qcow2Entry old = dio_qcow2_get_entry (qcow2, table, run->first + i);
     Qcow2Entry new = { (run->host + i * qcow2->cluster_size) | QCOW2_COPIED,

@@ -5,16 +5,6 @@
 
 #include "core/backend/block/qcow2-private.h"
 
-static void
-set_metadata (Qcow2 *qcow2, uint64_t offset, bool is)
-{
-  gpointer key = GSIZE_TO_POINTER ((offset >> qcow2->header.cluster_bits) + 1);
-  if (is)
-    g_hash_table_add (qcow2->metadata, key);
-  else
-    g_hash_table_remove (qcow2->metadata, key);
-}
-
 /* Gives L1 entry @at a table of its own: a new one, or a copy of @shared. */
 static Qcow2Table *
 own_table (Qcow2 *qcow2, uint64_t at, Qcow2Table *shared, int *result)
@@ -26,13 +16,18 @@ own_table (Qcow2 *qcow2, uint64_t at, Qcow2Table *shared, int *result)
     *result = (int) got;
     return NULL;
   }
-  Qcow2Table *table = shared;
-  if (shared)
+  Qcow2Table *table = NULL;
+  /* Only now: the allocation may have made a table of its own. */
+  if (!dio_set_reserve (&qcow2->metadata, 1) || (shared && !dio_qcow2_make_room (qcow2, 1))) {
+    *result = -ENOMEM;
+  } else if (shared) {
+    table = shared;
     /* Others still point to the old one, which is no longer ours to protect from the guest: the
      * snapshot's own entries of `metadata` do that. */
     dio_qcow2_unreference (qcow2, shared->offset, qcow2->cluster_size);
-  else
+  } else {
     table = dio_qcow2_cache_add (qcow2, &qcow2->l2, at, offset, false, result);
+  }
   if (!table) {
     dio_qcow2_release (qcow2, offset, 1);
     return NULL;
@@ -41,7 +36,7 @@ own_table (Qcow2 *qcow2, uint64_t at, Qcow2Table *shared, int *result)
   table->unlinked = true;
   dio_qcow2_table_dirty (&qcow2->l2, table, 0, (uint32_t) qcow2->cluster_size);
   qcow2->l1[at] = offset | QCOW2_COPIED;
-  set_metadata (qcow2, offset, true);
+  dio_qcow2_add_metadata (qcow2, offset >> qcow2->header.cluster_bits);
   return table;
 }
 

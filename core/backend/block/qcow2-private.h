@@ -26,13 +26,14 @@
 #include "core/backend/block/block-node.h"
 #include "core/backend/block/qcow2.h"
 #include "core/base/base-bytes.h"
+#include "core/base/base-memory.h"
 
 #define QCOW2_MAGIC 0x514649fbu
 #define QCOW2_MIN_CLUSTER_BITS 9
 #define QCOW2_MAX_CLUSTER_BITS 21
 #define QCOW2_MAX_L1_BYTES (UINT64_C (32) << 20)
 #define QCOW2_MAX_REFTABLE_BYTES (UINT64_C (8) << 20)
-#define QCOW2_MAX_SNAPSHOTS 65536
+#define QCOW2_MAX_SNAPSHOTS 8192 /* a small array */
 #define QCOW2_MAX_SNAPSHOT_BYTES (UINT64_C (64) << 20)
 #define QCOW2_MAX_EXTENSION_BYTES (UINT32_C (64) << 10)
 
@@ -85,7 +86,7 @@ enum {
 
 /* An L2 table (by its index in L1) or a block of counts (by its index in the reference table),
  * cluster-sized, as on the disk. */
-typedef struct {
+typedef struct Qcow2Table {
   uint64_t index;
   uint64_t offset;
   uint8_t *data;
@@ -93,11 +94,13 @@ typedef struct {
   bool unlinked;                 /* the pointer to it is not on the disk yet */
   bool flushing;                 /* what a flush took from it is not on the disk yet */
   GList link;                    /* in Qcow2Cache.lru */
+  struct Qcow2Table *next;       /* in its bucket */
 } Qcow2Table;
 
 typedef struct {
-  GHashTable *tables; /* of Qcow2Table, by index */
-  GQueue lru;         /* most recently used first */
+  Qcow2Table **buckets; /* by index, which has n_buckets, a power of two; NULL: none yet */
+  uint64_t n_buckets;
+  GQueue lru; /* most recently used first */
   unsigned most, n_dirty;
 } Qcow2Cache;
 
@@ -109,6 +112,11 @@ typedef struct Qcow2Range {
 typedef struct {
   uint64_t offset, length; /* whole clusters */
 } Qcow2Span;
+
+typedef struct {
+  Qcow2Span *spans;
+  size_t n, capacity;
+} Qcow2Spans;
 
 typedef struct {
   DioBlockNode node;
@@ -135,11 +143,11 @@ typedef struct {
   uint64_t *reftable;
   uint64_t n_reftable;
   uint64_t reftable_dirty_from, reftable_dirty_to; /* entries */
-  GHashTable *metadata; /* numbers of the clusters that guests' data must never reach */
-  uint64_t free_hint;   /* no cluster below is free */
-  uint64_t fresh;       /* clusters from here on were never written */
-  GArray *unreferenced; /* of Qcow2Span: no pointer in memory any more, the counts still up */
-  bool failed;          /* a sync has failed: nothing can be promised any more */
+  DioSet metadata;         /* numbers of the clusters that guests' data must never reach */
+  uint64_t free_hint;      /* no cluster below is free */
+  uint64_t fresh;          /* clusters from here on were never written */
+  Qcow2Spans unreferenced; /* no pointer in memory any more, the counts still up */
+  bool failed;             /* a sync has failed: nothing can be promised any more */
   bool corrupt;
 
   pthread_mutex_t unpack_lock;
@@ -174,6 +182,9 @@ void dio_qcow2_cache_clear (Qcow2Cache *cache);
 /* The table that is in memory; or NULL. */
 Qcow2Table *dio_qcow2_cache_find (Qcow2Cache *cache, uint64_t index);
 
+/* Forgets a table, changed or not. */
+void dio_qcow2_cache_drop (Qcow2Cache *cache, Qcow2Table *table);
+
 /* A new entry, with zeros (@read false) or from the file. NULL and -errno in *result. */
 Qcow2Table *dio_qcow2_cache_add (Qcow2 *qcow2, Qcow2Cache *cache, uint64_t index, uint64_t offset,
                                  bool read, int *result);
@@ -193,8 +204,30 @@ int64_t dio_qcow2_allocate (Qcow2 *qcow2, uint64_t want, uint64_t *offset, bool 
 /* Takes back what no pointer was ever made to. */
 void dio_qcow2_release (Qcow2 *qcow2, uint64_t offset, uint64_t clusters);
 
-/* Notes that one reference less is there, in memory. */
+/* Room for @more notes of what is not referenced any more. False: there is no memory. */
+bool dio_qcow2_make_room (Qcow2 *qcow2, uint64_t more);
+
+/* Notes that one reference less is there, in memory; there is room. */
 void dio_qcow2_unreference (Qcow2 *qcow2, uint64_t offset, uint64_t length);
+
+/* The set of clusters with tables; there is room for what is added. */
+static inline bool
+dio_qcow2_is_metadata (const Qcow2 *qcow2, uint64_t cluster)
+{
+  return dio_set_contains (&qcow2->metadata, &(uint64_t){ cluster + 1 });
+}
+
+static inline bool
+dio_qcow2_add_metadata (Qcow2 *qcow2, uint64_t cluster)
+{
+  return dio_set_add (&qcow2->metadata, &(uint64_t){ cluster + 1 });
+}
+
+static inline void
+dio_qcow2_remove_metadata (Qcow2 *qcow2, uint64_t cluster)
+{
+  dio_set_remove (&qcow2->metadata, &(uint64_t){ cluster + 1 });
+}
 
 /* Writes the changed blocks of counts. 0 or -errno. */
 int dio_qcow2_write_blocks (Qcow2 *qcow2);
@@ -221,7 +254,7 @@ void dio_qcow2_set_entry (Qcow2 *qcow2, Qcow2Table *table, uint64_t index, Qcow2
 DioBlockExtentKind dio_qcow2_classify (const Qcow2 *qcow2, Qcow2Entry entry, uint64_t unit,
                                        uint64_t *host);
 
-/* Drops the references of @entry. */
+/* Drops the references of @entry; there is room for one note. */
 void dio_qcow2_drop_entry (Qcow2 *qcow2, Qcow2Entry entry);
 
 /* The part of the file that a compressed cluster lies in. */

@@ -65,6 +65,18 @@ write_l1 (Qcow2 *qcow2, uint32_t entries, uint64_t offset)
   return dio_file_write (node->files, node->fd, table, bytes, offset);
 }
 
+/* All memory that the step to a larger table takes, as there is no way back from that. */
+static int
+make_room (Qcow2 *qcow2, uint32_t entries, uint64_t clusters)
+{
+  uint64_t *grown = g_try_renew (uint64_t, qcow2->l1, entries);
+  if (grown)
+    qcow2->l1 = grown;
+  if (!grown || !dio_set_reserve (&qcow2->metadata, clusters) || !dio_qcow2_make_room (qcow2, 1))
+    return -ENOMEM;
+  return 0;
+}
+
 /* A larger L1 table somewhere else; the header gets it together with @size. */
 static int
 move_l1 (Qcow2 *qcow2, uint64_t size, uint32_t entries)
@@ -84,6 +96,8 @@ move_l1 (Qcow2 *qcow2, uint64_t size, uint32_t entries)
     result = write_l1 (qcow2, entries, offset);
   if (result == 0)
     result = dio_qcow2_sync (qcow2);
+  if (result == 0)
+    result = make_room (qcow2, entries, clusters);
   if (result < 0) {
     dio_qcow2_release (qcow2, offset, clusters);
     return result;
@@ -94,9 +108,7 @@ move_l1 (Qcow2 *qcow2, uint64_t size, uint32_t entries)
     return result;
   }
   for (uint64_t i = 0; i < clusters; i++)
-    g_hash_table_add (qcow2->metadata,
-                      GSIZE_TO_POINTER ((offset >> qcow2->header.cluster_bits) + i + 1));
-  qcow2->l1 = g_renew (uint64_t, qcow2->l1, entries);
+    dio_qcow2_add_metadata (qcow2, (offset >> qcow2->header.cluster_bits) + i);
   memset (qcow2->l1 + qcow2->header.l1_size, 0, (entries - qcow2->header.l1_size) * 8);
   if (old_bytes)
     dio_qcow2_unreference (qcow2, old_offset, old_bytes);

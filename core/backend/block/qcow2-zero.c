@@ -75,6 +75,8 @@ change_locked (Qcow2 *qcow2, Wish wish, uint64_t first, uint64_t end, uint64_t *
       table = dio_qcow2_get_l2 (qcow2, index, true, &result);
       if (!table)
         return result;
+      if (!dio_qcow2_make_room (qcow2, 1))
+        return -ENOMEM;
       dio_qcow2_set_entry (qcow2, table, index, new);
       if ((new.value ^ old.value) & QCOW2_OFFSET_MASK || old.value & QCOW2_COMPRESSED)
         dio_qcow2_drop_entry (qcow2, old);

@@ -38,16 +38,21 @@ read_table (Qcow2 *qcow2, uint64_t offset, uint64_t entries, bool whole, GError 
   return g_steal_pointer (&table);
 }
 
-/* False when some of these clusters are in use for something else. */
-static bool
-claim (Qcow2 *qcow2, uint64_t offset, uint64_t length)
+/* 0, -EEXIST when some of these clusters are in use for something else, -ENOMEM; a @result that is
+ * not 0 stays. */
+static int
+claim (Qcow2 *qcow2, int result, uint64_t offset, uint64_t length)
 {
   uint64_t first = offset >> qcow2->header.cluster_bits;
   uint64_t count = dio_qcow2_clusters (qcow2, length);
+  if (result)
+    return result;
+  if (!dio_set_reserve (&qcow2->metadata, count))
+    return -ENOMEM;
   bool good = (offset & (qcow2->cluster_size - 1)) == 0;
   for (uint64_t i = 0; i < count; i++)
-    good &= g_hash_table_add (qcow2->metadata, GSIZE_TO_POINTER (first + i + 1));
-  return good;
+    good &= dio_qcow2_add_metadata (qcow2, first + i);
+  return good ? 0 : -EEXIST;
 }
 
 /* Notes where tables are, which guest data must never reach. */
@@ -55,29 +60,33 @@ static bool
 claim_tables (Qcow2 *qcow2, GError **error)
 {
   const Qcow2Header *header = &qcow2->header;
-  bool good = claim (qcow2, 0, 1);
-  good &= claim (qcow2, header->reftable_offset, header->reftable_clusters * qcow2->cluster_size);
-  good &= claim (qcow2, header->l1_offset, (uint64_t) header->l1_size * 8);
+  uint64_t reftable_bytes = header->reftable_clusters * qcow2->cluster_size;
+  int result = claim (qcow2, 0, 0, 1);
+  result = claim (qcow2, result, header->reftable_offset, reftable_bytes);
+  result = claim (qcow2, result, header->l1_offset, (uint64_t) header->l1_size * 8);
   for (uint64_t i = 0; i < qcow2->n_reftable; i++)
     if (qcow2->reftable[i] & QCOW2_OFFSET_MASK)
-      good &= claim (qcow2, qcow2->reftable[i] & QCOW2_OFFSET_MASK, 1);
+      result = claim (qcow2, result, qcow2->reftable[i] & QCOW2_OFFSET_MASK, 1);
   for (uint64_t i = 0; i < header->l1_size; i++)
     if (qcow2->l1[i] & QCOW2_OFFSET_MASK)
-      good &= claim (qcow2, qcow2->l1[i] & QCOW2_OFFSET_MASK, 1);
+      result = claim (qcow2, result, qcow2->l1[i] & QCOW2_OFFSET_MASK, 1);
   if (header->n_snapshots) {
     g_autoptr (GPtrArray) snapshots = dio_qcow2_list_snapshots (&qcow2->node, error);
     if (!snapshots)
       return false;
-    good &= claim (qcow2, header->snapshots_offset, 1);
+    result = claim (qcow2, result, header->snapshots_offset, 1);
     for (guint i = 0; i < snapshots->len; i++) {
       const DioQcow2Snapshot *snapshot = g_ptr_array_index (snapshots, i);
-      good &= claim (qcow2, snapshot->l1_offset, (uint64_t) snapshot->l1_size * 8);
+      result = claim (qcow2, result, snapshot->l1_offset, (uint64_t) snapshot->l1_size * 8);
     }
   }
-  return good
-         || fail (qcow2, error,
-                  _ ("its tables overlap. Check it with “diorama disk check --repair”, or attach "
-                     "it read-only"));
+  if (result == -EEXIST)
+    return fail (qcow2, error,
+                 _ ("its tables overlap. Check it with “diorama disk check --repair”, or attach "
+                    "it read-only"));
+  if (result < 0)
+    dio_set_error_errno (error, -result, _ ("The disk “%s” could not be read"), qcow2->node.path);
+  return result == 0;
 }
 
 static bool
@@ -146,8 +155,7 @@ prepare_writing (Qcow2 *qcow2, GError **error)
 static void
 init (Qcow2 *qcow2)
 {
-  qcow2->metadata = g_hash_table_new (NULL, NULL);
-  qcow2->unreferenced = g_array_new (FALSE, FALSE, sizeof (Qcow2Span));
+  dio_set_init (&qcow2->metadata, sizeof (uint64_t));
   pthread_mutex_init (&qcow2->flush_lock, NULL);
   pthread_mutex_init (&qcow2->range_lock, NULL);
   pthread_cond_init (&qcow2->range_freed, NULL);
@@ -160,8 +168,8 @@ clear (Qcow2 *qcow2)
 {
   dio_qcow2_cache_clear (&qcow2->l2);
   dio_qcow2_cache_clear (&qcow2->blocks);
-  g_hash_table_unref (qcow2->metadata);
-  g_array_unref (qcow2->unreferenced);
+  dio_set_clear (&qcow2->metadata);
+  g_free (qcow2->unreferenced.spans);
   g_free (qcow2->l1);
   g_free (qcow2->reftable);
   g_free (qcow2->unpacked);

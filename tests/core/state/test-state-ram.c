@@ -267,7 +267,7 @@ test_map (Fixture *f, gconstpointer data)
   g_assert_true (dio_store_commit (writer, NULL));
   dio_store_writer_free (writer);
 
-  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (f->store);
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (f->store, NULL);
   visitor = dio_visitor_new_load (bytes);
   dio_ram_map_free (dio_ram_map_load (visitor, f->store, marks, &error));
   g_assert_true (dio_visitor_finish_load (visitor, &error));
@@ -279,7 +279,7 @@ test_map (Fixture *f, gconstpointer data)
   g_assert_true (dio_ram_map_is_complete (again, f->store));
 
   /* Without the chunks it is refused. */
-  g_autoptr (DioStoreMarks) none = dio_store_marks_new (f->store);
+  g_autoptr (DioStoreMarks) none = dio_store_marks_new (f->store, NULL);
   g_assert_true (dio_store_sweep (none, NULL, NULL, NULL, NULL));
   new_ram (f);
   g_assert_false (dio_ram_load (f->ram, copy_map (map), f->store, NULL, failed_cb, f, &error));

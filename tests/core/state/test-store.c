@@ -139,7 +139,7 @@ test_abort (Fixture *f, gconstpointer data)
 static bool
 sweep (DioStore *store, const DioChunkId *ids, unsigned count, unsigned nth, uint64_t *freed)
 {
-  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store);
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store, NULL);
   for (unsigned i = 0; i < count; i++)
     if (!nth || i % nth == 0) {
       g_assert_true (dio_store_mark (marks, &ids[i]));
@@ -196,13 +196,13 @@ test_stale (Fixture *f, gconstpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (DioStore) store = open_store (f, dio_files_host ());
   put_many (store, 0, N, ids);
-  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store);
+  g_autoptr (DioStoreMarks) marks = dio_store_marks_new (store, NULL);
   put_many (store, N, N, ids);
   g_assert_false (dio_store_sweep (marks, NULL, NULL, NULL, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_BUSY);
   g_clear_error (&error);
 
-  g_autoptr (DioStoreMarks) fresh = dio_store_marks_new (store);
+  g_autoptr (DioStoreMarks) fresh = dio_store_marks_new (store, NULL);
   g_assert_false (dio_store_sweep (fresh, stop_cb, NULL, NULL, &error));
   g_assert_error (error, DIO_ERROR, DIO_ERROR_CANCELLED);
   unsigned there = 0;

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * The C library's malloc(), replaced by one that may fail. */
+#include "tests/support/oom.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+extern void *__libc_malloc (size_t size);
+extern void *__libc_calloc (size_t n, size_t size);
+extern void *__libc_realloc (void *old, size_t size);
+
+static _Atomic unsigned at; /* the allocation that fails; 0: none does */
+static _Atomic unsigned count;
+static _Atomic size_t large = OOM_LARGE;
+
+static bool
+fails (size_t size)
+{
+  if (size < atomic_load (&large) || !atomic_load (&at)
+      || atomic_fetch_add (&count, 1) + 1 != atomic_load (&at))
+    return false;
+  errno = ENOMEM;
+  return true;
+}
+
+void *
+malloc (size_t size)
+{
+  return fails (size) ? NULL : __libc_malloc (size);
+}
+
+void *
+calloc (size_t n, size_t size)
+{
+  size_t total;
+  bool known = !__builtin_mul_overflow (n, size, &total);
+  return known && fails (total) ? NULL : __libc_calloc (n, size);
+}
+
+void *
+realloc (void *old, size_t size)
+{
+  return fails (size) ? NULL : __libc_realloc (old, size);
+}
+
+void
+oom_arm (unsigned nth)
+{
+  oom_arm_from (nth, OOM_LARGE);
+}
+
+void
+oom_arm_from (unsigned nth, size_t least)
+{
+  atomic_store (&large, least);
+  atomic_store (&count, 0);
+  atomic_store (&at, nth);
+}
+
+bool
+oom_disarm (void)
+{
+  unsigned nth = atomic_exchange (&at, 0);
+  return nth && atomic_load (&count) >= nth;
+}
