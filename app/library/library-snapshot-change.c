@@ -88,6 +88,20 @@ dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **error)
   return change (self, id, set_deleted, &never, error);
 }
 
+gint64
+dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s)
+{
+  gint64 first = 0;
+  pthread_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->infos->len; i++) {
+    gint64 deleted_s = ((const DioSnapshotInfo *) g_ptr_array_index (self->infos, i))->deleted_s;
+    if (deleted_s > after_s && (!first || deleted_s < first))
+      first = deleted_s;
+  }
+  pthread_mutex_unlock (&self->lock);
+  return first;
+}
+
 gboolean
 dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
 {

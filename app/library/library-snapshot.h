@@ -173,6 +173,9 @@ gboolean dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **er
 gboolean dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress,
                               void *data, guint64 *freed, GError **error);
 
+/* When that of the deleted ones was deleted which is the first after @after_s; 0: there is none. */
+gint64 dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s);
+
 /* Deletes the oldest automatic ones but for the newest @keep. */
 gboolean dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error);
 

@@ -391,6 +391,25 @@ purge_cb (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* Unless one is to come sooner or later anyway. */
+static void
+purge_in (DioMachineItem *self, unsigned seconds)
+{
+  if (!self->purge_source)
+    self->purge_source = g_timeout_add_seconds (seconds, purge_cb, self);
+}
+
+/* After a purge: what was deleted since its timer was set has some of its grace left. */
+static void
+purge_rest (DioMachineItem *self, const Job *job)
+{
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+  gint64 first = dio_snapshots_next_deleted (job->snapshots, now - DIO_SNAPSHOT_GRACE_SECONDS);
+  if (first)
+    purge_in (self, (unsigned) CLAMP (first + DIO_SNAPSHOT_GRACE_SECONDS + 1 - now, 1,
+                                      DIO_SNAPSHOT_GRACE_SECONDS + 1));
+}
+
 static void
 changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -399,12 +418,14 @@ changed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   DioMachineItem *self = DIO_MACHINE_ITEM (source);
   Job *job = g_task_get_task_data (task);
   gboolean good = g_task_propagate_boolean (G_TASK (result), &error);
-  if (good && job->action == DIO_SNAPSHOT_DELETE && !self->purge_source)
-    self->purge_source = g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS + 1, purge_cb, self);
+  if (good && job->action == DIO_SNAPSHOT_DELETE)
+    purge_in (self, DIO_SNAPSHOT_GRACE_SECONDS + 1);
   /* Cut off by somebody who wanted to work. */
-  if (good && job->action == DIO_SNAPSHOT_PURGE && is_on (self) && !self->purge_source
-      && self->snapshots && dio_snapshots_can_merge (self->snapshots, TRUE))
-    self->purge_source = g_timeout_add_seconds (MERGE_DELAY_SECONDS, purge_cb, self);
+  if (good && job->action == DIO_SNAPSHOT_PURGE && is_on (self) && self->snapshots
+      && dio_snapshots_can_merge (self->snapshots, TRUE))
+    purge_in (self, MERGE_DELAY_SECONDS);
+  if (good && job->action == DIO_SNAPSHOT_PURGE)
+    purge_rest (self, job);
   finish (task, error);
 }
 
@@ -516,8 +537,8 @@ turn_off (GTask *task)
 static void
 purge_soon (DioMachineItem *self, const Job *job)
 {
-  if (job->keep && !self->purge_source)
-    self->purge_source = g_timeout_add_seconds (DIO_SNAPSHOT_GRACE_SECONDS + 1, purge_cb, self);
+  if (job->keep)
+    purge_in (self, DIO_SNAPSHOT_GRACE_SECONDS + 1);
 }
 
 static void
@@ -845,8 +866,8 @@ dio_machine_snapshots_run_over (DioMachineItem *self)
     dio_snapshots_end_disposable (self->snapshots);
     /* What it had open can be merged now: soon, and not by a command that is about to end. */
     dio_snapshots_set_running (self->snapshots, FALSE);
-    if (dio_snapshots_can_merge (self->snapshots, FALSE) && !self->purge_source)
-      self->purge_source = g_timeout_add_seconds (MERGE_DELAY_SECONDS, purge_cb, self);
+    if (dio_snapshots_can_merge (self->snapshots, FALSE))
+      purge_in (self, MERGE_DELAY_SECONDS);
   }
   self->disposable = FALSE;
   g_clear_pointer (&self->snapshots, dio_snapshots_unref);
