@@ -323,13 +323,21 @@ main (int argc, char **argv)
       kept ? g_strdup (argv[6]) : g_dir_make_tmp ("dio-snapshot-XXXXXX", NULL);
   int dir = dio_file_open (files, AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
   bool keeps = kept && g_str_equal (argv[4], "keep");
-  run.store = dio_store_open (files, dir, keeps || !kept, NULL);
-  bool good = keeps  ? keep (&run, dir)
-              : kept ? run_kept (&run, dir)
-                     : run_rounds (&run, argc > 4 ? (unsigned) atoi (argv[4]) : 4);
+  g_autoptr (GError) error = NULL;
+  if (dir < 0)
+    g_printerr ("The folder %s cannot be opened: %s\n", folder, g_strerror (-dir));
+  else
+    run.store = dio_store_open (files, dir, keeps || !kept, &error);
+  if (error)
+    g_printerr ("%s\n", error->message);
+  bool good = !run.store ? false
+              : keeps    ? keep (&run, dir)
+              : kept     ? run_kept (&run, dir)
+                         : run_rounds (&run, argc > 4 ? (unsigned) atoi (argv[4]) : 4);
   dio_pool_free (run.pool);
   dio_store_free (run.store);
-  dio_file_close (files, dir);
+  if (dir >= 0)
+    dio_file_close (files, dir);
   if (!kept)
     dio_file_remove_tree (files, AT_FDCWD, folder, NULL);
   return good ? 0 : 1;
