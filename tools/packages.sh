@@ -17,6 +17,7 @@ packages_build=(
   libjson-glib-dev
   libsqlite3-dev
   libssl-dev
+  liburing-dev
   libzstd-dev
   meson
   ninja-build

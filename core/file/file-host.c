@@ -195,6 +195,6 @@ DioFiles *
 dio_files_host (void)
 {
   /* Nothing writes to it: it has no state, and callers have no business inside. */
-  static const DioFiles host = { host_call, NULL };
+  static const DioFiles host = { .call = host_call };
   return (DioFiles *) &host;
 }

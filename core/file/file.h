@@ -64,6 +64,9 @@ typedef struct DioFiles DioFiles;
 struct DioFiles {
   int64_t (*call) (DioFiles *self, const DioFileCall *call);
   DioFiles *below; /* of a layer; it outlives the layer */
+  /* Of a layer that lets calls be begun on a ring (file-ring.h): it sees @call before that. True:
+   * it is done, with *@result; false: it may begin. NULL: all come through @call, on threads. */
+  bool (*intercept) (DioFiles *self, const DioFileCall *call, int64_t *result);
 };
 
 /* The system calls. Stateless; lives for ever. */

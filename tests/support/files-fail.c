@@ -58,23 +58,40 @@ fail (FilesFail *self, const DioFileCall *call)
   return -self->error;
 }
 
+static bool
+must_fail (FilesFail *self, const DioFileCall *call)
+{
+  if (self->ops && !(self->ops & FILES_OP (call->op)))
+    return false;
+  unsigned count = atomic_fetch_add (&self->count, 1) + 1;
+  if (!self->nth || count < self->nth || (count > self->nth && !self->for_ever))
+    return false;
+  atomic_fetch_add (&self->failed, 1);
+  return true;
+}
+
 static int64_t
 fail_call (DioFiles *files, const DioFileCall *call)
 {
   FilesFail *self = (FilesFail *) files;
-  if (self->ops && !(self->ops & FILES_OP (call->op)))
-    return files->below->call (files->below, call);
-  unsigned count = atomic_fetch_add (&self->count, 1) + 1;
-  if (!self->nth || count < self->nth || (count > self->nth && !self->for_ever))
-    return files->below->call (files->below, call);
-  atomic_fetch_add (&self->failed, 1);
-  return fail (self, call);
+  return must_fail (self, call) ? fail (self, call) : files->below->call (files->below, call);
+}
+
+/* Of what is begun on a ring. */
+static bool
+fail_intercept (DioFiles *files, const DioFileCall *call, int64_t *result)
+{
+  FilesFail *self = (FilesFail *) files;
+  if (!must_fail (self, call))
+    return false;
+  *result = fail (self, call);
+  return true;
 }
 
 void
 files_fail_init (FilesFail *self, DioFiles *below)
 {
-  *self = (FilesFail){ .files = { fail_call, below } };
+  *self = (FilesFail){ .files = { fail_call, below, fail_intercept } };
 }
 
 static int64_t

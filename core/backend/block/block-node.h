@@ -43,6 +43,12 @@ typedef struct {
   int (*write_zeroes) (DioBlockNode *node, uint64_t offset, uint64_t length, bool unmap);
   int (*map) (DioBlockNode *node, uint64_t offset, uint64_t length, DioBlockExtent *extent);
   bool (*resize) (DioBlockNode *node, uint64_t size, GError **error);
+  /* The one call on the file that does all of this read or write (@write), or this flush (@iov
+   * NULL), if there is such a one and it needs no preparation that could take time; false: none.
+   * @ended is told its result and gives that of the request. May be NULL. */
+  bool (*plan) (DioBlockNode *node, bool write, uint64_t offset, const struct iovec *iov, int n_iov,
+                DioFileCall *call);
+  int (*ended) (DioBlockNode *node, const DioFileCall *call, int64_t result);
   /* Does what was put off, as nothing will be written any more. May be NULL. */
   int (*seal) (DioBlockNode *node);
   /* Everything to the disk, if that is possible; frees what the driver owns. */

@@ -121,6 +121,32 @@ raw_close (DioBlockNode *node)
   return node->readonly ? 0 : raw_flush (node);
 }
 
+static bool
+raw_plan (DioBlockNode *node, bool write, uint64_t offset, const struct iovec *iov, int n_iov,
+          DioFileCall *call)
+{
+  Raw *raw = (Raw *) node;
+  if (!iov) {
+    *call = (DioFileCall){ .op = DIO_FILE_OP_DATASYNC, .fd = node->fd };
+    return !atomic_load (&raw->flush_failed);
+  }
+  *call = (DioFileCall){ .op = write ? DIO_FILE_OP_WRITE : DIO_FILE_OP_READ,
+                         .fd = node->fd,
+                         .iov = iov,
+                         .n_iov = n_iov,
+                         .offset = offset };
+  return offset + dio_iov_length (iov, n_iov) <= atomic_load (&raw->file_size);
+}
+
+static int
+raw_ended (DioBlockNode *node, const DioFileCall *call, int64_t result)
+{
+  Raw *raw = (Raw *) node;
+  if (call->op == DIO_FILE_OP_DATASYNC && result < 0)
+    atomic_store (&raw->flush_failed, true);
+  return (int) MIN (result, 0);
+}
+
 static const DioBlockDriver raw_driver = {
   .format = "raw",
   .read = raw_read,
@@ -130,6 +156,8 @@ static const DioBlockDriver raw_driver = {
   .write_zeroes = raw_write_zeroes,
   .map = raw_map,
   .resize = raw_resize,
+  .plan = raw_plan,
+  .ended = raw_ended,
   .close = raw_close,
 };
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Asynchronous blocks: requests run on the worker pool, completions come back on the loop, many of
  * them per wake-up. What is more than the pool should have at a time, or than the limits allow,
- * waits in order. */
+ * waits in order.
+ *
+ * Where there is a ring (file-ring.h), requests that are one call on the file are begun there
+ * instead. What the loop submits goes to the kernel when its callback has ended, all at once. A
+ * call that came to nothing (short, interrupted) is done again on the pool, which knows how. */
 #include "core/backend/block/block.h"
 
 #include <errno.h>
@@ -12,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/backend/block/block-limit.h"
+#include "core/file/file-ring.h"
 
 /* What one block has on the pool at a time: enough to keep a disk busy, and no more, so that other
  * machines get their turn. */
@@ -19,12 +24,19 @@
 #define MAX_RUNNING_BYTES (UINT64_C (64) << 20)
 #define OPERATION_BURST 16
 
+/* Measured on raw images in memory, a ring is 1.8 to 3.3 times as fast for one request at a time,
+ * and 0.7 to 1.2 times for 32, as it copies them one after the other. */
+#define RING_BY_DEFAULT false
+
 typedef struct {
   DioBlock block;
   DioBlockNode *node;
   DioPool *pool;
   DioLoop *loop;
   DioNotifier *completed;
+  DioFileRing *ring; /* NULL: there is none; with the lock */
+  DioLoopFd *ring_watch;
+  DioNotifier *submitting; /* what was begun on the ring */
   int timer_fd;
   DioLoopFd *timer;
 
@@ -78,6 +90,16 @@ finish_locked (Queue *queue, DioBlockRequest *request, int result)
 static void start_waiting_locked (Queue *queue);
 
 static void
+end_locked (Queue *queue, DioBlockRequest *request, int result)
+{
+  queue->running--;
+  queue->running_bytes -= request->length;
+  if (queue->changing && queue->running == 0)
+    pthread_cond_broadcast (&queue->idle);
+  finish_locked (queue, request, result);
+}
+
+static void
 run_job (void *data)
 {
   Job *job = data;
@@ -89,13 +111,120 @@ run_job (void *data)
     result = dio_block_node_flush (queue->node);
 
   pthread_mutex_lock (&queue->lock);
-  queue->running--;
-  queue->running_bytes -= request->length;
-  if (queue->changing && queue->running == 0)
-    pthread_cond_broadcast (&queue->idle);
-  finish_locked (queue, request, result);
+  end_locked (queue, request, result);
   start_waiting_locked (queue);
   pthread_mutex_unlock (&queue->lock);
+}
+
+static void
+start_on_pool (Queue *queue, DioBlockRequest *request)
+{
+  Job *job = g_new (Job, 1);
+  *job = (Job){ queue, request };
+  dio_pool_run (queue->pool, DIO_POOL_IO, run_job, job);
+}
+
+/* ---- The ring ---- */
+
+/* The call that does @request; false: there is no such one. */
+static bool
+plan (const Queue *queue, const DioBlockRequest *request, DioFileCall *call)
+{
+  DioBlockNode *node = queue->node;
+  bool transfers = request->op == DIO_BLOCK_READ || request->op == DIO_BLOCK_WRITE;
+  if (!node->driver->plan || request->fua || !(transfers || request->op == DIO_BLOCK_FLUSH))
+    return false;
+  return node->driver->plan (node, request->op == DIO_BLOCK_WRITE, request->offset,
+                             transfers ? request->iov : NULL, request->n_iov, call);
+}
+
+/* A failure of the kernel to take them is one of resources, which get free. */
+static void
+submit_locked (Queue *queue)
+{
+  if (dio_file_ring_submit (queue->ring) < 0)
+    dio_notifier_signal (queue->submitting);
+}
+
+static bool
+start_on_ring_locked (Queue *queue, DioBlockRequest *request)
+{
+  DioFileCall call;
+  if (!queue->ring || !plan (queue, request, &call)
+      || !dio_file_ring_begin (queue->ring, &call, request))
+    return false;
+  if (dio_loop_is_current (queue->loop))
+    dio_notifier_signal (queue->submitting);
+  else
+    submit_locked (queue);
+  return true;
+}
+
+static void
+submit_cb (void *data)
+{
+  Queue *queue = data;
+  pthread_mutex_lock (&queue->lock);
+  submit_locked (queue);
+  pthread_mutex_unlock (&queue->lock);
+}
+
+static void
+ring_ended_locked (Queue *queue, DioBlockRequest *request, int64_t result)
+{
+  DioFileCall call = { .op = DIO_FILE_OP_DATASYNC };
+  bool again = result == -EINTR || result == -EAGAIN || result == -ECANCELED;
+  if (request->op != DIO_BLOCK_FLUSH) {
+    plan (queue, request, &call);
+    again |= result >= 0 && (uint64_t) result < request->length;
+  }
+  if (again)
+    start_on_pool (queue, request);
+  else
+    end_locked (queue, request, queue->node->driver->ended (queue->node, &call, result));
+}
+
+static void deliver (void *data);
+
+static void
+ring_cb (int fd, uint32_t events, void *data)
+{
+  Queue *queue = data;
+  void *request;
+  int64_t result;
+  pthread_mutex_lock (&queue->lock);
+  dio_file_ring_reset (queue->ring);
+  while (dio_file_ring_next (queue->ring, &request, &result))
+    ring_ended_locked (queue, request, result);
+  start_waiting_locked (queue);
+  submit_locked (queue);
+  pthread_mutex_unlock (&queue->lock);
+  deliver (queue);
+}
+
+/* DIORAMA_DISKS chooses in tests: "threads" or "ring". */
+static void
+make_ring (Queue *queue)
+{
+  const char *wish = g_getenv ("DIORAMA_DISKS");
+  if (wish ? strcmp (wish, "ring") != 0 : !RING_BY_DEFAULT)
+    return;
+  queue->ring = dio_file_ring_new (queue->node->files, MAX_RUNNING);
+  if (!queue->ring)
+    return;
+  queue->submitting = dio_notifier_new (queue->loop, submit_cb, queue);
+  queue->ring_watch =
+      dio_loop_fd_new (queue->loop, dio_file_ring_get_fd (queue->ring), EPOLLIN, ring_cb, queue);
+}
+
+static void
+free_ring (Queue *queue)
+{
+  if (!queue->ring)
+    return;
+  dio_loop_fd_free (queue->ring_watch);
+  dio_notifier_free (queue->submitting);
+  dio_file_ring_free (queue->ring);
 }
 
 /* ---- Submission ---- */
@@ -134,9 +263,8 @@ start_locked (Queue *queue, DioBlockRequest *request)
   dio_block_limit_take (&queue->operations, 1);
   queue->running++;
   queue->running_bytes += request->length;
-  Job *job = g_new (Job, 1);
-  *job = (Job){ queue, request };
-  dio_pool_run (queue->pool, DIO_POOL_IO, run_job, job);
+  if (!start_on_ring_locked (queue, request))
+    start_on_pool (queue, request);
 }
 
 static void
@@ -251,6 +379,7 @@ queue_free (DioBlock *block)
 {
   Queue *queue = (Queue *) block;
   queue_drain (block);
+  free_ring (queue);
   dio_loop_fd_free (queue->timer);
   close (queue->timer_fd);
   dio_notifier_free (queue->completed);
@@ -283,6 +412,7 @@ dio_block_new (DioBlockNode *node, DioLoop *loop, DioPool *pool)
   queue->completed = dio_notifier_new (loop, deliver, queue);
   queue->timer_fd = timerfd_create (CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   queue->timer = dio_loop_fd_new (loop, queue->timer_fd, EPOLLIN, timer_cb, queue);
+  make_ring (queue);
   return &queue->block;
 }
 
