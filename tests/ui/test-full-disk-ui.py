@@ -12,7 +12,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import Application, check, check_log, enter_session, focus_card, wait_until  # noqa: E402
+from own_session import enter_session  # noqa: E402
+from ui_driver import Application, check, check_log, focus_card, wait_until  # noqa: E402
 
 SKIPPED = 77
 MESSAGE = "There is no space left for the disk"

@@ -10,7 +10,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import Application, Failure, enter_session, wait_until  # noqa: E402
+from own_session import enter_session  # noqa: E402
+from ui_driver import Application, Failure, wait_until  # noqa: E402
 from screen import GREY, near  # noqa: E402
 
 NAME = "Debian 13 installer (RISC-V)"  # as there is one for Arm

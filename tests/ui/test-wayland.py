@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from own_session import enter_session  # noqa: E402
 from screen import Screen  # noqa: E402
 from ui_driver import Failure, wait_until  # noqa: E402
 from ui_pointer import Guest, find_picture  # noqa: E402
@@ -217,6 +218,7 @@ def test_pointer(program, shots):
 
 
 def main():
+    enter_session(sys.argv)
     program, shots = sys.argv[1], pathlib.Path(sys.argv[2])
     missing = [name for name in ("sway", "grim", "wtype") if not shutil.which(name)]
     if missing:

@@ -13,12 +13,14 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from own_session import enter_session  # noqa: E402
 from screen import Screen  # noqa: E402
 
 # The machine that tests make from the image in their folder.
 NAME = "Little machine"
-TIMEOUT = float(os.environ.get("DIORAMA_UI_TIMEOUT", "20"))
+TIMEOUT = float(os.environ.get("DIORAMA_UI_TIMEOUT", "40"))
 
 
 # What GTK 4.8 says of its own widgets (GtkShortcutsWindow), and 4.18 of a renderer that a test asks for and
@@ -28,17 +30,6 @@ NOT_OURS = ("reported min width -", "The old GL renderer has been removed", "Try
 
 class Failure(Exception):
     """Something did not come in time."""
-
-
-def enter_session(script_arguments):
-    """Runs the script again under an own session bus, once."""
-    if os.environ.get("DIORAMA_UI_SESSION"):
-        return
-    environment = dict(os.environ, DIORAMA_UI_SESSION="1")
-    for name in ("WAYLAND_DISPLAY", "DISPLAY", "GTK_A11Y", "DBUS_SESSION_BUS_ADDRESS"):
-        environment.pop(name, None)
-    os.execvpe("dbus-run-session", ["dbus-run-session", "--", sys.executable, *script_arguments],
-               environment)
 
 
 def run_tests(tests, n_arguments=2):
@@ -205,8 +196,9 @@ class Application:
         try:
             return wait_until(f"{role} “{name}”", lambda: self.look(role, name, exact), timeout)
         except Failure:
-            (self.shots / "failure.txt").write_text(self.tree(), encoding="utf-8")
-            self.shot("failure")
+            test = "failure-" + pathlib.Path(sys.argv[-1]).stem
+            (self.shots / f"{test}.txt").write_text(self.tree(), encoding="utf-8")
+            self.shot(test)
             raise
 
     def gone(self, role, name, timeout=None):

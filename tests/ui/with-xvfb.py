@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a program with a virtual X server of its own: with-xvfb.py PROGRAM [ARGUMENT...]"""
+"""Runs a program with a session and a virtual X server of its own: with-xvfb.py PROGRAM [ARGUMENT...]"""
 
 import os
 import subprocess
 import sys
 
+from own_session import enter_session
+
 
 def main():
+    enter_session(sys.argv)
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1280x1024x24", "-nolisten",
