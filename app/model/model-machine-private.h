@@ -2,6 +2,7 @@
  * What DioLibrary and the parts of DioMachineItem share. */
 #pragma once
 
+#include "app/bridge/bridge-agent.h"
 #include "app/bridge/bridge-control.h"
 #include "app/bridge/bridge.h"
 #include "app/library/library-bundle.h"
@@ -48,6 +49,7 @@ struct _DioMachineItem {
   DioInput *input;
   DioChar *serial;      /* what the machine got */
   DioChar *next_serial; /* given for the next start */
+  DioAgent *agent;      /* outlives the bridge's machine, as the host sides do */
   DioTyper *typer;
   DioControl *control;
   DioCountingDisplay counting;
@@ -108,6 +110,10 @@ void dio_machine_item_return_busy (DioMachineItem *self, GTask *task, const char
 
 /* What went wrong before does not matter any more. */
 void dio_machine_item_clear_error (DioMachineItem *self);
+
+/* model-agent.c: the guest's wall clock becomes the host's, if an agent runs in the guest. The
+ * guest stood still, in a saved state or paused. */
+void dio_machine_agent_set_time (DioMachineItem *self);
 
 /* model-remote.c: the control socket while active, and asking another process. */
 void dio_machine_remote_listen (DioMachineItem *self, GError **error);

@@ -107,6 +107,7 @@ run_over (DioMachineItem *self, GError *error)
   g_clear_pointer (&self->bridge, dio_bridge_unref);
   dio_machine_snapshots_run_over (self);
   g_clear_pointer (&self->serial, dio_char_free);
+  g_clear_pointer (&self->agent, dio_agent_free);
   g_clear_pointer (&self->lock, dio_lock_release);
   g_clear_pointer (&self->stop_message, g_free);
   self->closing = FALSE;
@@ -235,8 +236,10 @@ state_event (DioMachineItem *self, const DioBridgeEvent *event)
   case DIO_MACHINE_RUNNING:
     journal (self, "running", NULL, 1, event->message);
     /* What it was paused for may be over; if it is not, the same is said again. */
-    if (self->state == DIO_ITEM_PAUSED)
+    if (self->state == DIO_ITEM_PAUSED) {
       dio_machine_item_set_error (self, NULL);
+      dio_machine_agent_set_time (self);
+    }
     if (self->start_task == NULL || self->launched)
       dio_machine_item_set_state (self, DIO_ITEM_RUNNING);
     break;
@@ -458,9 +461,14 @@ launch_engine (DioMachineItem *self, DioSnapshotState *state)
   host.display = &self->counting.display;
   host.input = self->input;
   host.serial = self->serial;
+  g_clear_pointer (&self->agent, dio_agent_free);
+  self->agent = dio_agent_new ();
+  host.agent = dio_agent_get_char (self->agent);
   self->bridge = dio_bridge_new (&bridge_callbacks, self);
-  if (state && state->devices)
+  if (state && state->devices) {
     set_restore (self, state);
+    dio_machine_agent_set_time (self);
+  }
   dio_bridge_launch_async (self->bridge, self->config, &host, NULL, launched_cb, self);
 }
 

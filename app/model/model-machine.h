@@ -84,6 +84,10 @@ void dio_machine_item_reset_async (DioMachineItem *self, GCancellable *cancellab
                                    GAsyncReadyCallback callback, gpointer user_data);
 void dio_machine_item_power_button_async (DioMachineItem *self, GCancellable *cancellable,
                                           GAsyncReadyCallback callback, gpointer user_data);
+/* Asks the agent in the guest, for guests that do not hear their power button. Nothing happens
+ * without an agent. */
+void dio_machine_item_ask_to_shut_down (DioMachineItem *self);
+
 void dio_machine_item_force_off_async (DioMachineItem *self, GCancellable *cancellable,
                                        GAsyncReadyCallback callback, gpointer user_data);
 gboolean dio_machine_item_command_finish (DioMachineItem *self, GAsyncResult *result,

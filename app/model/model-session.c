@@ -14,6 +14,7 @@
 typedef struct {
   DioMachineItem *item;
   gboolean pressed;   /* its power button */
+  gboolean asked;     /* its agent */
   gboolean busy;      /* a command is under way */
   gint64 retry_us;    /* not before */
   gboolean suspended; /* as far as it is known */
@@ -22,6 +23,7 @@ typedef struct {
 typedef struct {
   GArray *machines; /* Machine */
   DioSessionAction action;
+  gint64 agent_us;    /* from when on agents of guests that did not hear are asked */
   gint64 patience_us; /* until when guests may turn off by themselves */
   gint64 deadline_us;
 } Ending;
@@ -93,7 +95,9 @@ end_machine (GTask *task, Machine *machine, gint64 now)
     machine->pressed = machine->busy = TRUE;
     dio_machine_item_power_button_async (machine->item, NULL, told_cb, g_object_ref (task));
   } else if (patient) {
-    return;
+    if (!machine->asked && now >= ending->agent_us)
+      dio_machine_item_ask_to_shut_down (machine->item);
+    machine->asked |= now >= ending->agent_us;
   } else if (dio_machine_item_is_ephemeral (machine->item)) {
     machine->busy = TRUE;
     dio_machine_item_force_off_async (machine->item, NULL, told_cb, g_object_ref (task));
@@ -141,6 +145,7 @@ dio_session_end_async (GPtrArray *items, DioSessionAction action, unsigned secon
   ending->machines = g_array_new (FALSE, TRUE, sizeof (Machine));
   g_array_set_clear_func (ending->machines, clear_machine);
   ending->action = action;
+  ending->agent_us = g_get_monotonic_time () + span / 4;
   ending->patience_us = g_get_monotonic_time () + span / 2;
   ending->deadline_us = g_get_monotonic_time () + span;
   for (guint i = 0; i < items->len; i++) {

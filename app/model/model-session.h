@@ -9,7 +9,8 @@ typedef enum {
   DIO_SESSION_SHUT_DOWN, /* who does not turn off by itself soon is suspended */
 } DioSessionAction;
 
-/* Half of the time is for guests that turn themselves off. */
+/* Half of the time is for guests that turn themselves off: first by their power button, then by
+ * their agent, too. */
 #define DIO_SESSION_SECONDS 40
 
 /* Ends every machine of @items (of DioMachineItem) that is active, or gives up after @seconds.

@@ -146,6 +146,7 @@ typedef struct {
   const DioDeviceType *const *devices; /* NULL-terminated */
   DioPool *pool;
   DioChar *serial;     /* host side of the first serial port; may be NULL */
+  DioChar *agent;      /* host side of the guest agent's port; may be NULL */
   DioDisplay *display; /* where scan-outs are shown; may be NULL */
   DioInput *input;     /* keyboard and pointer source; may be NULL */
   void (*event) (const DioMachineEvent *event, void *data); /* control thread; may be NULL */

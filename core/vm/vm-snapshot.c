@@ -9,7 +9,7 @@
 #include "core/base/base-i18n.h"
 #include "core/vm/vm-private.h"
 
-#define STATE_VERSION 2 /* 1: without the devices that are there since 2 */
+#define STATE_VERSION 3 /* older: without the devices that are there since then */
 
 /* ---- What is in a state ---- */
 

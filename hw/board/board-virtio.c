@@ -51,6 +51,18 @@ add_disk (DioMachine *machine, DioPciBus *bus, unsigned index, GError **error)
   return dio_device_attach (dev, machine, error);
 }
 
+/* The last in its slot: states of machines without it have every other device where it is now. */
+static bool
+add_serial (DioMachine *machine, DioPciBus *bus, GError **error)
+{
+  DioDevice *dev = plug (machine, bus, "virtio-serial", "serial", error);
+
+  if (!dev)
+    return false;
+  dio_virtio_serial_set_agent (dev, machine->host.agent);
+  return dio_device_attach (dev, machine, error);
+}
+
 bool
 dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error)
 {
@@ -72,5 +84,5 @@ dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error)
   for (unsigned i = 0; disks && i < disks->len; i++)
     if (!add_disk (machine, bus, i, error))
       return false;
-  return true;
+  return add_serial (machine, bus, error);
 }

@@ -12,6 +12,7 @@ extern const DioDeviceType dio_virtio_console_type;
 extern const DioDeviceType dio_virtio_gpu_type;
 extern const DioDeviceType dio_virtio_keyboard_type;
 extern const DioDeviceType dio_virtio_rng_type;
+extern const DioDeviceType dio_virtio_serial_type;
 extern const DioDeviceType dio_virtio_tablet_type;
 
 /* The disk image of a virtio-blk, before attach; the device owns it and frees it. Without one the
@@ -20,3 +21,6 @@ void dio_virtio_blk_set_block (DioDevice *dev, DioBlock *block);
 
 /* The host side of a virtio-console, before attach; borrowed, outlives the device. */
 void dio_virtio_console_set_char (DioDevice *dev, DioChar *chr);
+
+/* The same of the guest agent's port of a virtio-serial. */
+void dio_virtio_serial_set_agent (DioDevice *dev, DioChar *chr);

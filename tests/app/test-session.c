@@ -113,6 +113,63 @@ test_shut_down (void)
   fixture_tear_down (&fixture);
 }
 
+/* Gives the next run of @item a serial port that is read by @wait_for_words. */
+static DioChar *
+give_serial (DioMachineItem *item)
+{
+  DioChar *serial = dio_char_memory_new (1 << 16, NULL, NULL);
+  dio_machine_item_set_serial (item, serial);
+  return serial;
+}
+
+static void
+wait_for_words (DioChar *serial, const char *words)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  uint64_t position = 0;
+  for (unsigned i = 0; !strstr (text->str, words); i++) {
+    g_autoptr (GBytes) bytes = dio_char_memory_read (serial, &position);
+    g_assert_cmpuint (i, <, 1000);
+    g_string_append_len (text, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+    fixture_iterate (10);
+  }
+}
+
+/* A guest that stood still is told the time by its agent; one that is deaf shuts down by it. */
+static void
+test_agent (void)
+{
+  Fixture fixture;
+  fixture_set_up (&fixture);
+  g_autoptr (DioMachineItem) item =
+      fixture_create (&fixture, "Agent", "dummy:still dummy:deaf dummy:agent");
+  g_autoptr (GError) error = NULL;
+  DioChar *serial = give_serial (item);
+  fixture_command (item, dio_machine_item_start_async, &error);
+  g_assert_no_error (error);
+  fixture_command (item, dio_machine_item_pause_async, &error);
+  g_assert_no_error (error);
+  fixture_wait_state (item, DIO_ITEM_PAUSED);
+  fixture_command (item, dio_machine_item_resume_async, &error);
+  g_assert_no_error (error);
+  wait_for_words (serial, "dummy: agent {\"execute\":\"guest-set-time\"");
+
+  End end = end_session (DIO_SESSION_SUSPEND, 10, item, NULL);
+  g_assert_cmpuint (g_strv_length (end.ids), ==, 1);
+  g_strfreev (end.ids);
+  serial = give_serial (item);
+  fixture_command (item, dio_machine_item_start_async, &error);
+  g_assert_no_error (error);
+  wait_for_words (serial, "dummy: agent {\"execute\":\"guest-set-time\"");
+
+  end = end_session (DIO_SESSION_SHUT_DOWN, 8, item, NULL);
+  g_assert_cmpuint (end.left, ==, 0);
+  g_assert_cmpuint (g_strv_length (end.ids), ==, 0);
+  g_assert_false (dio_machine_item_is_suspended (item));
+  g_strfreev (end.ids);
+  fixture_tear_down (&fixture);
+}
+
 /* A machine that is not kept cannot be suspended, and must not hold anything up. */
 static void
 test_ephemeral (void)
@@ -165,6 +222,7 @@ main (int argc, char **argv)
   g_test_add_func ("/app/session/starting", test_starting);
   g_test_add_func ("/app/session/shut-down", test_shut_down);
   g_test_add_func ("/app/session/ephemeral", test_ephemeral);
+  g_test_add_func ("/app/session/agent", test_agent);
   g_test_add_func ("/app/session/bounds", test_bounds);
   int result = g_test_run ();
   fixture_remove (runtime);

@@ -85,7 +85,8 @@ typedef struct DioMachinePrivate {
   FILE *log; /* of the input, or NULL */
 
   unsigned sink;
-  DioLoop *loop; /* of the serial port */
+  DioLoop *loop; /* of the serial port and the agent's */
+  GString *line; /* what the agent was told */
 } Private;
 
 static const char *
@@ -157,6 +158,39 @@ serial_receive_cb (void *opaque, const uint8_t *data, size_t length)
 }
 
 static const DioCharHandlers serial_handlers = { serial_can_receive_cb, serial_receive_cb };
+
+/* The agent. */
+
+static void
+obey (DioMachine *machine, const char *line)
+{
+  DioChar *chr = machine->host.agent;
+  const char *id = strstr (line, "\"id\":");
+  g_autofree char *number = id ? g_strndup (id + 5, strspn (id + 5, " 0123456789")) : NULL;
+  g_autofree char *answer =
+      id ? g_strdup_printf ("\xff{\"return\": %s}\n", number) : g_strdup ("{\"return\": {}}\n");
+  if (!id)
+    serial_print (machine, "dummy: agent %s\r\n", line);
+  chr->ops->write (chr, (const uint8_t *) answer, strlen (answer));
+  if (strstr (line, "guest-shutdown"))
+    dio_machine_guest_power_off (machine, DIO_STOP_GUEST_OFF, 0);
+}
+
+static void
+agent_receive_cb (void *opaque, const uint8_t *data, size_t length)
+{
+  DioMachine *machine = opaque;
+  GString *line = machine->priv->line;
+  for (size_t i = 0; i < length; i++)
+    if (data[i] == '\n' || data[i] == 0xff) {
+      if (data[i] == '\n')
+        obey (machine, line->str);
+      g_string_truncate (line, 0);
+    } else
+      g_string_append_c (line, (char) data[i]);
+}
+
+static const DioCharHandlers agent_handlers = { serial_can_receive_cb, agent_receive_cb };
 
 static const DioInputSinkOps input_ops = { input_events_cb };
 
@@ -571,10 +605,13 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   if (host->input)
     priv->sink = dio_input_add_sink (
         host->input, DIO_INPUT_WANTS_KEYBOARD | DIO_INPUT_WANTS_ABSOLUTE, &input_ops, machine);
+  priv->loop = dio_loop_new ("dummy", error);
+  if (!priv->loop)
+    g_error ("no loop");
+  priv->line = g_string_new (NULL);
+  if (host->agent && word (machine, "dummy:agent"))
+    host->agent->ops->set_handlers (host->agent, priv->loop, &agent_handlers, machine);
   if (host->serial) {
-    priv->loop = dio_loop_new ("dummy", error);
-    if (!priv->loop)
-      g_error ("no loop");
     host->serial->ops->set_handlers (host->serial, priv->loop, &serial_handlers, machine);
   }
   priv->control = g_thread_new ("dummy-control", control_thread, machine);
@@ -595,10 +632,12 @@ dio_machine_free (DioMachine *machine)
   g_thread_join (priv->guest);
   if (machine->host.input)
     dio_input_remove_sink (machine->host.input, priv->sink);
-  if (machine->host.serial) {
+  if (machine->host.serial)
     machine->host.serial->ops->set_handlers (machine->host.serial, NULL, NULL, NULL);
-    dio_loop_free (priv->loop);
-  }
+  if (machine->host.agent && word (machine, "dummy:agent"))
+    machine->host.agent->ops->set_handlers (machine->host.agent, NULL, NULL, NULL);
+  dio_loop_free (priv->loop);
+  g_string_free (priv->line, TRUE);
   if (priv->log)
     fclose (priv->log);
   dio_ram_free (machine->ram);

@@ -18,6 +18,8 @@
  *   dummy:reset-storm     the guest resets 10000 times at the start
  *   dummy:still           the box stands still (no frames without input)
  *   dummy:full            every frame changes the whole picture
+ *   dummy:agent           an agent that shuts down, and prints "dummy: agent COMMAND" to the serial
+ *                         port
  *   dummy:log=PATH        input events are written to the file PATH, a line each: "abs 0 16384"
  *
  * dio_machine_power_button() makes the dummy guest power off after 50 ms. */
