@@ -203,18 +203,30 @@ def test_login(program, shots):
         finally:
             app.close()
 
+        # Neither a "not now" nor a crash forgets the machine; resumed it is not offered again.
         arguments = shlex.split(line)
-        app = Application(arguments[0], shots, arguments[1:], folder=folder)
-        try:
-            app.find("label", f"“{NAME}” is suspended")
-            app.key("ctrl+q")
-            wait_end(app.process, "the application")
-            check_log(app)
-        finally:
-            app.close()
+        for way in ("not now", "crash", "resume"):
+            app = Application(arguments[0], shots, arguments[1:], folder=folder)
+            try:
+                app.find("label", f"“{NAME}” is suspended")
+                if way == "crash":
+                    app.process.kill()
+                    app.process.wait(20)
+                    continue
+                if way == "resume":
+                    app.press("push button", "_Resume")
+                    app.find("table cell", NAME + ", RISC-V · running")
+                app.key("ctrl+q")
+                if way == "resume":
+                    app.answer("1 Machine Is Running", "Force Off and Quit")
+                wait_end(app.process, "the application")
+                check_log(app)
+            finally:
+                app.close()
 
-        # That was the only time: now there is nothing to bring back.
-        environment = dict(os.environ, XDG_CONFIG_HOME=str(folder / "config"))
+        # Now there is nothing to bring back.
+        environment = dict(os.environ, XDG_CONFIG_HOME=str(folder / "config"),
+                           DIORAMA_LIBRARY=str(folder / "machines"))
         server = XServer()
         try:
             done = subprocess.run(arguments, env=environment, timeout=20, check=False)

@@ -48,11 +48,31 @@ count_active (DioApplication *self)
   return self->library ? dio_library_count_active (self->library) : 0;
 }
 
+/* What the end of a session suspended is remembered until it went on or its state was thrown away;
+ * so neither a crash nor a “not now” loses anything. A machine that is not to be found or cannot be
+ * read may come back. */
+static void
+drop_resumed (DioApplication *self)
+{
+  g_auto (GStrv) ids = NULL;
+
+  if (!self->library || !self->settings)
+    return;
+  ids = dio_settings_get_suspended (self->settings);
+  for (guint i = 0; ids[i]; i++) {
+    DioMachineItem *item = dio_library_find (self->library, ids[i]);
+    if (item && dio_machine_item_get_state (item) != DIO_ITEM_BROKEN
+        && !dio_machine_item_is_suspended (item))
+      dio_settings_remove_suspended (self->settings, ids[i]);
+  }
+}
+
 static void
 watch_activity_cb (DioApplication *self)
 {
   gboolean active = count_active (self) > 0;
 
+  drop_resumed (self);
   if (active && !self->held)
     g_application_hold (G_APPLICATION (self));
   else if (!active && self->held)
@@ -327,14 +347,15 @@ ask_at_end (gpointer data)
   ask_to_quit (self, gtk_application_get_active_window (GTK_APPLICATION (self)), FALSE);
 }
 
-/* The machines of @ids that are still suspended. */
+/* The machines of @library that @settings remember and that are still suspended. */
 static GPtrArray *
-find_suspended (DioApplication *self, char **ids)
+find_suspended (DioLibrary *library, DioSettings *settings)
 {
   GPtrArray *found = g_ptr_array_new_with_free_func (g_object_unref);
+  g_auto (GStrv) ids = dio_settings_get_suspended (settings);
 
   for (guint i = 0; ids[i]; i++) {
-    DioMachineItem *item = dio_library_find (self->library, ids[i]);
+    DioMachineItem *item = dio_library_find (library, ids[i]);
     if (item && dio_machine_item_is_suspended (item))
       g_ptr_array_add (found, g_object_ref (item));
   }
@@ -384,8 +405,7 @@ offer_to_resume (DioApplication *self, GPtrArray *items)
 static void
 restore_session (DioApplication *self, gboolean automatic)
 {
-  g_auto (GStrv) ids = dio_settings_take_suspended (self->settings);
-  g_autoptr (GPtrArray) items = find_suspended (self, ids);
+  g_autoptr (GPtrArray) items = find_suspended (self->library, self->settings);
 
   if (items->len == 0)
     return;
@@ -474,12 +494,19 @@ autostart_failed (const char *message, gpointer data)
 static int
 dio_application_local_options (GApplication *application, GVariantDict *options)
 {
+  DioApplication *self = DIO_APPLICATION (application);
   g_autoptr (DioSettings) settings = NULL;
+  g_autoptr (DioLibrary) library = NULL;
+  g_autoptr (GPtrArray) items = NULL;
 
   if (!g_variant_dict_contains (options, DIO_AUTOSTART_OPTION))
     return -1;
+  library = dio_library_new (NULL, self->host, NULL);
+  if (!library)
+    return -1; /* to be told why */
   settings = dio_settings_new (NULL);
-  return dio_settings_has_suspended (settings) ? -1 : 0;
+  items = find_suspended (library, settings);
+  return items->len > 0 ? -1 : 0;
 }
 
 static void

@@ -178,26 +178,32 @@ dio_settings_add_suspended (DioSettings *self, const char *const *ids)
 }
 
 char **
-dio_settings_take_suspended (DioSettings *self)
+dio_settings_get_suspended (DioSettings *self)
 {
   g_return_val_if_fail (DIO_IS_SETTINGS (self), NULL);
   char **ids = g_key_file_get_string_list (self->file, SESSION_GROUP, "suspended", NULL, NULL);
 
-  if (!ids)
-    return g_new0 (char *, 1);
-  g_key_file_remove_key (self->file, SESSION_GROUP, "suspended", NULL);
-  save (self);
-  return ids;
+  return ids ? ids : g_new0 (char *, 1);
 }
 
-gboolean
-dio_settings_has_suspended (DioSettings *self)
+void
+dio_settings_remove_suspended (DioSettings *self, const char *id)
 {
-  g_return_val_if_fail (DIO_IS_SETTINGS (self), FALSE);
-  g_auto (GStrv) ids =
-      g_key_file_get_string_list (self->file, SESSION_GROUP, "suspended", NULL, NULL);
+  g_return_if_fail (DIO_IS_SETTINGS (self));
+  g_auto (GStrv) before = dio_settings_get_suspended (self);
+  g_autoptr (GPtrArray) left = g_ptr_array_new ();
 
-  return ids && *ids;
+  for (guint i = 0; before[i]; i++)
+    if (!g_str_equal (before[i], id))
+      g_ptr_array_add (left, before[i]);
+  if (left->len == g_strv_length (before))
+    return;
+  if (left->len > 0)
+    g_key_file_set_string_list (self->file, SESSION_GROUP, "suspended",
+                                (const char *const *) left->pdata, left->len);
+  else
+    g_key_file_remove_key (self->file, SESSION_GROUP, "suspended", NULL);
+  save (self);
 }
 
 static void

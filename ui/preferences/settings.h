@@ -40,8 +40,8 @@ gboolean dio_settings_get_window (DioSettings *self, const char *key, int *width
 void dio_settings_set_window (DioSettings *self, const char *key, int width, int height,
                               gboolean maximized);
 
-/* The ids of machines that were suspended because the session ended; the second takes what the
- * first noted, NULL-terminated, to be freed; the third only looks whether there is any. */
+/* The ids of machines that were suspended because the session ended, NULL-terminated, to be freed.
+ * They stay until they are removed, which is when the machine went on or will not. */
 void dio_settings_add_suspended (DioSettings *self, const char *const *ids);
-char **dio_settings_take_suspended (DioSettings *self);
-gboolean dio_settings_has_suspended (DioSettings *self);
+char **dio_settings_get_suspended (DioSettings *self);
+void dio_settings_remove_suspended (DioSettings *self, const char *id);
