@@ -15,6 +15,8 @@
 #include "app/model/model-machine-private.h"
 
 #define REQUEST_TIMEOUT_MS 15000
+/* The answer comes when all is typed, behind what others type: four events a character. */
+#define TYPING_TIMEOUT_MS (REQUEST_TIMEOUT_MS + DIO_TYPING_MAX_BYTES * 4 * DIO_TYPING_STEP_MS)
 #define POLL_US 50000
 #define FORCE_WAIT_SECONDS 30
 #define ESCAPE 1 /* Ctrl+A */
@@ -122,11 +124,11 @@ command_stop (Cli *cli, int argc, char **argv)
 
 /* Sends @request (consumed) to the process that runs @item. */
 static int
-ask (DioMachineItem *item, JsonObject *request)
+ask (DioMachineItem *item, JsonObject *request, unsigned timeout_ms)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (JsonObject) reply =
-      dio_control_request (dio_machine_item_get_id (item), request, REQUEST_TIMEOUT_MS, &error);
+      dio_control_request (dio_machine_item_get_id (item), request, timeout_ms, &error);
   json_object_unref (request);
   return reply ? DIO_CLI_OK : cli_fail (error);
 }
@@ -151,7 +153,7 @@ command_screenshot (Cli *cli, int argc, char **argv)
   g_autofree char *path = g_canonicalize_filename (argv[2], NULL);
   JsonObject *request = new_request ("screenshot");
   json_object_set_string_member (request, "path", path);
-  return ask (item, request);
+  return ask (item, request, REQUEST_TIMEOUT_MS);
 }
 
 /* Backslash escapes: \n, \t, \\, \e, \b. */
@@ -186,7 +188,7 @@ command_type (Cli *cli, int argc, char **argv)
     return cli_usage (cli, "%s", _ ("the text is not valid UTF-8"));
   JsonObject *request = new_request ("type");
   json_object_set_string_member (request, "text", text);
-  return ask (item, request);
+  return ask (item, request, TYPING_TIMEOUT_MS);
 }
 
 static int
@@ -211,7 +213,7 @@ command_key (Cli *cli, int argc, char **argv)
       json_array_add_int_element (array, codes[j]);
     JsonObject *request = new_request ("keys");
     json_object_set_array_member (request, "codes", array);
-    code = ask (item, request);
+    code = ask (item, request, TYPING_TIMEOUT_MS);
     if (code != DIO_CLI_OK)
       return code;
   }
@@ -271,7 +273,7 @@ command_click (Cli *cli, int argc, char **argv)
   json_object_set_int_member (request, "x", x);
   json_object_set_int_member (request, "y", y);
   json_object_set_int_member (request, "button", button);
-  return ask (item, request);
+  return ask (item, request, TYPING_TIMEOUT_MS);
 }
 
 /* console */

@@ -53,6 +53,25 @@ answer_status (DioMachineItem *self, DioControlCall *call)
 }
 
 static void
+typed_cb (gboolean sent, gpointer data)
+{
+  if (sent)
+    dio_control_call_reply (data, NULL);
+  else
+    fail (data, DIO_ERROR_BUSY, _ ("The machine stopped before everything was typed"));
+}
+
+/* When the guest has the keys, so that what is asked next does not overtake them. */
+static void
+answer_when_typed (DioMachineItem *self, DioControlCall *call)
+{
+  if (self->typer)
+    dio_typer_notify (self->typer, typed_cb, call);
+  else
+    typed_cb (FALSE, call);
+}
+
+static void
 answer_type (DioMachineItem *self, DioControlCall *call, JsonObject *request)
 {
   const char *text = string_member (request, "text");
@@ -60,7 +79,7 @@ answer_type (DioMachineItem *self, DioControlCall *call, JsonObject *request)
   if (!text)
     fail (call, DIO_ERROR_FORMAT, _ ("The request has no text"));
   else if (dio_machine_item_type_text (self, text, &error))
-    dio_control_call_reply (call, NULL);
+    answer_when_typed (self, call);
   else
     dio_control_call_fail (call, error);
 }
@@ -84,7 +103,7 @@ answer_keys (DioMachineItem *self, DioControlCall *call, JsonObject *request)
     return;
   }
   dio_machine_item_send_keys (self, codes, count);
-  dio_control_call_reply (call, NULL);
+  answer_when_typed (self, call);
 }
 
 static gint64
@@ -105,7 +124,7 @@ answer_click (DioMachineItem *self, DioControlCall *call, JsonObject *request)
       || (button && (button < BTN_LEFT || button > BTN_MIDDLE)))
     fail (call, DIO_ERROR_FORMAT, _ ("The request has no usable position or button"));
   else if (dio_machine_item_click (self, x, y, button, &error))
-    dio_control_call_reply (call, NULL);
+    answer_when_typed (self, call);
   else
     dio_control_call_fail (call, error);
 }

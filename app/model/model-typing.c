@@ -15,10 +15,19 @@ typedef struct {
   guint16 x, y;
 } Step;
 
+/* Who waits until so many steps were sent. */
+typedef struct {
+  guint64 at;
+  void (*done) (gboolean sent, gpointer data);
+  gpointer data;
+} Waiter;
+
 struct DioTyper {
   DioInput *input;
   GArray *steps; /* of Step, from @next on */
   guint next;
+  guint64 sent;   /* steps, since the beginning */
+  GQueue waiters; /* of Waiter*, the first to be told first */
   GSource *timer;
   gboolean held;
 };
@@ -71,6 +80,17 @@ stop_timer (DioTyper *typer)
   g_clear_pointer (&typer->timer, g_source_unref);
 }
 
+/* Tells those who wait for no more than @at steps. */
+static void
+tell_waiters (DioTyper *typer, guint64 at, gboolean sent)
+{
+  for (Waiter *waiter; (waiter = g_queue_peek_head (&typer->waiters)) && waiter->at <= at;) {
+    g_queue_pop_head (&typer->waiters);
+    waiter->done (sent, waiter->data);
+    g_free (waiter);
+  }
+}
+
 static gboolean
 step_cb (gpointer data)
 {
@@ -80,12 +100,15 @@ step_cb (gpointer data)
     dio_input_move_absolute (typer->input, step->x, step->y);
   else if (typer->input)
     dio_input_key (typer->input, step->code, step->down);
-  if (typer->next < typer->steps->len)
-    return G_SOURCE_CONTINUE;
-  g_array_set_size (typer->steps, 0);
-  typer->next = 0;
-  stop_timer (typer);
-  return G_SOURCE_REMOVE;
+  typer->sent++;
+  gboolean more = typer->next < typer->steps->len;
+  if (!more) {
+    g_array_set_size (typer->steps, 0);
+    typer->next = 0;
+    stop_timer (typer);
+  }
+  tell_waiters (typer, typer->sent, TRUE);
+  return more ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 static void
@@ -117,6 +140,7 @@ dio_typer_free (DioTyper *typer)
   stop_timer (typer);
   if (typer->input && typer->next)
     dio_input_release_all (typer->input);
+  tell_waiters (typer, G_MAXUINT64, FALSE);
   g_array_unref (typer->steps);
   g_free (typer);
 }
@@ -198,6 +222,21 @@ dio_typer_set_held (DioTyper *typer, gboolean held)
 {
   typer->held = held;
   update_timer (typer);
+  if (held)
+    tell_waiters (typer, G_MAXUINT64, TRUE);
+}
+
+void
+dio_typer_notify (DioTyper *typer, void (*done) (gboolean sent, gpointer data), gpointer data)
+{
+  guint pending = dio_typer_get_pending (typer);
+  if (pending == 0 || typer->held) {
+    done (TRUE, data);
+    return;
+  }
+  Waiter *waiter = g_new (Waiter, 1);
+  *waiter = (Waiter){ .at = typer->sent + pending, .done = done, .data = data };
+  g_queue_push_tail (&typer->waiters, waiter);
 }
 
 guint

@@ -32,6 +32,10 @@ void dio_typer_add_chord (DioTyper *typer, const guint16 *codes, gsize count);
  * button (BTN_LEFT..; 0: none). */
 void dio_typer_add_click (DioTyper *typer, guint16 x, guint16 y, guint16 button);
 
+/* Calls @done once: with TRUE when all that is queued now was sent, or waits as the machine is
+ * paused; with FALSE when it is forgotten. At once when nothing is queued. */
+void dio_typer_notify (DioTyper *typer, void (*done) (gboolean sent, gpointer data), gpointer data);
+
 /* A paused machine takes no keys: the queue waits. */
 void dio_typer_set_held (DioTyper *typer, gboolean held);
 

@@ -394,6 +394,12 @@ test_typing_map (void)
 }
 
 static void
+told_cb (gboolean sent, gpointer data)
+{
+  g_string_append_c (data, sent ? '1' : '0');
+}
+
+static void
 test_typer (void)
 {
   static const DioInputSinkOps ops = { sink_cb };
@@ -451,7 +457,25 @@ test_typer (void)
   while (dio_typer_get_pending (typer))
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (sink.codes->len, ==, before + 2);
+
+  /* Who waits is told when what was queued then is sent, waits, or is forgotten; in order. */
+  g_autoptr (GString) told = g_string_new (NULL);
+  dio_typer_notify (typer, told_cb, told);
+  g_assert_cmpstr (told->str, ==, "1");
+  g_assert_true (dio_typer_add_text (typer, "xy", &error));
+  dio_typer_notify (typer, told_cb, told);
+  dio_typer_add_chord (typer, chord, 2);
+  g_assert_cmpstr (told->str, ==, "1");
+  while (told->len == 1)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (dio_typer_get_pending (typer), ==, 4);
+  dio_typer_notify (typer, told_cb, told);
+  dio_typer_set_held (typer, TRUE);
+  g_assert_cmpstr (told->str, ==, "111");
+  dio_typer_set_held (typer, FALSE);
+  dio_typer_notify (typer, told_cb, told);
   dio_typer_free (typer);
+  g_assert_cmpstr (told->str, ==, "1110");
   dio_input_remove_sink (input, id);
   dio_input_free (input);
   g_array_unref (sink.codes);
