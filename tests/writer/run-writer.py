@@ -305,6 +305,7 @@ class Programme:
             getattr(self, f"_{step}")()
             self.guest.wait_told()
             self.done[step] = self.done.get(step, 0) + 1
+        self.guest.wait(self._has_read_again, "the guest reading all its records again", FOUND_TIMEOUT)
         self.guest.kill()
         self.guest.look()
         self.guest.check_images(self.snapshots, self.rng)
@@ -376,6 +377,10 @@ class Programme:
     def _has_booted(self):
         self.guest.look()
         return self.guest.console.booted
+
+    def _has_read_again(self):
+        self.guest.look()
+        return self.guest.console.counts["whole"] > 0
 
     def report(self):
         guest, counts = self.guest, self.guest.console.counts
