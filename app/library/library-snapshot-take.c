@@ -30,13 +30,30 @@ has_name_locked (DioSnapshots *self, const char *name)
   return FALSE;
 }
 
+/* Behind the highest number of those that were taken by themselves: numbers go on although the
+ * older of them go. */
+static guint
+next_automatic_locked (DioSnapshots *self)
+{
+  guint64 highest = 0;
+  for (guint i = 0; i < self->infos->len; i++) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    const char *digits = strpbrk (info->name, "0123456789");
+    guint64 number = digits ? g_ascii_strtoull (digits, NULL, 10) : 0;
+    if (info->kind == DIO_SNAPSHOT_AUTOMATIC && number < G_MAXINT)
+      highest = MAX (highest, number);
+  }
+  return (guint) highest + 1;
+}
+
 /* The first number that is free. */
 static char *
 made_up_name (DioSnapshots *self, DioSnapshotKind kind)
 {
   char *name = NULL;
   pthread_mutex_lock (&self->lock);
-  for (guint i = 1; !name; i++) {
+  guint first = kind == DIO_SNAPSHOT_AUTOMATIC ? next_automatic_locked (self) : 1;
+  for (guint i = first; !name; i++) {
     /* Translators: the name of a snapshot that was taken by itself, with its number. */
     name = kind == DIO_SNAPSHOT_AUTOMATIC ? g_strdup_printf (_ ("Automatic %u"), i)
                                           /* Translators: of one that got no other name. */
@@ -60,6 +77,29 @@ check_room (DioSnapshots *self, GError **error)
   return !full;
 }
 
+/* With the new overlay there is still room for one that a disposable run needs. */
+#define MAX_BELOW (DIO_BLOCK_MAX_CHAIN - 2)
+
+/* A disk that stands on too many could not be opened again. */
+static gboolean
+check_chain (GPtrArray *images, const char *file, const char *path, GError **error)
+{
+  unsigned n = 0;
+  for (const DioSnapshotImage *image; file; file = image->backing) {
+    image = dio_snapshots_find_image (images, file);
+    if (!image)
+      break;
+    n++;
+  }
+  if (n <= MAX_BELOW)
+    return TRUE;
+  g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+               _ ("The disk “%s” stands on %u snapshots, one on the other, and more are not "
+                  "possible; delete some that are not needed"),
+               path, n - 1);
+  return FALSE;
+}
+
 static gboolean
 make_overlay (DioSnapshotTake *take, guint index, const DioDiskConfig *disk, GError **error)
 {
@@ -76,6 +116,8 @@ make_overlay (DioSnapshotTake *take, guint index, const DioDiskConfig *disk, GEr
   const char *image = now ? now->image : disk->path;
   if (!dio_snapshots_find_image (images, image))
     dio_snapshots_add_image (images, image, disk->format, 0, NULL);
+  if (!check_chain (images, image, disk->path, error))
+    return FALSE;
   g_ptr_array_add (take->info->disks, g_strdup (image));
   g_autofree char *file = dio_snapshots_make_overlay (
       self, images, g_ptr_array_index (take->info->disks, take->info->disks->len - 1), error);

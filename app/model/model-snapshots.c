@@ -815,7 +815,14 @@ dio_machine_item_is_suspended (DioMachineItem *self)
 static void
 scheduled_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  DIO_MACHINE_ITEM (source)->schedule_busy = FALSE;
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  g_autoptr (GError) error = NULL;
+  self->schedule_busy = FALSE;
+  /* Nobody asked for it just now, but somebody relies on it. */
+  if (!dio_machine_item_snapshot_finish (self, result, NULL, &error)
+      && self->state == DIO_ITEM_RUNNING
+      && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    dio_machine_item_set_error (self, error->message);
 }
 
 /* Whatever else is done with snapshots is waited for, or makes room: nothing is left out but what

@@ -554,6 +554,61 @@ test_disposable (Fixture *f, gconstpointer data)
   dio_snapshots_unref (tree);
 }
 
+/* A row of snapshots ends where the machine still starts, also for a run without keeping changes,
+ * and a deleted one makes room. */
+static void
+test_long_row (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  g_autofree char *middle = NULL;
+  uint32_t n;
+  set_disk (f->path, 1);
+  for (n = 1; n < 100; n++) {
+    g_autofree char *id = take (f, tree, n, DIO_SNAPSHOT_MANUAL, &error);
+    if (!id)
+      break;
+    if (n == 30)
+      middle = g_steal_pointer (&id);
+  }
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "delete some"));
+  g_clear_error (&error);
+  g_assert_cmpuint (n, ==, DIO_BLOCK_MAX_CHAIN - 1);
+  g_assert_cmpuint (get_disk (f->path), ==, 1);
+  g_autoptr (DioMachineConfig) config = prepare (tree, f->path);
+  g_assert_true (dio_snapshots_add_disposable (tree, config, &error));
+  write_and_look (config, 1);
+  dio_snapshots_end_disposable (tree);
+
+  g_assert_true (dio_snapshots_delete (tree, middle, &error));
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_free (change_and_take (f, tree, n));
+  g_assert_cmpuint (get_disk (f->path), ==, n);
+}
+
+/* What is taken by itself has numbers that go on although the older of them go. */
+static void
+test_numbers (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  for (unsigned i = 1; i < 6; i++) {
+    g_autofree char *name = g_strdup_printf ("Automatic %u", i);
+    g_autoptr (DioSnapshotTake) it =
+        dio_snapshots_begin (tree, DIO_SNAPSHOT_AUTOMATIC, NULL, NULL, &error);
+    g_assert_true (dio_snapshot_take_disks (it, &error));
+    g_free (dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error));
+    g_assert_no_error (error);
+    dio_snapshot_take_free (g_steal_pointer (&it));
+    g_autoptr (DioSnapshotInfo) info = dio_snapshots_find (tree, name, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (info->kind, ==, DIO_SNAPSHOT_AUTOMATIC);
+    g_assert_true (dio_snapshots_prune (tree, 1, &error));
+    g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  }
+}
+
 /* What a running machine has open is not merged, and all of it is when the machine is off. */
 static void
 test_running (Fixture *f, gconstpointer data)
@@ -1349,6 +1404,8 @@ main (int argc, char **argv)
   ADD ("delete", test_delete, NULL);
   ADD ("suspend", test_suspend, NULL);
   ADD ("prune", test_prune, NULL);
+  ADD ("long-row", test_long_row, NULL);
+  ADD ("numbers", test_numbers, NULL);
   ADD ("clone/linked", test_clone, "linked");
   ADD ("clone/full", test_clone, NULL);
   ADD ("disposable/raw", test_disposable, "raw");
