@@ -29,6 +29,20 @@ def session_environment(folder):
     return environment
 
 
+def make_locale(language):
+    """Makes the locale of a language and region, once for the session; the environment in which programs have
+    it, or that of the language alone where its source is not installed (package locales)."""
+    name = f"{language}.UTF-8"
+    folder = pathlib.Path(os.environ[MARK]) / "locales"
+    if not (folder / name).exists():
+        folder.mkdir(exist_ok=True)
+        # Other values than 0 are warnings, too.
+        subprocess.run(["localedef", "-i", language, "-f", "UTF-8", folder / name], check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    made = (folder / name / "LC_MESSAGES").exists()
+    return {"LANGUAGE": language, **({"LC_ALL": name, "LOCPATH": str(folder)} if made else {})}
+
+
 def enter_session(script_arguments):
     """Runs the script again in a session of its own, once, and ends with its status."""
     if MARK in os.environ:

@@ -136,7 +136,7 @@ def test_looks(program, shots):
             ("dark", {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"}, "1000x720"),
             ("narrow", {}, "360x640"),
             ("chinese", {"LANGUAGE": "zh_CN"}, "1000x900"),
-            ("german", {"LANGUAGE": "de"}, "1000x900")):
+            ("german", {"LANGUAGE": "de_DE"}, "1000x900")):
         folder = make_folder("dummy:still")
         app = Application(program, shots, folder=folder, environment=environment, size=size)
         try:

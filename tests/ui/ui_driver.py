@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from own_session import enter_session  # noqa: E402
+from own_session import enter_session, make_locale  # noqa: E402
 from screen import Screen  # noqa: E402
 
 # The machine that tests make from the image in their folder.
@@ -107,6 +107,8 @@ class Application:
         }
         (self.folder / "runtime").mkdir(mode=0o700, exist_ok=True)
         settings.update(environment or {})
+        if settings["LANGUAGE"]:
+            settings.update(make_locale(settings["LANGUAGE"]))
         self.modern = False
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen([program, *arguments], env=dict(os.environ, **settings),
