@@ -54,6 +54,8 @@ decode (GBytes *png)
 static GtkWidget *
 new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
 {
+  GtkWidget *frame = gtk_overlay_new ();
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
   GtkWidget *picture = gtk_picture_new ();
   g_autoptr (GBytes) png = dio_snapshots_get_thumbnail (tree, info->id);
   g_autoptr (GdkTexture) texture = png ? decode (png) : NULL;
@@ -61,13 +63,16 @@ new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
 
   gtk_picture_set_paintable (GTK_PICTURE (picture), GDK_PAINTABLE (texture));
   gtk_picture_set_alternative_text (GTK_PICTURE (picture), words);
-  gtk_widget_set_size_request (picture, PICTURE_WIDTH, PICTURE_HEIGHT);
-  gtk_widget_set_valign (picture, GTK_ALIGN_CENTER);
-  gtk_widget_set_margin_top (picture, 9);
-  gtk_widget_set_margin_bottom (picture, 9);
-  gtk_widget_set_overflow (picture, GTK_OVERFLOW_HIDDEN);
-  gtk_widget_add_css_class (picture, "snapshot-picture");
-  return picture;
+  /* It lies over an empty box, so that it is as large as that and not as its own pixels. */
+  gtk_widget_set_size_request (box, PICTURE_WIDTH, PICTURE_HEIGHT);
+  gtk_overlay_set_child (GTK_OVERLAY (frame), box);
+  gtk_overlay_add_overlay (GTK_OVERLAY (frame), picture);
+  gtk_widget_set_valign (frame, GTK_ALIGN_CENTER);
+  gtk_widget_set_margin_top (frame, 9);
+  gtk_widget_set_margin_bottom (frame, 9);
+  gtk_widget_set_overflow (frame, GTK_OVERFLOW_HIDDEN);
+  gtk_widget_add_css_class (frame, "snapshot-picture");
+  return frame;
 }
 
 /* Pictures make way for words where there is no room for both. */
