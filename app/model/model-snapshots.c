@@ -821,8 +821,11 @@ scheduled_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   /* Nobody asked for it just now, but somebody relies on it. */
   if (!dio_machine_item_snapshot_finish (self, result, NULL, &error)
       && self->state == DIO_ITEM_RUNNING
-      && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    dio_machine_item_set_error (self, error->message);
+      && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+    g_autofree char *words =
+        g_strdup_printf (_ ("The scheduled snapshot could not be taken: %s"), error->message);
+    dio_machine_item_set_error (self, words);
+  }
 }
 
 /* Whatever else is done with snapshots is waited for, or makes room: nothing is left out but what
