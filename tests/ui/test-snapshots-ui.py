@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ui_driver import (NAME, Application, check, check_log, differing, focus_card,  # noqa: E402
-                       make_folder, run_tests, wait_until)
+                       make_folder, make_locale, run_tests, wait_until)
 
 CARD = NAME + ", RISC-V"
 GRACE = 40  # seconds, with some to spare
@@ -218,7 +219,10 @@ def test_schedule(program, shots):
         check(hours.get_current_value() == 0, "there is a schedule although nobody wanted one")
         hours.set_current_value(1)
         app.find("spin button", "Keep").set_current_value(2)
+        for _ in range(2):  # from Save backwards to the last row, which is then in sight
+            app.key("shift+Tab")
         app.shot("schedule-1-settings")
+        app.key("Tab", "Tab")
         app.press("push button", "_Save")
         app.gone("push button", "_Save")
         manifest = json.loads((bundle(folder) / "machine.json").read_text(encoding="utf-8"))
@@ -244,6 +248,7 @@ def test_schedule(program, shots):
         app.gone("list item", "Automatic 2")
         check(not app.look("list item", "Automatic 1"), "an old one is still shown")
         app.shot("schedule-2-tree")
+        check(black_pixels(app, "Snapshots") < 500, "pictures are larger than what is in them")
         host.later(GRACE)
         wait_until("the others to go for good", lambda: len(tree(folder)["snapshots"]) == 2
                    and len(list(bundle(folder).glob("snapshots/*.state"))) == 2)
@@ -258,6 +263,21 @@ def test_schedule(program, shots):
         host.later(2 * HOUR)
         time.sleep(0.7)
         check(names(folder) == before == ["Automatic 3", "Automatic 4", "Snapshot 1"], f"{names(folder)}")
+
+        # What keeps the schedule from its work is told.
+        outside = folder / "outside.raw"
+        outside.write_bytes(bytes(1 << 20))
+        path = bundle(folder) / "machine.json"
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["disks"].append({**manifest["disks"][0], "path": str(outside), "format": "raw"})
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+        app.press("push button", "_Start")
+        app.find("label", "Running")
+        host.later(HOUR)
+        app.find("label", "The scheduled snapshot could not be taken: ")
+        app.find("label", "lies outside of the machine")
+        app.shot("schedule-3-told")
+        force_off(app)
         check_log(app)
     finally:
         app.close()
@@ -296,7 +316,8 @@ def test_disposable(program, shots):
         focus_card(app, app.find("table cell", CARD))
         app.key("Menu")
         app.press("menu item", "Without Keeping Changes")
-        app.find("table cell", CARD + " · running")
+        app.find("table cell", CARD + " · running, disposable")
+        app.shot("disposable-0-library")
         overlays = list(bundle(folder).glob("snapshots/*.disposable"))
         check(len(overlays) == 1, f"overlays: {overlays}")
         qemu_io(overlays[0], "read -P 1 0 1M", "write -P 9 0 2M")  # as the guest would
@@ -306,7 +327,17 @@ def test_disposable(program, shots):
         app.key("j")
         app.key("k")
         wait_until("a change", lambda: differing(screen, app.screen(), SCREEN) > 200)
+        app.key("F11")
+        app.find("label", "leave fullscreen")
         app.chord()
+        app.find("label", NAME + " · Disposable")
+        app.shot("disposable-1-fullscreen")
+        app.press("push button", "Leave Fullscreen")
+        app.find("push button|toggle button", "Keyboard Goes")
+        time.sleep(0.4)
+        app.chord()
+        app.find("label", "Disposable: changes are discarded when it is switched off")
+        app.find("label", "Running · Changes are discarded")
         app.shot("disposable-1-running")
         # Nothing of it can be kept by mistake.
         app.key("ctrl+shift+s")
@@ -317,6 +348,7 @@ def test_disposable(program, shots):
         force_off(app)
         app.find("push button", "_Start")
         wait_until("the overlay to go", lambda: not overlays[0].exists())
+        check(not app.look("label", "Disposable"), "it is disposable still")
         after = contents(folder)
         check(after == before, f"changed: {sorted(set(before.items()) ^ set(after.items()))}")
         app.shot("disposable-3-off")
@@ -326,11 +358,35 @@ def test_disposable(program, shots):
         app.find("label", "Running")
         app.gone("label", "Keyboard captured")
         wait_until("the screen of before", lambda: differing(screen, app.screen(), SCREEN) < 200)
+        check(not app.look("label", "Disposable"), "an ordinary run is disposable")
         app.shot("disposable-4-again")
         qemu_io(disk_file(folder), "read -P 1 0 1M", "read -P 0 1M 1M")
+        force_off(app)
         check_log(app)
     finally:
         app.close()
+    try:
+        for look, environment, size in (
+                ("dark", {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"}, "1000x720"),
+                ("narrow", {}, "360x640"),
+                ("chinese", {"LANGUAGE": "zh_CN"}, "1000x720")):
+            app = Application(program, shots, folder=folder, environment=environment, size=size)
+            try:
+                time.sleep(0.5)
+                chinese = look == "chinese"
+                focus_card(app, app.find("table cell", NAME))
+                app.key("Menu")
+                app.press("menu item", "不保留更改" if chinese else "Without Keeping Changes")
+                app.find("table cell", "一次性" if chinese else "disposable")
+                app.shot(f"disposable-look-{look}-library")
+                app.key("Return")
+                app.find("label", "一次性：" if chinese else "Disposable:")
+                app.shot(f"disposable-look-{look}")
+                check(look != "narrow" or geometry(NAME)[2] <= 460, f"{geometry(NAME)[2]} pixels wide")
+                check_log(app)
+            finally:
+                app.close()
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -345,11 +401,24 @@ def add_names(folder):
     path.write_text(json.dumps(value), encoding="utf-8")
 
 
-def check_width(title, size):
+def geometry(title):
+    """Left, top, width and height of a window."""
     result = subprocess.run(["xdotool", "search", "--name", f"^{title}$", "getwindowgeometry"],
                             capture_output=True, text=True, check=True)
-    width = int(result.stdout.split("Geometry:")[-1].split("x")[0])
+    return tuple(map(int, re.search(r"(?s)Position: (-?\d+),(-?\d+).*Geometry: (\d+)x(\d+)", result.stdout).groups()))
+
+
+def check_width(title, size):
+    width = geometry(title)[2]
     check(width <= int(size.split("x")[0]), f"the window is {width} pixels wide")
+
+
+def black_pixels(app, title):
+    """In the upper half of a window."""
+    left, top, width, height = geometry(title)
+    screen = app.screen()
+    return sum(screen.pixel(x, y) == (0, 0, 0) for y in range(top, top + height // 2)
+               for x in range(left, left + width))
 
 
 def test_looks(program, shots):
@@ -389,6 +458,8 @@ def test_looks(program, shots):
                 app.shot(f"snapshots-look-{look}-menu")
                 items[-1].do_action(0)
                 app.find("list item", "1 before I tried")
+                if look == "chinese" and "LOCPATH" in make_locale("zh_CN"):
+                    app.find("label", "年")  # dates are as they are there
                 app.shot(f"snapshots-look-{look}")
                 check_width(words, size)
                 check_log(app)

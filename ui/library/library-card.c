@@ -54,6 +54,7 @@ update_state (DioLibraryCard *self)
   const char *name = dio_machine_item_get_name (self->item);
   g_autofree char *arch = NULL;
   g_autofree char *line = NULL;
+  g_autofree char *disposable = NULL;
   g_autofree char *label = NULL;
   const char *class = dio_words_state_class (state);
   const char *word = dio_words_state_inline (state);
@@ -61,6 +62,12 @@ update_state (DioLibraryCard *self)
   if (state == DIO_ITEM_OFF && dio_machine_item_is_suspended (self->item))
     /* Translators: state of a machine, within a line like “RISC-V · suspended”. */
     word = _ ("suspended");
+  else if (dio_machine_item_is_active (self->item) && dio_machine_item_is_disposable (self->item)) {
+    /* Translators: state of a machine that keeps no changes, within a line, as in “RISC-V ·
+     * running, disposable”. */
+    disposable = g_strdup_printf (_ ("%s, disposable"), word);
+    word = disposable;
+  }
   g_object_get (self->item, "arch", &arch, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (classes); i++)
     if (g_str_equal (class, classes[i]))

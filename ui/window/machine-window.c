@@ -173,6 +173,30 @@ error_changed_cb (DioMachineWindow *self)
   update_off_page (self, dio_machine_item_get_state (self->item));
 }
 
+static gboolean
+is_disposable (DioMachineWindow *self)
+{
+  return dio_machine_item_is_active (self->item) && dio_machine_item_is_disposable (self->item);
+}
+
+/* A run that leaves nothing behind says so, in fullscreen beside the name. */
+static void
+update_disposable (DioMachineWindow *self, DioItemState state)
+{
+  const char *name = dio_machine_item_get_name (self->item);
+  const char *word = dio_words_state (state);
+  gboolean disposable = is_disposable (self);
+  /* Translators: state of a machine and what that means, as in “Running · Changes are discarded…”.
+   */
+  g_autofree char *line =
+      g_strdup_printf (_ ("%s · %s"), word, _ ("Changes are discarded when it is switched off"));
+  g_autofree char *tagged = g_strdup_printf (_ ("%s · %s"), name, _ ("Disposable"));
+
+  gtk_widget_set_visible (GTK_WIDGET (self->disposable_tag), disposable);
+  adw_window_title_set_subtitle (self->window_title, disposable ? line : word);
+  gtk_label_set_label (self->bar_label, disposable ? tagged : name);
+}
+
 static void
 update_name (DioMachineWindow *self)
 {
@@ -180,7 +204,7 @@ update_name (DioMachineWindow *self)
   g_autofree char *screen = g_strdup_printf (_ ("Screen of %s"), name);
 
   adw_window_title_set_title (self->window_title, name);
-  gtk_label_set_label (self->bar_label, name);
+  update_disposable (self, dio_machine_item_get_state (self->item));
   gtk_window_set_title (GTK_WINDOW (self), name);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->console), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   screen, -1);
@@ -201,7 +225,7 @@ update_state (DioMachineWindow *self)
   update_toggle (self->toggle_button, state);
   update_toggle (self->bar_toggle_button, state);
   gtk_widget_set_sensitive (GTK_WIDGET (self->keyboard_button), shown);
-  adw_window_title_set_subtitle (self->window_title, dio_words_state (state));
+  update_disposable (self, state);
   dio_showing_reveal (self->paused_revealer, state == DIO_ITEM_PAUSED);
   dio_showing_stack (self->stack, shown ? "console" : "off");
   if (shown && !was_shown)
@@ -431,6 +455,7 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, window_title);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, toggle_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, keyboard_button);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, disposable_tag);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, menu_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, snapshots_button);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, error_bar);
