@@ -397,7 +397,7 @@ static volatile uint64_t written;
 static void
 change_by_three (unsigned cpu)
 {
-  uint64_t n = rounds (300);
+  uint64_t n = rounds (60);
   if (cpu == 0) {
     for (uint64_t i = 1; i <= n; i++) {
       ((volatile uint32_t *) function)[0] = 0xd2800000 | (uint32_t) (i & 0xffff) << 5;
