@@ -6,6 +6,8 @@
 
 #define LEAST_ITEMS 16
 #define LEAST_SLOTS 64 /* powers of two */
+/* No object is so large, and some allocators end the process when asked for it. */
+#define TOO_MUCH ((size_t) PTRDIFF_MAX)
 
 bool
 dio_memory_grow (void *array, size_t *capacity, size_t needed, size_t item)
@@ -15,7 +17,7 @@ dio_memory_grow (void *array, size_t *capacity, size_t needed, size_t item)
   if (needed <= *capacity)
     return true;
   if (__builtin_add_overflow (needed, needed / 2, &wanted)
-      || __builtin_mul_overflow (MAX (wanted, LEAST_ITEMS), item, &bytes))
+      || __builtin_mul_overflow (MAX (wanted, LEAST_ITEMS), item, &bytes) || bytes >= TOO_MUCH)
     return false;
   memcpy (&memory, array, sizeof memory);
   memory = g_try_realloc (memory, bytes);
@@ -29,7 +31,7 @@ dio_memory_grow (void *array, size_t *capacity, size_t needed, size_t item)
 bool
 dio_memory_is_there (size_t length)
 {
-  g_autofree void *memory = g_try_malloc (length);
+  g_autofree void *memory = length < TOO_MUCH ? g_try_malloc (length) : NULL;
   return memory || !length;
 }
 

@@ -560,6 +560,7 @@ check_bundle (Bundle *b)
   g_assert_cmpuint (damaged, ==, 0);
   g_autoptr (DioSnapshotInfo) first = dio_snapshots_find (tree, "1", &error);
   g_assert_no_error (error);
+  g_assert_nonnull (first);
   return tree;
 }
 
@@ -686,7 +687,7 @@ check_clone (Fixture *f, const char *what)
     g_assert_cmpuint (read_disk (&copy), ==, 1);
     g_assert_true (dio_file_remove_tree (dio_files_host (), AT_FDCWD, copy.path, NULL));
   }
-  g_autoptr (DioSnapshots) tree = check_bundle (b);
+  dio_snapshots_unref (check_bundle (b));
   g_assert_cmpuint (read_disk (b), ==, 2);
   g_free (copy.path);
 }
