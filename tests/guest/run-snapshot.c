@@ -210,13 +210,14 @@ run_rounds (Run *run, unsigned rounds)
   wait_for (&run->watch, &run->watch.answered);
   bool good = true;
   for (unsigned i = 0; i < rounds && good; i++) {
-    g_usleep ((gulong) g_rand_int_range (random, 10000, 60000));
+    g_usleep ((gulong) g_rand_int_range (random, 2000, 40000));
+    good = take (run, i ? kept[i - 1].map : NULL, &kept[i]);
     /* Compiled it may end early. */
-    if (run->watch.stopped && i >= 2) {
+    if (!good && i >= 2 && wait_for (&run->watch, &run->watch.stopped)) {
+      good = true;
       rounds = i;
       break;
     }
-    good = take (run, i ? kept[i - 1].map : NULL, &kept[i]);
     /* Every other one goes on in a machine that started from it. */
     if (good && i % 2 == 1) {
       dio_machine_free (run->machine);
