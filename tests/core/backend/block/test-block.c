@@ -13,6 +13,7 @@
 
 #include "core/backend/block/block-create.h"
 #include "core/base/base-error.h"
+#include "core/file/file-ring.h"
 #include "tests/support/files-fail.h"
 
 #define KIB UINT64_C (1024)
@@ -551,6 +552,63 @@ test_locks (Fixture *f, gconstpointer data)
     g_assert_true (qemu_opens (f, true));
 }
 
+/* ---- The ring ---- */
+
+/* A layer that counts what comes each way. */
+typedef struct {
+  DioFiles files;
+  _Atomic unsigned on_ring, on_pool;
+} Ways;
+
+static bool
+is_transfer (const DioFileCall *call)
+{
+  return call->op == DIO_FILE_OP_READ || call->op == DIO_FILE_OP_WRITE;
+}
+
+static int64_t
+ways_call (DioFiles *files, const DioFileCall *call)
+{
+  Ways *ways = (Ways *) files;
+  atomic_fetch_add (&ways->on_pool, is_transfer (call));
+  return files->below->call (files->below, call);
+}
+
+static bool
+ways_intercept (DioFiles *files, const DioFileCall *call, int64_t *result)
+{
+  Ways *ways = (Ways *) files;
+  atomic_fetch_add (&ways->on_ring, is_transfer (call));
+  return false;
+}
+
+/* Where there is a ring, a small request alone goes there, and a long one to a worker, unless a
+ * person chose the one or the other for all. */
+static void
+test_ways (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree uint8_t *bytes = g_malloc0 (MIB);
+  Ways ways = { .files = { ways_call, dio_files_host (), ways_intercept } };
+  DioFileRing *ring = dio_file_ring_new (&ways.files, 1);
+  const char *wish = g_getenv ("DIORAMA_DISKS");
+  bool always = g_strcmp0 (wish, "ring") == 0 && ring;
+  bool never = g_strcmp0 (wish, "threads") == 0 || !ring;
+  dio_file_ring_free (ring);
+
+  DioBlock *block = dio_block_open (&ways.files, f->path, "raw", false, f->loop, f->pool, &error);
+  g_assert_no_error (error);
+  ways.on_ring = ways.on_pool = 0;
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, bytes, 4096), ==, 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_READ, 0, bytes, 65536), ==, 0);
+  g_assert_cmpuint (ways.on_ring, ==, never ? 0 : 2);
+  g_assert_cmpuint (ways.on_pool, ==, never ? 2 : 0);
+  g_assert_cmpint (run_flat (f, block, DIO_BLOCK_WRITE, 0, bytes, MIB), ==, 0);
+  g_assert_cmpuint (ways.on_ring, ==, never ? 0 : always ? 3 : 2);
+  g_assert_cmpuint (ways.on_pool, ==, never ? 3 : always ? 0 : 1);
+  dio_block_free (block);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -566,6 +624,7 @@ main (int argc, char **argv)
   ADD ("/core/backend/block/trouble", test_trouble);
   ADD ("/core/backend/block/open", test_open);
   ADD ("/core/backend/block/locks", test_locks);
+  ADD ("/core/backend/block/ways", test_ways);
 #undef ADD
   return g_test_run ();
 }
