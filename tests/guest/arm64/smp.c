@@ -366,26 +366,40 @@ shoot (unsigned cpu)
 /* One CPU writes a function, cleans, invalidates and tells; the others run it after an isb. */
 static uint32_t function[2] __attribute__ ((aligned (64)));
 
+/* Makes the function return @value: movz x0, #value. */
+static void
+return_now (uint64_t value)
+{
+  ((volatile uint32_t *) function)[0] = 0xd2800000 | (uint32_t) (value & 0xffff) << 5;
+}
+
+/* Until all is over: after an isb the function returns no less than what was told before it. */
+static void
+run_what_was_told (const char *failure)
+{
+  while (!stop) {
+    uint64_t before = generation;
+    __asm__ volatile("dmb ish\n\tisb" ::: "memory");
+    uint64_t value = ((uint64_t (*) (void)) function) ();
+    if (value < before)
+      fail (__FILE__, __LINE__, failure, value, before);
+  }
+}
+
 static void
 change (unsigned cpu)
 {
   uint64_t n = rounds (1000);
   if (cpu == 0) {
     for (uint64_t i = 1; i <= n; i++) {
-      ((volatile uint32_t *) function)[0] = 0xd2800000 | (uint32_t) (i & 0xffff) << 5;
+      return_now (i);
       __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish" ::"r"(function)
                        : "memory");
       generation = i;
     }
     stop = 1;
   } else {
-    while (!stop) {
-      uint64_t before = generation;
-      __asm__ volatile("dmb ish\n\tisb" ::: "memory");
-      uint64_t value = ((uint64_t (*) (void)) function) ();
-      if (value < before)
-        fail (__FILE__, __LINE__, "old code", value, before);
-    }
+    run_what_was_told ("old code");
   }
   barrier (cpus);
 }
@@ -400,7 +414,7 @@ change_by_three (unsigned cpu)
   uint64_t n = rounds (60);
   if (cpu == 0) {
     for (uint64_t i = 1; i <= n; i++) {
-      ((volatile uint32_t *) function)[0] = 0xd2800000 | (uint32_t) (i & 0xffff) << 5;
+      return_now (i);
       __asm__ volatile("dsb ish" ::: "memory");
       written = i;
       /* Now and then without waiting: the other's barriers meet stores. */
@@ -424,13 +438,7 @@ change_by_three (unsigned cpu)
     }
     stop = 1;
   } else {
-    while (!stop) {
-      uint64_t before = generation;
-      __asm__ volatile("dmb ish\n\tisb" ::: "memory");
-      uint64_t value = ((uint64_t (*) (void)) function) ();
-      if (value < before)
-        fail (__FILE__, __LINE__, "old code after another's barrier", value, before);
-    }
+    run_what_was_told ("old code after another's barrier");
   }
   barrier (cpus);
 }
