@@ -82,17 +82,6 @@ dio_jit_region_find_loops (DioJitRegion *region)
 
 /* ---- Order ---- */
 
-/* The end of a block before, which has these instructions as well: a way in from outside that the
- * loop itself does not take. */
-static bool
-is_inside_another (const DioJitRegion *region, unsigned index)
-{
-  if (index == 0)
-    return false;
-  const DioJitBlock *before = &region->blocks[index - 1];
-  return before->offset + before->bytes > region->blocks[index].offset;
-}
-
 /* @index and what follows it without a jump. */
 static uint64_t
 place (DioJitRegion *region, unsigned index, uint64_t placed, unsigned *n)
@@ -114,9 +103,6 @@ dio_jit_region_find_order (DioJitRegion *region)
 {
   uint64_t placed = 0;
   unsigned n = 0;
-  for (unsigned i = 0; i < region->n_blocks; i++)
-    if (!is_inside_another (region, i))
-      placed = place (region, i, placed, &n);
   for (unsigned i = 0; i < region->n_blocks; i++)
     placed = place (region, i, placed, &n);
 }

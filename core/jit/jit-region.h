@@ -71,8 +71,8 @@ typedef struct {
  * way round within the region has such an edge. */
 void dio_jit_region_find_loops (DioJitRegion *region);
 
-/* Finds the order of the blocks: as they are in guest memory, but for those that are the end of
- * another and only entered from outside, which would stand between the blocks of a loop. */
+/* Finds the order of the blocks: by offset, but what a block goes on to without a jump comes right
+ * behind it, and not the end of that block which has an entry of its own. */
 void dio_jit_region_find_order (DioJitRegion *region);
 
 /* Computes everything but offsets, edges, entries and IR, which are given; heads of loops become

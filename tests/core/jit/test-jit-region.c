@@ -315,6 +315,24 @@ test_flags (void)
   }
 }
 
+/* The poll of a loop without a way out shows flags; a jump to a lower offset that closes no loop
+ * has none, and where others are set first nobody wants them. */
+static void
+test_flags_at_polls (void)
+{
+  static const char sets[] = "insn +0\n%1 = get x1\nflags.logic.64 %1\nexit +0\n";
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  add_block (region, sets, NONE, 2);
+  add_block (region, sets, NONE, 1);
+  add_block (region, sets, NONE, 1);
+  analyse (region);
+  g_assert_true (region->blocks[1].next_back && !region->blocks[2].next_back);
+  g_assert_cmpint (dio_jit_region_flags (region, 0, 3), ==, DIO_JIT_FLAGS_DEAD);
+  g_assert_cmpint (dio_jit_region_flags (region, 1, 3), ==, DIO_JIT_FLAGS_SHOWN);
+  g_assert_cmpint (dio_jit_region_flags (region, 2, 3), ==, DIO_JIT_FLAGS_DEAD);
+  clear (region);
+}
+
 /* The end of a block that is entered from outside does not stand between it and what follows. */
 static void
 test_order (void)
@@ -344,5 +362,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/every-loop", test_every_loop);
   g_test_add_func ("/core/jit/region/order", test_order);
   g_test_add_func ("/core/jit/region/flags", test_flags);
+  g_test_add_func ("/core/jit/region/flags-at-polls", test_flags_at_polls);
   return g_test_run ();
 }
