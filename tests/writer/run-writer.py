@@ -110,6 +110,8 @@ class Console:
         self.counts["whole"] += words[0] == "whole"
 
     def _found(self, count, value):
+        if self.target:
+            self._go_back_off(count)
         past = self.past.values
         if count < len(past) or (count == len(past) and past and value != past[-1]):
             raise Failure(f"{len(past)} records were acknowledged, {count} were found")
@@ -140,6 +142,15 @@ class Console:
         self.past = Past(past[:count - 1])
         # The line of the last one before may be the one that was cut.
         self.past.values.extend([None] * (count - 1 - len(past)))
+        self.target = None
+
+    def _go_back_off(self, count):
+        """The snapshot had no memory, as the machine was off: the guest starts and finds @count."""
+        past = self.target.past.values
+        if not self.target.least <= count <= len(past) + 2:
+            raise Failure(f"snapshot {self.target.name} has {count} records; {self.target.least} to "
+                          f"{len(past)} had been acknowledged when it was taken")
+        self.past = Past(past[:count])
         self.target = None
 
     def went_back(self):
