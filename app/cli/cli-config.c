@@ -43,18 +43,28 @@ parse_engine (const char *text, DioEngine *engine)
   return FALSE;
 }
 
+static gboolean
+take_suffix (char *text, const char *suffix)
+{
+  gboolean has = g_str_has_suffix (text, suffix);
+  if (has)
+    text[strlen (text) - strlen (suffix)] = '\0';
+  return has;
+}
+
 static void
 add_disk (DioMachineConfig *config, const CliConfigOptions *options, const char *text)
 {
   const char *format = options->disk_format ? options->disk_format : "raw";
-  static const char readonly[] = ",readonly";
   g_autofree char *path = g_strdup (text);
-  gboolean protect = g_str_has_suffix (path, readonly);
-  if (protect)
-    path[strlen (path) - strlen (readonly)] = '\0';
+  gboolean cdrom = take_suffix (path, ",cdrom");
+  gboolean readonly = take_suffix (path, ",readonly");
   if (options->detect && !options->disk_format)
     format = dio_block_detect (dio_files_host (), path);
-  dio_machine_config_add_disk (config, path, format, protect);
+  if (cdrom)
+    dio_machine_config_add_cdrom (config, path, format);
+  else
+    dio_machine_config_add_disk (config, path, format, readonly);
 }
 
 /* "1280x800" */

@@ -234,7 +234,9 @@ print_disks (const DioMachineConfig *config)
     g_autofree char *size =
         stat (disk->path, &st) == 0 ? dio_size_to_text (st.st_size) : g_strdup (_ ("missing"));
     g_autofree char *text = g_strdup_printf ("%s (%s, %s%s)", disk->path, disk->format, size,
-                                             disk->readonly ? _ (", read-only") : "");
+                                             disk->cdrom      ? _ (", in a CD-ROM drive")
+                                             : disk->readonly ? _ (", read-only")
+                                                              : "");
     print_fact (_ ("Disk"), text);
   }
 }

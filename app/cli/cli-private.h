@@ -139,7 +139,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_FILENAME_ARRAY,                                                               \
         &(options).disks,                                                                          \
-        N_ ("Disk image to attach; may be repeated. FILE,readonly protects it"),                   \
+        N_ ("Disk image; may be repeated. FILE,readonly; FILE,cdrom: in a drive"),                 \
         N_ ("FILE") },                                                                             \
       { "disk-format",                                                                             \
         0,                                                                                         \

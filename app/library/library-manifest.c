@@ -179,6 +179,20 @@ parse_file (Parse *parse, JsonObject *root, const char *key, char **file)
     refuse (parse, key, _ ("“%s” is not a plain name inside the machine’s folder"), *file);
 }
 
+/* A member that is true or false; false if it is not there. */
+static gboolean
+parse_flag (Parse *parse, JsonObject *object, const char *where, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+  if (!node)
+    return FALSE;
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_BOOLEAN)
+    return json_node_get_boolean (node);
+  g_autofree char *key = g_strconcat (where, ".", name, NULL);
+  refuse (parse, key, "%s", _ ("true or false is expected"));
+  return FALSE;
+}
+
 static void
 parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *config)
 {
@@ -190,10 +204,10 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
   JsonObject *disk = json_node_get_object (node);
   g_autofree char *path_key = g_strconcat (key, ".path", NULL);
   g_autofree char *format_key = g_strconcat (key, ".format", NULL);
-  g_autofree char *readonly_key = g_strconcat (key, ".readonly", NULL);
   g_autofree char *path = get_string (parse, disk, "path", path_key, TRUE, 4096);
   g_autofree char *format = get_string (parse, disk, "format", format_key, TRUE, 64);
-  gboolean readonly = FALSE;
+  gboolean readonly = parse_flag (parse, disk, key, "readonly");
+  gboolean cdrom = parse_flag (parse, disk, key, "cdrom");
   if (path && !dio_file_is_inside (*path == '/' ? path + 1 : path))
     refuse (parse, path_key,
             _ ("“%s” is neither a plain name inside the machine’s folder nor an absolute path"),
@@ -201,12 +215,9 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
   if (format && !dio_block_is_format (format))
     refuse (parse, format_key, _ ("“%s” is not known; this version knows %s"), format,
             DIO_BLOCK_FORMATS);
-  JsonNode *flag = json_object_get_member (disk, "readonly");
-  if (flag && JSON_NODE_HOLDS_VALUE (flag) && json_node_get_value_type (flag) == G_TYPE_BOOLEAN)
-    readonly = json_node_get_boolean (flag);
-  else if (flag)
-    refuse (parse, readonly_key, "%s", _ ("true or false is expected"));
-  if (!parse->error)
+  if (!parse->error && cdrom)
+    dio_machine_config_add_cdrom (config, path, format);
+  else if (!parse->error)
     dio_machine_config_add_disk (config, path, format, readonly);
 }
 
@@ -438,6 +449,8 @@ disks_to_json (const DioManifest *manifest)
     json_object_set_string_member (object, "format", disk->format ? disk->format : "raw");
     if (disk->readonly || json_object_has_member (object, "readonly"))
       json_object_set_boolean_member (object, "readonly", disk->readonly);
+    if (disk->cdrom || json_object_has_member (object, "cdrom"))
+      json_object_set_boolean_member (object, "cdrom", disk->cdrom);
     json_array_add_object_element (array, object);
   }
   return array;

@@ -85,6 +85,13 @@ dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const c
   g_ptr_array_add (config->disks, disk);
 }
 
+void
+dio_machine_config_add_cdrom (DioMachineConfig *config, const char *path, const char *format)
+{
+  dio_machine_config_add_disk (config, path, format, true);
+  ((DioDiskConfig *) g_ptr_array_index (config->disks, config->disks->len - 1))->cdrom = true;
+}
+
 DioMachineConfig *
 dio_machine_config_copy (const DioMachineConfig *config)
 {
@@ -103,6 +110,7 @@ dio_machine_config_copy (const DioMachineConfig *config)
     const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     dio_machine_config_add_disk (copy, disk->path, disk->format, disk->readonly);
     DioDiskConfig *same = g_ptr_array_index (copy->disks, i);
+    same->cdrom = disk->cdrom;
     for (guint j = 0; disk->chain && j < disk->chain->len; j++) {
       const DioBlockImage *image = g_ptr_array_index (disk->chain, j);
       dio_disk_config_add_image (same, image->path, image->format);

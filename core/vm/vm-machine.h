@@ -45,6 +45,7 @@ typedef struct {
   char *path;   /* what the disk is known by; the file, when there is no chain */
   char *format; /* "raw", "qcow2"; from the configuration, never probed */
   bool readonly;
+  bool cdrom; /* a disc in a CD-ROM drive, and @readonly */
   /* Where snapshots made a chain of it: DioBlockImage*, the lowest first. NULL: @path alone. */
   GPtrArray *chain;
 } DioDiskConfig;
@@ -84,6 +85,8 @@ DioMachineConfig *dio_machine_config_copy (const DioMachineConfig *config);
 void dio_machine_config_free (DioMachineConfig *config);
 void dio_machine_config_add_disk (DioMachineConfig *config, const char *path, const char *format,
                                   bool readonly);
+/* A disc in a CD-ROM drive. */
+void dio_machine_config_add_cdrom (DioMachineConfig *config, const char *path, const char *format);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioMachineConfig, dio_machine_config_free)
 
 /* Adds an image to the top of the chain of @disk. */

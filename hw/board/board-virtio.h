@@ -5,7 +5,8 @@
 #include "hw/pci/pci-device.h"
 
 /* Makes, plugs and attaches display (if it is to be virtio's), keyboard, tablet, random numbers,
- * console and a disk per image of the configuration, in this order of slots. */
+ * console, a disk per image of the configuration, the guest agent's port, and an adapter with the
+ * CD-ROM drives if there are any, in this order of slots. */
 bool dio_board_add_virtio (DioMachine *machine, DioPciBus *bus, GError **error);
 
 /* The device type called @id in the machine's table, or NULL and @error. */

@@ -14,6 +14,7 @@
 #include "hw/firmware/fw-cfg.h"
 #include "hw/firmware/uefi-variables.h"
 #include "hw/pci/pci-device.h"
+#include "hw/virtio/virtio.h"
 
 #define MENU_WAIT_MS 2000
 
@@ -75,6 +76,10 @@ dio_virt_arm64_offer_disks (DioMachine *machine, DioVirtArm64 *virt)
     DioDevice *dev = g_ptr_array_index (machine->devices, i);
     if (g_str_equal (dev->type->id, "virtio-blk"))
       g_string_append_printf (order, "/pci@i0cf8/scsi@%x/disk@0,0\n", ((DioPciDevice *) dev)->slot);
+    else if (g_str_equal (dev->type->id, "virtio-scsi"))
+      for (unsigned t = 0; t < dio_virtio_scsi_count_drives (dev); t++)
+        g_string_append_printf (order, "/pci@i0cf8/scsi@%x/channel@0/disk@%x,0\n",
+                                ((DioPciDevice *) dev)->slot, t);
   }
   if (!order->len)
     return;

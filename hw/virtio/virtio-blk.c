@@ -217,23 +217,8 @@ new_request (DioVirtioBlk *blk, DioVirtElement *element, DioBlockOp op, unsigned
 static void
 set_data (Request *request, const struct iovec *iov, unsigned n, uint64_t skip, uint64_t length)
 {
-  unsigned used = 0;
-
   request->block.length = length;
-  for (unsigned i = 0; i < n && length > 0; i++) {
-    uint64_t part;
-
-    if (skip >= iov[i].iov_len) {
-      skip -= iov[i].iov_len;
-      continue;
-    }
-    part = MIN (iov[i].iov_len - skip, length);
-    request->iov[used].iov_base = (uint8_t *) iov[i].iov_base + skip;
-    request->iov[used++].iov_len = part;
-    length -= part;
-    skip = 0;
-  }
-  request->block.n_iov = used;
+  request->block.n_iov = (int) dio_virt_cut (iov, n, skip, length, request->iov);
 }
 
 /* Each of these makes a request for the back-end, or sets @status to what the driver gets. */

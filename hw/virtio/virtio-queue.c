@@ -694,3 +694,22 @@ dio_virt_element_write (DioVirtElement *element, uint64_t offset, const void *da
   }
   return done;
 }
+
+unsigned
+dio_virt_cut (const struct iovec *iov, unsigned n, uint64_t skip, uint64_t length,
+              struct iovec *part)
+{
+  unsigned used = 0;
+
+  for (unsigned i = 0; i < n && length > 0; i++) {
+    if (skip >= iov[i].iov_len) {
+      skip -= iov[i].iov_len;
+      continue;
+    }
+    part[used].iov_base = (uint8_t *) iov[i].iov_base + skip;
+    part[used].iov_len = MIN (iov[i].iov_len - skip, length);
+    length -= part[used++].iov_len;
+    skip = 0;
+  }
+  return used;
+}

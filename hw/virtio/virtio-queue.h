@@ -109,3 +109,8 @@ size_t dio_virt_element_read (const DioVirtElement *element, uint64_t offset, vo
                               size_t size);
 size_t dio_virt_element_write (DioVirtElement *element, uint64_t offset, const void *data,
                                size_t size);
+
+/* Puts the @length bytes behind the first @skip of the @n buffers @iov into @part, which has room
+ * for as many; returns how many buffers these are. */
+unsigned dio_virt_cut (const struct iovec *iov, unsigned n, uint64_t skip, uint64_t length,
+                       struct iovec *part);

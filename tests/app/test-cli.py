@@ -461,6 +461,24 @@ class CliTest(unittest.TestCase):
         self.cli("stop", "m", "--force")
         self.assertEqual(256 << 20, self.manifest("m")["memory"])
 
+    def test_cdrom(self):
+        disc = self.write("disc.iso", bytes(1 << 20))
+        self.cli("create", "m", "--kernel", self.kernel, "--memory", "128M", "--disk", disc + ",cdrom",
+                 "--disk-size", "1M")
+        made = {"path": disc, "format": "raw", "readonly": True, "cdrom": True}
+        self.assertIn(made, self.manifest("m")["disks"])
+        self.assertIn("CD-ROM", self.cli("show", "m").stdout)
+        self.cli("set", "m", "--memory", "256M")
+        self.assertIn(made, self.manifest("m")["disks"])
+        self.start("m")
+        self.cli("stop", "m", "--force")
+        path = os.path.join(self.library, "m.diorama/machine.json")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('"cdrom" : true', '"cdrom" : 1'))
+        self.assertIn("cdrom: true or false", self.cli("set", "m", "--memory", "1G", code=ERROR).stderr)
+
     def test_set_bad(self):
         self.cli("create", "m", "--kernel", self.kernel)
         manifest, files = self.manifest("m"), self.files("m")

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boots GRUB from an EFI disk that is made here, or with --iso from a disc by El Torito, by UEFI firmware: sees its
+"""Boots GRUB from an EFI disk that is made here, or with --iso from a disc
+by El Torito, with --cdrom from one that is in a drive, by UEFI firmware: sees its
 menu on the framebuffer, moves in it, and starts Debian's kernel from it, or with --installer waits for the
 installer's first dialog too.
 
-Usage: test-grub.py DIORAMA [--cpus N] [--iso] [--installer] [--keep FILE.png]"""
+Usage: test-grub.py DIORAMA [--cpus N] [--iso | --cdrom] [--installer] [--keep FILE.png]"""
 
 import argparse
 import os
@@ -68,7 +69,7 @@ def make_disc(folder):
         os.symlink(file, os.path.join(tree, os.path.basename(file)))
     subprocess.run(["xorriso", "-report_about", "WARNING", "-as", "mkisofs", "-follow-links", "-o", image, "-e",
                     "efi.img", "-no-emul-boot", tree], check=True)
-    return image + ",readonly"
+    return image
 
 
 def make_disk(folder):
@@ -130,13 +131,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--cpus", type=int, default=1)
-    parser.add_argument("--iso", action="store_true")
+    parser.add_argument("--iso", dest="disc", action="store_const", const=",readonly")
+    parser.add_argument("--cdrom", dest="disc", action="store_const", const=",cdrom")
     parser.add_argument("--installer", action="store_true")
     parser.add_argument("--keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-grub-") as folder:
         environment = dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"))
-        disk = make_disc(folder) if options.iso else make_disk(folder)
+        disk = make_disc(folder) + options.disc if options.disc else make_disk(folder)
         # What the machine is for is seen from the disk.
         subprocess.run([options.program, "create", "m", "--memory", "1G", "--cpus",
                         str(options.cpus), "--disk", disk], env=environment, check=True,

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from ui_driver import (NAME, Application, check, check_log, focus_card, make_folder,  # noqa: E402
-                       run_tests)
+                       run_tests, wait_until)
 
 EMPTY = "New Machine"
 
@@ -80,6 +80,12 @@ def test_life(program, shots):
         memory.set_current_value(512)
         app.gone("label", "less than the minimum")
         app.find("spin button", "New Disk").set_current_value(1)
+        # The chosen disk goes into a drive, and so cannot be written to.
+        drives = [n for _, n in app.walk() if n.get_name() == "In a CD-ROM Drive"]
+        locks = [n for _, n in app.walk() if n.get_name() == "Read-Only"]
+        drives[-1].do_action(0)
+        wait_until("the lock is shut", lambda: not app.has_state(locks[-1], "SENSITIVE"))
+        check(app.has_state(locks[0], "SENSITIVE"), "only that of the disc")
         app.shot("settings-5-filled")
         app.press("push button", "_Save")
         app.gone("push button", "_Save")
@@ -88,6 +94,7 @@ def test_life(program, shots):
         check((saved["kernel"], saved["append"], saved["memory"]) == ("kernel", "dummy:still quiet", 512 << 20),
               f"saved: {saved}")
         check([d["path"] for d in saved["disks"]] == ["disk0.qcow2", str(disk), "disk1.qcow2"], f"disks: {saved['disks']}")
+        check([d.get("cdrom", False) for d in saved["disks"]] == [False, True, False], f"discs: {saved['disks']}")
         app.shot("settings-6-machine")
 
         # It starts, and then its settings are closed.

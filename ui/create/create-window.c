@@ -47,7 +47,7 @@ struct _DioCreateWindow {
   /* The source. */
   char *kernel, *initrd, *disk, *firmware;
   const char *disk_format; /* found out once, here */
-  gboolean disk_is_medium; /* an ISO: read-only */
+  gboolean disk_is_medium; /* an ISO: goes into a CD-ROM drive */
 
   AdwWindowTitle *window_title;
   GtkButton *cancel_button;
@@ -89,6 +89,15 @@ static guint signals[N_SIGNALS];
 
 /* Review */
 
+static void
+add_source_disk (DioCreateWindow *self, DioMachineConfig *config)
+{
+  if (self->disk_is_medium)
+    dio_machine_config_add_cdrom (config, self->disk, self->disk_format);
+  else
+    dio_machine_config_add_disk (config, self->disk, self->disk_format, FALSE);
+}
+
 static DioMachineConfig *
 make_config (DioCreateWindow *self)
 {
@@ -105,7 +114,7 @@ make_config (DioCreateWindow *self)
   if (self->kernel && *append)
     config->append = g_strdup (append);
   if (self->disk)
-    dio_machine_config_add_disk (config, self->disk, self->disk_format, self->disk_is_medium);
+    add_source_disk (self, config);
   return config;
 }
 

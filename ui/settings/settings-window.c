@@ -257,6 +257,28 @@ readonly_cb (GtkToggleButton *button, DioSettingsWindow *self)
 }
 
 static void
+show_drive (AdwActionRow *row, gboolean cdrom)
+{
+  adw_action_row_set_icon_name (row, cdrom ? "drive-optical-symbolic" : "drive-harddisk-symbolic");
+}
+
+/* A disc is not written to. */
+static void
+cdrom_cb (GtkToggleButton *button, DioSettingsWindow *self)
+{
+  DioDiskConfig *disk = g_ptr_array_index (self->config->disks, index_of (GTK_WIDGET (button)));
+  GtkWidget *lock = g_object_get_data (G_OBJECT (button), "lock");
+  GtkWidget *row = gtk_widget_get_ancestor (GTK_WIDGET (button), ADW_TYPE_ACTION_ROW);
+
+  disk->cdrom = gtk_toggle_button_get_active (button);
+  if (disk->cdrom)
+    gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (lock), TRUE);
+  gtk_widget_set_sensitive (lock, !disk->cdrom);
+  show_drive (ADW_ACTION_ROW (row), disk->cdrom);
+  check (self);
+}
+
+static void
 add_button (AdwActionRow *row, GtkWidget *button, const char *text, guint index)
 {
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
@@ -276,19 +298,26 @@ make_disk_row (DioSettingsWindow *self, guint index)
   g_autofree char *escaped = g_markup_escape_text (text, -1);
   g_autofree char *path = g_filename_display_name (disk->path);
   GtkWidget *row = adw_action_row_new ();
+  GtkWidget *disc = gtk_toggle_button_new ();
   GtkWidget *lock = gtk_toggle_button_new ();
   GtkWidget *away = gtk_button_new_from_icon_name ("list-remove-symbolic");
 
   adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), name);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
-  adw_action_row_set_icon_name (ADW_ACTION_ROW (row), "drive-harddisk-symbolic");
+  show_drive (ADW_ACTION_ROW (row), disk->cdrom);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
   gtk_widget_set_tooltip_text (row, path);
+  gtk_button_set_icon_name (GTK_BUTTON (disc), "media-optical-symbolic");
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (disc), disk->cdrom);
   gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (lock), disk->readonly);
+  gtk_widget_set_sensitive (lock, !disk->cdrom);
   show_lock (GTK_TOGGLE_BUTTON (lock));
+  add_button (ADW_ACTION_ROW (row), disc, _ ("In a CD-ROM Drive"), index);
   add_button (ADW_ACTION_ROW (row), lock, _ ("Read-Only"), index);
   add_button (ADW_ACTION_ROW (row), away, _ ("Remove from the Machine; the File Stays"), index);
+  g_object_set_data (G_OBJECT (disc), "lock", lock);
+  g_signal_connect_object (disc, "toggled", G_CALLBACK (cdrom_cb), self, 0);
   g_signal_connect_object (lock, "toggled", G_CALLBACK (readonly_cb), self, 0);
   g_signal_connect_object (away, "clicked", G_CALLBACK (remove_disk_cb), self, 0);
   return row;
@@ -399,7 +428,10 @@ probed_cb (GObject *object, GAsyncResult *result, gpointer data)
     gboolean medium = image && dio_image_get_kind (image) == DIO_IMAGE_ISO;
     /* Found out once, here; machine.json keeps it. */
     const char *format = dio_block_detect (dio_files_host (), probe->path);
-    dio_machine_config_add_disk (self->config, probe->path, format, medium);
+    if (medium)
+      dio_machine_config_add_cdrom (self->config, probe->path, format);
+    else
+      dio_machine_config_add_disk (self->config, probe->path, format, FALSE);
     show_disks (self);
     g_idle_add_full (G_PRIORITY_LOW, reveal_cb, g_object_ref (self), g_object_unref);
   } else if (image && dio_image_get_arch (image) != DIO_ARCH_NONE) {
