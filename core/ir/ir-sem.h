@@ -22,6 +22,7 @@ typedef struct {
   unsigned length;
   bool
       plain; /* NEXT_CHANGED is NEXT: what the instruction changes is nothing that code relies on */
+  bool stack_checked; /* a guest that has aligned stack pointers: looked at in this block before */
   IrFlags flags;
 } DioIrContext;
 

@@ -26,6 +26,7 @@ typedef enum {
   DIO_A64_ALIGNMENT,       /* of a load; value: the address */
   DIO_A64_ALIGNMENT_STORE, /* of a store */
   DIO_A64_PC_ALIGNMENT,    /* value: the address */
+  DIO_A64_SP_ALIGNMENT,
 } DioA64Exception;
 
 typedef enum {
@@ -86,11 +87,12 @@ struct DioArm64 {
   uint64_t nf, zf, cf, vf;
   DioJitPending pending; /* outside of compiled code there are none */
   DioVec v[32];
-  DioFpMode fp_mode; /* from FPCR */
-  uint8_t fp_flags;  /* DIO_FP_*, sticky */
-  uint8_t saturated; /* FPSR.QC */
-  bool fp_slow;      /* vector registers are not accessible: those instructions go the slow way */
-  bool no_clear;     /* DC ZVA is not allowed */
+  DioFpMode fp_mode;  /* from FPCR */
+  uint8_t fp_flags;   /* DIO_FP_*, sticky */
+  uint8_t saturated;  /* FPSR.QC */
+  bool fp_slow;       /* vector registers are not accessible: those instructions go the slow way */
+  bool no_clear;      /* DC ZVA is not allowed */
+  uint8_t stack_mask; /* bits of the stack pointer that must be zero where it is a base */
   uint8_t el;
   DioTlbTable *user_tlb; /* for loads and stores with the rights of EL0 */
   uint64_t thread[2];    /* TPIDR_EL0, TPIDRRO_EL0 */

@@ -50,6 +50,8 @@ A64_HAS_SLOW_end (illegal)
     c->cpu->x[r] = (v);                                                                            \
   } while (0)
 #define GET_SP(r) GET_X (r)
+#define REQUIRE_STACK()                                                                            \
+  TRAP_IF (c->cpu->x[DIO_A64_SP] & c->cpu->stack_mask, DIO_A64_SP_ALIGNMENT, 0)
 #define SET_SP(r, v) SET_X (r, v)
 /* The second of a pair of registers, of which the first has an even number. */
 #define GET_X_AFTER(r) GET_X ((r) == 30 ? DIO_A64_ZERO : (r) + 1)

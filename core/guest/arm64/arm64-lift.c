@@ -12,14 +12,51 @@
 #include "core/ir/ir-sem.h"
 #include "core/vec/vec.h"
 
+/* ---- The stack pointer ---- */
+
+#define STACK_MASK 15
+
+/* Is @v, which becomes the stack pointer, so many times 16 bytes away from it? */
+static bool
+keeps_stack (const DioIrContext *c, Val v)
+{
+  const DioIrOp *op = dio_ir_block_op (c->block, v.index);
+  if (op->opcode != DIO_IR_ADD && op->opcode != DIO_IR_SUB)
+    return false;
+  const DioIrOp *from = dio_ir_block_op (c->block, op->arguments[0]);
+  const DioIrOp *by = dio_ir_block_op (c->block, op->arguments[1]);
+  return from->opcode == DIO_IR_GET_X && from->immediate == DIO_A64_SP && by->opcode == DIO_IR_CONST
+         && !(by->immediate & STACK_MASK);
+}
+
+/* Once in a block, and again when the stack pointer has become another one: as code moves it by
+ * multiples of 16, that is one test for most blocks. A misaligned one is the interpreter's, that
+ * knows whether it is allowed. */
+static void
+require_stack (DioIrContext *c)
+{
+  if (c->stack_checked)
+    return;
+  c->stack_checked = true;
+  uint32_t stack = dio_ir_block_append (c->block, DIO_IR_GET_X, DIO_A64_SP, 0, 0, 0, 0);
+  uint32_t mask = dio_ir_block_append (c->block, DIO_IR_CONST, STACK_MASK, 0, 0, 0, 0);
+  uint32_t zero = dio_ir_block_append (c->block, DIO_IR_CONST, 0, 0, 0, 0, 0);
+  uint32_t low = dio_ir_block_append (c->block, DIO_IR_AND, 0, stack, mask, 0, 0);
+  uint32_t truth = dio_ir_block_append (c->block, DIO_IR_NE, 0, low, zero, 0, 0);
+  dio_ir_block_append (c->block, DIO_IR_TRAP_IF, DIO_A64_SP_ALIGNMENT, truth, zero, 0, 0);
+}
+
 /* ---- Words of this guest ---- */
 
 #define GET_SP(r) ir_append (c, DIO_IR_GET_X, (r))
 #define SET_SP(r, v)                                                                               \
   do {                                                                                             \
     Val set_ = (v);                                                                                \
+    if ((r) == DIO_A64_SP && !keeps_stack (c, set_))                                               \
+      c->stack_checked = false;                                                                    \
     ir_immediate (c, DIO_IR_SET_X, (r), set_, set_);                                               \
   } while (0)
+#define REQUIRE_STACK() require_stack (c)
 #define GET_X(r) ((r) == 31 ? CONST (0) : GET_SP (r))
 #define SET_X(r, v)                                                                                \
   do {                                                                                             \
@@ -36,6 +73,7 @@ ir_csr (DioIrContext *c, DioA64CsrOp op, unsigned number, Val operand)
   /* Whoever compares once more may raise exceptions once more, which may be cleared here. */
   if (c->flags.kind == IR_FLAGS_FP)
     c->flags.kind = IR_FLAGS_UNKNOWN;
+  c->stack_checked &= c->plain;
   return ir_immediate (c, op == DIO_A64_CSR_READ ? DIO_IR_CSR_READ : DIO_IR_CSR_WRITE, number,
                        operand, operand);
 }

@@ -46,6 +46,9 @@ dio_a64_raise (DioArm64 *cpu, DioA64Exception exception, uint64_t value)
     cpu->exception.has_far = true;
     cpu->exception.far = value;
     break;
+  case DIO_A64_SP_ALIGNMENT:
+    note (cpu, A64_ESR (A64_EC_SP_ALIGNMENT, 0), false);
+    break;
   }
 }
 
@@ -95,6 +98,7 @@ a64_rights_update (DioArm64 *cpu)
   unsigned fpen = cpu->cpacr >> 20 & 3;
   cpu->fp_slow = !(fpen == 3 || (fpen == 1 && cpu->el == 1));
   cpu->no_clear = cpu->el == 0 && !(cpu->sctlr & A64_SCTLR_DZE);
+  cpu->stack_mask = cpu->sctlr & (cpu->el == 0 ? A64_SCTLR_SA0 : A64_SCTLR_SA) ? 15 : 0;
 }
 
 /* Takes over flags, masks, EL and stack pointer from a saved program status. */

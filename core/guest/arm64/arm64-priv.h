@@ -35,6 +35,7 @@ enum {
   A64_EC_PC_ALIGNMENT = 0x22,
   A64_EC_DATA_LOWER = 0x24,
   A64_EC_DATA_SAME = 0x25,
+  A64_EC_SP_ALIGNMENT = 0x26,
   A64_EC_BRK = 0x3c,
 };
 /* Fault status; + the level of the table for the first four. */
@@ -57,6 +58,8 @@ enum {
 /* SCTLR_EL1. */
 #define A64_SCTLR_M A64_BIT (0)
 #define A64_SCTLR_A A64_BIT (1)
+#define A64_SCTLR_SA A64_BIT (3)
+#define A64_SCTLR_SA0 A64_BIT (4)
 #define A64_SCTLR_UMA A64_BIT (9)
 #define A64_SCTLR_DZE A64_BIT (14)
 #define A64_SCTLR_UCT A64_BIT (15)
@@ -66,7 +69,7 @@ enum {
 #define A64_SCTLR_UCI A64_BIT (26)
 #define A64_SCTLR_RES1 UINT64_C (0x30500800) /* without SPAN, which is a bit */
 #define A64_SCTLR_WRITABLE                                                                         \
-  (A64_SCTLR_RES1 | A64_SCTLR_M | A64_SCTLR_A | A64_BIT (2) | A64_BIT (3) | A64_BIT (4)            \
+  (A64_SCTLR_RES1 | A64_SCTLR_M | A64_SCTLR_A | A64_BIT (2) | A64_SCTLR_SA | A64_SCTLR_SA0         \
    | A64_BIT (5) | A64_SCTLR_UMA | A64_BIT (12) | A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_NTWI   \
    | A64_BIT (18) | A64_SCTLR_WXN | A64_SCTLR_SPAN | A64_SCTLR_UCI)
 

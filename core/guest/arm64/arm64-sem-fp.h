@@ -284,7 +284,7 @@ SEM (fjcvtzs_w_d)
   SEM (ldr_uimm_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     Vec value = LOADED_V_##F (address);                                                            \
     SET_V (o->rd, value);                                                                          \
     NEXT;                                                                                          \
@@ -299,7 +299,7 @@ SEM (fjcvtzs_w_d)
   SEM (ldr_post_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Vec value = LOADED_V_##F (address);                                                            \
     SET_V (o->rd, value);                                                                          \
     SET_SP (o->rs1, ADD (address, CONST (o->imm)));                                                \
@@ -324,7 +324,7 @@ SEM (fjcvtzs_w_d)
   SEM (str_uimm_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     STORE_V_##F (address, GET_V (o->rs3));                                                         \
     NEXT;                                                                                          \
   }                                                                                                \
@@ -337,7 +337,7 @@ SEM (fjcvtzs_w_d)
   SEM (str_post_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     STORE_V_##F (address, GET_V (o->rs3));                                                         \
     SET_SP (o->rs1, ADD (address, CONST (o->imm)));                                                \
     NEXT;                                                                                          \
@@ -400,7 +400,7 @@ VECTOR_LITERAL (q)
   SEM (ldp_off_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
@@ -409,7 +409,7 @@ VECTOR_LITERAL (q)
   SEM (ldp_post_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
@@ -419,7 +419,7 @@ VECTOR_LITERAL (q)
   SEM (ldp_pre_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     LOADED_PAIR_##F;                                                                               \
     SET_V (o->rd, first);                                                                          \
     SET_V (o->rs3, second);                                                                        \
@@ -429,14 +429,14 @@ VECTOR_LITERAL (q)
   SEM (stp_off_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     STORE_VECTORS_##F;                                                                             \
     NEXT;                                                                                          \
   }                                                                                                \
   SEM (stp_post_##F)                                                                               \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     STORE_VECTORS_##F;                                                                             \
     SET_SP (o->rs1, ADD (address, CONST ((int64_t) o->imm *(1 << (scale)))));                      \
     NEXT;                                                                                          \
@@ -444,7 +444,7 @@ VECTOR_LITERAL (q)
   SEM (stp_pre_##F)                                                                                \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = ADD (GET_SP (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                \
+    Val address = ADD (BASE (o->rs1), CONST ((int64_t) o->imm * (1 << (scale))));                  \
     STORE_VECTORS_##F;                                                                             \
     SET_SP (o->rs1, address);                                                                      \
     NEXT;                                                                                          \

@@ -20,6 +20,15 @@
 #define BITS_x 64
 #define BOTH_WIDTHS(X) X (w) X (x)
 
+/* The base of an address: the stack pointer must be aligned there, if the system wants it so
+ * (ArmARM D1.8.2), which comes before everything else that may be wrong with the access. */
+#define BASE(r)                                                                                    \
+  ({                                                                                               \
+    if ((r) == DIO_A64_SP)                                                                         \
+      REQUIRE_STACK ();                                                                            \
+    GET_SP (r);                                                                                    \
+  })
+
 /* ---- Immediates ---- */
 
 #define IMM12 CONST ((int64_t) (uint16_t) o->imm << (o->rs3 ? 12 : 0))

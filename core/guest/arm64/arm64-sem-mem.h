@@ -2,13 +2,13 @@
  * What the loads, stores and atomics of A64 mean, but for those of vector registers, in the
  * vocabulary of core/guest/guest-sem.h. Included after arm64-sem-int.h; no include guard. */
 
-#define ADDRESS ADD (GET_SP (o->rs1), CONST (o->imm))
+#define ADDRESS ADD (BASE (o->rs1), CONST (o->imm))
 /* imm: how the index is extended, and whether it is scaled. */
 #define INDEX(log2)                                                                                \
   ((o->imm >> 1) == 2 ? SHL (ZEXT32 (GET_X (o->rs2)), CONST (o->imm & 1 ? (log2) : 0))             \
    : o->imm >> 1 == 6 ? SHL (SEXT32 (GET_X (o->rs2)), CONST (o->imm & 1 ? (log2) : 0))             \
                       : SHL (GET_X (o->rs2), CONST (o->imm & 1 ? (log2) : 0)))
-#define INDEXED(log2) ADD (GET_SP (o->rs1), INDEX (log2))
+#define INDEXED(log2) ADD (BASE (o->rs1), INDEX (log2))
 
 /* ---- Loads and stores of one register ---- */
 
@@ -21,7 +21,7 @@
   }                                                                                                \
   SEM (name##_post_##W)                                                                            \
   {                                                                                                \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Val value = LOAD (kind, address);                                                              \
     SET_##W (o->rd, value);                                                                        \
     SET_SP (o->rs1, ADD (address, CONST (o->imm)));                                                \
@@ -76,7 +76,7 @@ LOADS_USER (ldtrsw, x, s32)
   }                                                                                                \
   SEM (name##_post_##W)                                                                            \
   {                                                                                                \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     STORE (bits, address, GET_X (o->rs3));                                                         \
     SET_SP (o->rs1, ADD (address, CONST (o->imm)));                                                \
     NEXT;                                                                                          \
@@ -142,7 +142,7 @@ LOAD_LITERAL (ldrsw, x, s32)
   }                                                                                                \
   SEM (name##_post_##W)                                                                            \
   {                                                                                                \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     LOADED_##how;                                                                                  \
     SET_X (o->rd, first);                                                                          \
     SET_X (o->rs3, second);                                                                        \
@@ -171,7 +171,7 @@ LOAD_PAIRS (ldpsw, x, sw)
   }                                                                                                \
   SEM (stp_post_##W)                                                                               \
   {                                                                                                \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     STORE_PAIR_##W;                                                                                \
     SET_SP (o->rs1, ADD (address, CONST (o->imm)));                                                \
     NEXT;                                                                                          \
@@ -247,13 +247,13 @@ STORE_ORDERED (stlur_x, 64)
 #define EXCLUSIVE(suffix, bits, ZERO_EXTEND)                                                       \
   SEM (ldxr_##suffix)                                                                              \
   {                                                                                                \
-    Val value = LOAD_RESERVED (bits, GET_SP (o->rs1));                                             \
+    Val value = LOAD_RESERVED (bits, BASE (o->rs1));                                               \
     SET_X (o->rd, ZERO_EXTEND (value));                                                            \
     NEXT;                                                                                          \
   }                                                                                                \
   SEM (stxr_##suffix)                                                                              \
   {                                                                                                \
-    Val failed = STORE_CONDITIONAL (bits, GET_SP (o->rs1), GET_X (o->rs3));                        \
+    Val failed = STORE_CONDITIONAL (bits, BASE (o->rs1), GET_X (o->rs3));                          \
     SET_X (o->rd, failed);                                                                         \
     NEXT;                                                                                          \
   }
@@ -265,7 +265,7 @@ EXCLUSIVE (x, 64, UNSIGNED_x)
 
 SEM (ldxp_w)
 {
-  Val pair = LOAD_RESERVED (64, GET_SP (o->rs1));
+  Val pair = LOAD_RESERVED (64, BASE (o->rs1));
   SET_X (o->rd, ZEXT32 (pair));
   SET_X (o->rs3, SHR (pair, CONST (32)));
   NEXT;
@@ -273,7 +273,7 @@ SEM (ldxp_w)
 
 SEM (ldxp_x)
 {
-  Vec pair = LOAD_RESERVED_V128 (GET_SP (o->rs1));
+  Vec pair = LOAD_RESERVED_V128 (BASE (o->rs1));
   SET_X (o->rd, VEC_LOW (pair));
   SET_X (o->rs3, VEC_HIGH (pair));
   NEXT;
@@ -282,7 +282,7 @@ SEM (ldxp_x)
 SEM (stxp_w)
 {
   Val pair = OR (ZEXT32 (GET_X (o->rs3)), SHL (GET_X (o->rs2), CONST (32)));
-  Val failed = STORE_CONDITIONAL (64, GET_SP (o->rs1), pair);
+  Val failed = STORE_CONDITIONAL (64, BASE (o->rs1), pair);
   SET_X (o->rd, failed);
   NEXT;
 }
@@ -290,7 +290,7 @@ SEM (stxp_w)
 SEM (stxp_x)
 {
   Vec pair = VEC_MAKE (GET_X (o->rs3), GET_X (o->rs2));
-  Val failed = STORE_CONDITIONAL_V128 (GET_SP (o->rs1), pair);
+  Val failed = STORE_CONDITIONAL_V128 (BASE (o->rs1), pair);
   SET_X (o->rd, failed);
   NEXT;
 }
@@ -301,7 +301,7 @@ SEM (stxp_x)
 #define ATOMIC(name, op, suffix, bits, ZERO_EXTEND, operand)                                       \
   SEM (name##_##suffix)                                                                            \
   {                                                                                                \
-    Val old = AMO (op, bits, GET_SP (o->rs1), operand);                                            \
+    Val old = AMO (op, bits, BASE (o->rs1), operand);                                              \
     SET_X (o->rd, ZERO_EXTEND (old));                                                              \
     NEXT;                                                                                          \
   }
@@ -317,7 +317,7 @@ SEM (stxp_x)
   ATOMIC (swp, swap, suffix, bits, ZERO_EXTEND, GET_X (o->rs2))                                    \
   SEM (cas_##suffix)                                                                               \
   {                                                                                                \
-    Val old = COMPARE_SWAP (bits, GET_SP (o->rs1), GET_X (o->rs2), GET_X (o->rs3));                \
+    Val old = COMPARE_SWAP (bits, BASE (o->rs1), GET_X (o->rs2), GET_X (o->rs3));                  \
     SET_X (o->rd, ZERO_EXTEND (old));                                                              \
     NEXT;                                                                                          \
   }
@@ -331,7 +331,7 @@ SEM (casp_w)
 {
   Val expected = OR (ZEXT32 (GET_X (o->rs2)), SHL (GET_X_AFTER (o->rs2), CONST (32)));
   Val desired = OR (ZEXT32 (GET_X (o->rs3)), SHL (GET_X_AFTER (o->rs3), CONST (32)));
-  Val old = COMPARE_SWAP (64, GET_SP (o->rs1), expected, desired);
+  Val old = COMPARE_SWAP (64, BASE (o->rs1), expected, desired);
   SET_X (o->rd, ZEXT32 (old));
   SET_X_AFTER (o->rd, SHR (old, CONST (32)));
   NEXT;
@@ -341,7 +341,7 @@ SEM (casp_x)
 {
   Vec expected = VEC_MAKE (GET_X (o->rs2), GET_X_AFTER (o->rs2));
   Vec desired = VEC_MAKE (GET_X (o->rs3), GET_X_AFTER (o->rs3));
-  Vec old = COMPARE_SWAP_V128 (GET_SP (o->rs1), expected, desired);
+  Vec old = COMPARE_SWAP_V128 (BASE (o->rs1), expected, desired);
   SET_X (o->rd, VEC_LOW (old));
   SET_X_AFTER (o->rd, VEC_HIGH (old));
   NEXT;

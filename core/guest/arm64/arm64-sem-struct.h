@@ -27,7 +27,7 @@
   SEM (ld1_##name)                                                                                 \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Vec parts[count];                                                                              \
     for (int k = 0; k < (count); k++)                                                              \
       parts[k] = LOADED_PART (address, k);                                                         \
@@ -40,7 +40,7 @@
   SEM (st1_##name)                                                                                 \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     for (int k = 0; k < (count); k++)                                                              \
       STORE_PART (address, k, GET_V (REGISTER (k)));                                               \
     if (post)                                                                                      \
@@ -128,7 +128,7 @@ CONSECUTIVES (4)
   SEM (ld##name)                                                                                   \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Vec parts[count], members[count];                                                              \
     for (int k = 0; k < (count); k++)                                                              \
       parts[k] = LOADED_PART (address, k);                                                         \
@@ -142,7 +142,7 @@ CONSECUTIVES (4)
   SEM (st##name)                                                                                   \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Vec parts[count], members[count];                                                              \
     for (int k = 0; k < (count); k++)                                                              \
       members[k] = GET_V (REGISTER (k));                                                           \
@@ -180,7 +180,7 @@ INTERLEAVEDS (4)
   SEM (ld##count##_lane_##name)                                                                    \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Val elements[count];                                                                           \
     for (int k = 0; k < (count); k++)                                                              \
       elements[k] = LOADED_ELEMENT_##F (ADD (address, CONST (k << ELEMENT_LOG2_##F)));             \
@@ -194,7 +194,7 @@ INTERLEAVEDS (4)
   SEM (st##count##_lane_##name)                                                                    \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     for (int k = 0; k < (count); k++)                                                              \
       STORE (ELEMENT_BITS_##F, ADD (address, CONST (k << ELEMENT_LOG2_##F)),                       \
              VEC_LANE (ELEMENT_LOG2_##F, o->rs3, GET_V (REGISTER (k))));                           \
@@ -227,7 +227,7 @@ ONE_LANE_OF_EACH (4)
   SEM (ld##name)                                                                                   \
   {                                                                                                \
     FP_REQUIRE ();                                                                                 \
-    Val address = GET_SP (o->rs1);                                                                 \
+    Val address = BASE (o->rs1);                                                                   \
     Val elements[count];                                                                           \
     for (int k = 0; k < (count); k++)                                                              \
       elements[k] = LOADED_ELEMENT (ADD (address, CONST (k << SIZE)));                             \

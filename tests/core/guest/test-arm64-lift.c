@@ -174,14 +174,53 @@ test_pair (void)
   expect (code, 1,
           "insn +0 stp_pre_x\n"
           "  %1 = get x31\n"
-          "  %2 = const -32\n"
-          "  %3 = add %1, %2\n"
-          "  %4 = get x29\n"
-          "  %5 = get x30\n"
-          "  %6 = vec.make %4, %5\n"
-          "  store.v128 0, %3, %6\n"
-          "  set x31, %3\n"
+          "  %2 = const 15\n"
+          "  %3 = const 0\n"
+          "  %4 = and %1, %2\n"
+          "  %5 = ne %4, %3 : i1\n"
+          "  trap_if 7, %5, %3\n"
+          "  %7 = get x31\n"
+          "  %8 = const -32\n"
+          "  %9 = add %7, %8\n"
+          "  %10 = get x29\n"
+          "  %11 = get x30\n"
+          "  %12 = vec.make %10, %11\n"
+          "  store.v128 0, %9, %12\n"
+          "  set x31, %9\n"
           "  exit +4\n");
+}
+
+static unsigned
+count_traps (const uint32_t *code, unsigned n)
+{
+  g_autoptr (DioIrBlock) block = dio_ir_block_new ();
+  unsigned count = 0;
+  dio_a64_lift (block, (const uint8_t *) code, 4 * n, n);
+  for (uint32_t i = 0; i < block->ops->len; i++)
+    count += dio_ir_block_op (block, i)->opcode == DIO_IR_TRAP_IF;
+  return count;
+}
+
+/* A stack pointer that was looked at is not again until it has become another one. */
+static void
+test_stack_looks (void)
+{
+  /* stp x29, x30, [sp, #-32]!; str x19, [sp, #16]; add sp, sp, #16; ldr x0, [sp, #8]; sub sp, sp,
+   * #64; ldr q0, [sp], #48; ldp x29, x30, [sp], #16; ldr x1, [sp] */
+  static const uint32_t function[] = { 0xa9be7bfd, 0xf9000bf3, 0x910043ff, 0xf94007e0,
+                                       0xd10103ff, 0x3cc307e0, 0xa8c17bfd, 0xf94003e1 };
+  g_assert_cmpuint (count_traps (function, G_N_ELEMENTS (function)), ==, 1);
+  /* ldr x1, [x0]; prfm pldl1keep, [sp]; add x0, sp, #8 */
+  static const uint32_t none[] = { 0xf9400001, 0xf98003e0, 0x910023e0 };
+  g_assert_cmpuint (count_traps (none, G_N_ELEMENTS (none)), ==, 0);
+  /* add sp, sp, #8; sub sp, sp, #1; mov sp, x29; add sp, sp, x0; str x0, [sp, #-8]!; mov wsp, w1 */
+  static const uint32_t changes[] = { 0x910023ff, 0xd10007ff, 0x910003bf,
+                                      0x8b2063ff, 0xf81f8fe0, 0x1100003f };
+  for (unsigned i = 0; i < G_N_ELEMENTS (changes); i++) {
+    /* ldr x1, [sp] before and behind */
+    const uint32_t code[] = { 0xf94003e1, changes[i], 0xf94003e1 };
+    g_assert_cmpuint (count_traps (code, 3), ==, 2);
+  }
 }
 
 int
@@ -194,5 +233,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/guest/arm64-lift/zero-and-stack", test_zero_and_stack);
   g_test_add_func ("/core/guest/arm64-lift/vectors", test_vectors);
   g_test_add_func ("/core/guest/arm64-lift/pair", test_pair);
+  g_test_add_func ("/core/guest/arm64-lift/stack-looks", test_stack_looks);
   return g_test_run ();
 }

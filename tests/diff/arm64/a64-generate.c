@@ -363,6 +363,9 @@ aim_address (uint64_t *random, A64Test *test, uint32_t raw, const DioInsn *insn)
     if (name_has (leaf, "_uimm_q") || (name_has (leaf, "_q") && (raw >> 27 & 7) == 5))
       offset *= 16;
   }
+  /* The stack pointer mostly aligned, as compiled code is made for. */
+  if (rn == 31 && !name_begins (leaf, "ldapr") && chance (random, 75))
+    offset += (address - offset) & 15;
   set_address_register (test, rn, address - offset);
 }
 

@@ -162,6 +162,68 @@ test_privilege (void)
   sysreg_write (cpacr_el1, 0);
 }
 
+/* ---- The stack pointer ---- */
+
+static uint64_t stack[32] __attribute__ ((aligned (64)));
+#define STACK ((uint64_t) &stack[16])
+
+/* With @insn at a stack pointer that is no multiple of 16. Exclusives and others that need their
+ * own alignment have it. */
+static void
+check_stack_access (unsigned mode, uint32_t insn, bool enabled, bool is_access)
+{
+  const uint32_t *at = probe_slot + 1;
+  CHECK_EQ (probe_stack (mode, insn, STACK).vector, -1);
+  struct outcome o = probe_stack (mode, insn, STACK + 8);
+  if (!enabled || !is_access) {
+    CHECK_EQ (o.vector, -1);
+    return;
+  }
+  CHECK_EXCEPTION (o, from (mode), EC_SP_ALIGNMENT, 0, at);
+  /* It comes before misalignment of the access and before translation. */
+  for (unsigned shift = 1; shift < 16; shift += 2)
+    CHECK_EXCEPTION (probe_stack (mode, insn, STACK + shift), from (mode), EC_SP_ALIGNMENT, 0, at);
+  CHECK_EXCEPTION (probe_stack (mode, insn, HOLE + 8), from (mode), EC_SP_ALIGNMENT, 0, at);
+}
+
+/* Another stack pointer in the same stretch of code. */
+static void
+test_stack_changes (unsigned mode, bool enabled)
+{
+  static const char *const codes[] = {
+    p_sp_add, p_sp_sub, p_sp_pre, p_sp_post, p_sp_move, p_sp_index,
+  };
+  CHECK_EQ (probe (mode, p_sp_same, STACK, 0).vector, -1);
+  for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+    struct outcome o = probe (mode, codes[i], STACK, 4);
+    if (enabled)
+      CHECK_EXCEPTION (o, from (mode), EC_SP_ALIGNMENT, 0, codes[i] + 12);
+    else
+      CHECK_EQ (o.vector, -1);
+  }
+}
+
+/* A base that is the stack pointer must be a multiple of 16, if SCTLR says so, at EL0 and EL1 for
+ * itself. */
+static void
+test_stack (unsigned mode)
+{
+  sysreg_write (cpacr_el1, 3ull << 20);
+  for (unsigned i = 0; i < 4; i++) {
+    bool enabled = i >> (mode == EL0 ? 1 : 0) & 1;
+    set_sctlr ((i & 1 ? SCTLR_SA : 0) | (i & 2 ? SCTLR_SA0 : 0));
+    for (const uint32_t *insn = stack_accesses; insn < stack_end; insn++)
+      check_stack_access (mode, *insn, enabled, insn < stack_others);
+    test_stack_changes (mode, enabled);
+  }
+  /* Vector registers that are off come first. */
+  sysreg_write (cpacr_el1, 0);
+  isb ();
+  for (const uint32_t *insn = stack_vectors; insn < stack_others; insn++)
+    CHECK_EQ (ec_of (probe_stack (mode, *insn, STACK + 8)), EC_FP);
+  set_sctlr (0);
+}
+
 /* ---- Saved state ---- */
 
 static void
@@ -240,6 +302,8 @@ main (void)
     test_aborts (modes[i]);
     test_alignment (modes[i]);
   }
+  test_stack (EL0);
+  test_stack (EL1T);
   test_privilege ();
   test_state ();
   test_return ();

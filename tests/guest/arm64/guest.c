@@ -83,12 +83,26 @@ probe (unsigned mode, const void *code, uint64_t x0, uint64_t x1)
   return probe_spsr (PSTATE_DAIF | mode, code, x0, x1);
 }
 
+static void
+put_code (uint32_t first, uint32_t second)
+{
+  probe_slot[0] = first;
+  probe_slot[1] = second;
+  __asm__ volatile("dsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(probe_slot) : "memory");
+}
+
 struct outcome
 probe_insn (unsigned mode, uint32_t insn, uint64_t x0, uint64_t x1)
 {
-  probe_slot[0] = insn;
-  __asm__ volatile("dsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(probe_slot) : "memory");
+  put_code (0xd503201f, insn); /* nop */
   return probe (mode, probe_slot, x0, x1);
+}
+
+struct outcome
+probe_stack (unsigned mode, uint32_t insn, uint64_t sp)
+{
+  put_code (0x9100001f, insn); /* mov sp, x0 */
+  return probe (mode, probe_slot, sp, 0);
 }
 
 /* ---- Page tables ---- */

@@ -39,6 +39,8 @@
 #define irqs_off() __asm__ volatile("msr daifset, #3" ::: "memory")
 
 #define SCTLR_M BIT (0)
+#define SCTLR_SA BIT (3)
+#define SCTLR_SA0 BIT (4)
 #define SCTLR_UMA BIT (9)
 #define SCTLR_DZE BIT (14)
 #define SCTLR_UCT BIT (15)
@@ -63,6 +65,7 @@ enum {
   EC_PC_ALIGNMENT = 0x22,
   EC_DATA_LOWER = 0x24,
   EC_DATA_SAME = 0x25,
+  EC_SP_ALIGNMENT = 0x26,
   EC_BRK = 0x3c,
 };
 
@@ -122,6 +125,8 @@ struct outcome probe (unsigned mode, const void *code, uint64_t x0, uint64_t x1)
 struct outcome probe_spsr (uint64_t spsr, const void *code, uint64_t x0, uint64_t x1);
 /* Executes any instruction. */
 struct outcome probe_insn (unsigned mode, uint32_t insn, uint64_t x0, uint64_t x1);
+/* The same behind one that moves x0 to the stack pointer. */
+struct outcome probe_stack (unsigned mode, uint32_t insn, uint64_t sp);
 extern uint32_t probe_slot[];
 
 extern const char probe_start[], probe_end[];
@@ -132,6 +137,10 @@ extern const char p_nop[], p_ldrb[], p_ldr[], p_ldrw[], p_str[], p_strb[], p_ldp
     p_br[], p_svc[], p_brk[], p_udf[], p_hlt[], p_eret[], p_wfi[], p_wfe[], p_dczva[], p_dccvac[],
     p_icivau[], p_fadd[], p_mrs_ctr[], p_mrs_daif[], p_msr_daifset[], p_mrs_cntvct[],
     p_mrs_cntv_ctl[], p_mrs_sctlr[], p_mrs_currentel[], p_hvc[], p_spin[];
+/* x0 is the stack pointer; the fourth instruction is an access by it. */
+extern const char p_sp_same[], p_sp_add[], p_sp_sub[], p_sp_pre[], p_sp_post[], p_sp_move[],
+    p_sp_index[];
+extern const uint32_t stack_accesses[], stack_vectors[], stack_others[], stack_end[];
 
 /* ---- Page tables ---- */
 
