@@ -136,10 +136,13 @@ grants (const DioArm64 *cpu, uint64_t desc, uint64_t tables, bool user)
 }
 
 /* Memory attributes by their index in MAIR_EL1 (ArmARM D13.2.97). */
-static bool
-is_device (const DioArm64 *cpu, uint64_t desc)
+static void
+set_memory (A64Page *page, uint8_t attributes, unsigned shareable)
 {
-  return (cpu->mair >> (8 * (desc >> 2 & 7)) & 0xf0) == 0;
+  page->attributes = attributes;
+  page->device = (attributes & 0xf0) == 0;
+  /* Devices, and memory that no cache holds, are everybody's. */
+  page->shareable = page->device || attributes == A64_MEMORY_UNCACHED ? 2 : (uint8_t) shareable;
 }
 
 /* Fault status, or -1. */
@@ -204,7 +207,7 @@ walk (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch, A64P
     page->gpa = ((desc & DESC_ADDRESS & ~inside) | (va & inside)) & ~DIO_PAGE_MASK;
     page->va_mask = ~inside;
     page->permissions = permissions;
-    page->device = is_device (cpu, desc);
+    set_memory (page, (uint8_t) (cpu->mair >> (8 * (desc >> 2 & 7))), desc >> 8 & 3);
     *global = !(desc & DESC_NG);
     return -1;
   }
@@ -222,6 +225,7 @@ translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch,
     page->gpa = va & ~DIO_PAGE_MASK;
     page->va_mask = ~DIO_PAGE_MASK;
     page->permissions = DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_EXECUTE;
+    set_memory (page, A64_MEMORY_DEVICE, 0);
     page->device = false; /* strictly all of it is; the code that runs then is lightly written */
     if (va >> A64_PA_BITS)
       status = A64_FSC_ADDRESS_SIZE;

@@ -73,6 +73,15 @@ enum {
    | A64_BIT (5) | A64_SCTLR_UMA | A64_BIT (12) | A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_NTWI   \
    | A64_BIT (18) | A64_SCTLR_WXN | A64_SCTLR_SPAN | A64_SCTLR_UCI)
 
+/* Memory attributes, as in MAIR_EL1: Device-nGnRnE; Normal, Non-cacheable. */
+#define A64_MEMORY_DEVICE 0x00
+#define A64_MEMORY_UNCACHED 0x44
+
+/* PAR_EL1. */
+#define A64_PAR_F A64_BIT (0)
+#define A64_PAR_NS A64_BIT (9)
+#define A64_PAR_RES1 A64_BIT (11)
+
 /* Physical addresses, as ID_AA64MMFR0_EL1.PARange says. */
 #define A64_PA_BITS 44
 
@@ -128,6 +137,8 @@ typedef struct {
   DioGpa gpa; /* of the 4 KiB page */
   uint64_t va_mask;
   unsigned permissions; /* DIO_TLB_* */
+  uint8_t attributes;   /* as in MAIR_EL1 */
+  uint8_t shareable;    /* as in descriptors */
   bool device;          /* not Normal memory */
   bool strict;          /* nothing misaligned: such data is never in the TLB */
   DioPageInfo info;

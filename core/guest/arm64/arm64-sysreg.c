@@ -451,8 +451,9 @@ cache_operation (DioArm64 *cpu, unsigned number, uint64_t value)
   return true;
 }
 
-/* AT S1E1R and so on: the result goes to PAR_EL1. Only S1E1RP and S1E1WP (@pan) look at PAN. */
-static void
+/* AT S1E1R and so on: the result goes to PAR_EL1, of memory that is not secure. Only S1E1RP and
+ * S1E1WP (@pan) look at PAN. A table that cannot be read is no result but an abort. */
+static bool
 translate_address (DioArm64 *cpu, unsigned op2, bool pan, uint64_t value)
 {
   A64Page page;
@@ -461,8 +462,16 @@ translate_address (DioArm64 *cpu, unsigned op2, bool pan, uint64_t value)
     cpu->pstate &= ~(uint32_t) A64_PSTATE_PAN;
   int status = a64_probe (cpu, value, op2 & 1 ? DIO_A64_STORE : DIO_A64_LOAD, op2 & 2, &page);
   cpu->pstate = pstate;
-  cpu->par = status >= 0 ? (uint64_t) status << 1 | 1 | A64_BIT (11)
-                         : page.gpa | A64_BIT (11) | UINT64_C (0xff) << 56;
+  if ((status & ~3) == A64_FSC_EXTERNAL_WALK) {
+    a64_abort (cpu, value, DIO_A64_STORE, (unsigned) status | A64_ISS_CM);
+    return false;
+  }
+  if (status >= 0)
+    cpu->par = A64_PAR_RES1 | (uint64_t) status << 1 | A64_PAR_F;
+  else
+    cpu->par = (uint64_t) page.attributes << 56 | page.gpa | A64_PAR_RES1 | A64_PAR_NS
+               | (uint64_t) page.shareable << 7;
+  return true;
 }
 
 static void
@@ -490,12 +499,10 @@ system_operation (DioArm64 *cpu, unsigned number, uint64_t value)
 {
   unsigned op1 = number >> 11 & 7, crn = number >> 7 & 15, crm = number >> 3 & 15;
   if (crn == 7 && crm == 8 && op1 == 0 && (number & 7) < 4 && cpu->el != 0) {
-    translate_address (cpu, number & 7, false, value);
-    return true;
+    return translate_address (cpu, number & 7, false, value);
   }
   if (crn == 7 && crm == 9 && op1 == 0 && (number & 7) < 2 && cpu->el != 0) {
-    translate_address (cpu, number & 7, true, value);
-    return true;
+    return translate_address (cpu, number & 7, true, value);
   }
   if (crn == 8 && op1 == 0 && cpu->el != 0 && (crm == 3 || crm == 7 || crm == 1)) {
     invalidate (cpu, number, value);

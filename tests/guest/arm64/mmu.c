@@ -437,6 +437,65 @@ test_at (void)
   CHECK_EQ (par & 0x7f, 1 | (FSC_TRANSLATION + 3) << 1);
 }
 
+#define AT_S1E1R 0xd5087800 /* of x0 */
+
+static uint64_t
+par_of (uint64_t va)
+{
+  CHECK_EQ (probe_insn (EL1, AT_S1E1R, va, 0).vector, -1);
+  return sysreg_read (par_el1);
+}
+
+/* All of PAR_EL1: attributes as MAIR has them; who shares it as the descriptor says, but outer
+ * shareable for devices and what no cache holds. */
+static void
+test_par (void)
+{
+  static const struct {
+    uint8_t memory;
+    bool outer;
+  } kinds[] = { { 0xff, false }, { 0x44, true }, { 0xbb, false }, { 0x4f, false },
+                { 0x00, true },  { 0x04, true }, { 0x0c, true },  { 0xf4, false } };
+  uint64_t mair = 0, old = sysreg_read (mair_el1);
+  for (unsigned i = 0; i < 8; i++)
+    mair |= (uint64_t) kinds[i].memory << 8 * i;
+  sysreg_write (mair_el1, mair);
+  isb ();
+  tlbi_all ();
+  for (unsigned i = 0; i < 8; i++)
+    for (uint64_t share = 0; share < 4; share += share ? 1 : 2) {
+      put (VA, 3, leaf (physical (1), 3, (PTE_RW & ~PTE_SHARED) | share << 8 | i << 2));
+      CHECK_EQ (par_of (VA + 0x123), (uint64_t) kinds[i].memory << 56 | physical (1) | BIT (11)
+                                         | BIT (9) | (kinds[i].outer ? 2 : share) << 7);
+    }
+  sysreg_write (mair_el1, old);
+  isb ();
+  put (VA, 3, 0);
+  CHECK_EQ (par_of (VA), BIT (11) | (FSC_TRANSLATION + 3) << 1 | 1);
+  put (VA, 3, leaf (physical (1), 3, PTE_RW) & ~PTE_AF);
+  CHECK_EQ (par_of (VA), BIT (11) | (FSC_ACCESS + 3) << 1 | 1);
+  put (VA, 3, leaf (BIT (44), 3, PTE_RW));
+  CHECK_EQ (par_of (VA), BIT (11) | (FSC_ADDRESS_SIZE + 3) << 1 | 1);
+  /* No table there: that is an abort, of a write and of cache maintenance and the like. */
+  uint64_t *table = pte_of (root, grain, VA, 2), plain = *table;
+  sysreg_write (par_el1, 0x5a);
+  put (VA, 2, (0x20000000ull & ~(BIT (grain) - 1)) | PTE_TABLE | PTE_VALID);
+  struct outcome o = probe_insn (EL1, AT_S1E1R, VA + 8, 0);
+  CHECK_EQ (o.vector, FROM_SAME);
+  CHECK_EQ (o.esr,
+            (uint64_t) EC_DATA_SAME << 26 | ESR_IL | ISS_CM | ISS_WNR | (FSC_EXTERNAL_WALK + 3));
+  CHECK_EQ (o.far, VA + 8);
+  put (VA, 2, plain);
+}
+
+/* Without translation addresses are what they are, and memory is Device-nGnRnE. */
+static void
+test_par_off (void)
+{
+  CHECK_EQ (par_of (physical (1) + 8), physical (1) | BIT (11) | BIT (9) | 2 << 7);
+  CHECK_EQ (par_of (BIT (44)), BIT (11) | FSC_ADDRESS_SIZE << 1 | 1);
+}
+
 static void
 test_tags (void)
 {
@@ -500,6 +559,7 @@ main (void)
     test_asids ();
     test_maintenance ();
     test_at ();
+    test_par ();
     test_tags ();
     test_upper_half ();
     test_atomics (EL0);
@@ -509,5 +569,6 @@ main (void)
     test_wxn ();
     end ();
   }
+  test_par_off ();
   return 0;
 }
