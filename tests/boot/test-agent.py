@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Debian's guest agent in Debian's arm64 kernel: the guest's clock is right soon after a revert, although the
-state that it went back to is some seconds old, and after a pause; without the agent it stays behind, which shows
-that nothing else sets it.
+"""Debian's guest agent in Debian's kernel: the guest's clock is right soon after a revert, although the state that
+it went back to is some seconds old, and after a pause; without the agent it stays behind, which shows that nothing
+else sets it.
 
-Usage: test-agent.py DIORAMA"""
+Usage: test-agent.py DIORAMA [--arch ARCH]"""
 
+import argparse
 import os
 import pathlib
 import subprocess
@@ -17,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "../support"))
 sys.path.insert(0, str(HERE / "../bench/linux"))
 from firmware_guest import FirmwareGuest, check  # noqa: E402
-from guest_images import cache, image_files  # noqa: E402
+from guest_images import cache, installer  # noqa: E402
 from initramfs import Archive  # noqa: E402
 
 PORT = "org.qemu.guest_agent.0"
@@ -28,19 +29,20 @@ START = ("LD_LIBRARY_PATH=/agent /agent/qemu-ga -m virtio-serial -t /run -p /dev
          f"{PORT} /sys/class/virtio-ports/*/name))) > /agent/log 2>&1 & echo E''ND\r")
 STOOD_STILL = 6  # seconds
 PATIENCE = 60
+AGENTS = {"arm64": "debian-12-arm64-agent", "riscv64": "debian-13-riscv64-agent"}
 
 
-def agent():
-    folder = cache() / "debian-12-arm64-agent"
+def agent(arch):
+    folder = cache() / AGENTS[arch]
     if not (folder / "qemu-ga").exists():
         sys.exit(f"{folder} is not there; ./dev guests --tests fetches it")
     return {f"agent/{path.name}": path.read_bytes() for path in folder.iterdir()}
 
 
-def make_initrd(folder, initrd):
+def make_initrd(folder, initrd, arch):
     """The agent, and the installer's files behind it."""
     archive = Archive()
-    for name, content in agent().items():
+    for name, content in agent(arch).items():
         archive.file(name, content)
     path = os.path.join(folder, "initrd")
     with open(path, "wb") as file:
@@ -49,12 +51,13 @@ def make_initrd(folder, initrd):
 
 
 class Kept:
-    def __init__(self, program, folder):
-        kernel, initrd = image_files("debian-12-arm64-netboot", "linux", "initrd.gz")
+    def __init__(self, program, folder, arch):
+        kernel, initrd, append = installer(arch)
         self.program, self.environment = program, dict(os.environ, DIORAMA_LIBRARY=os.path.join(folder, "library"),
                                                        XDG_RUNTIME_DIR=folder)
-        self.run("create", "m", "--arch", "arm64", "--memory", "512M", "--kernel", kernel, "--initrd",
-                 make_initrd(folder, initrd), "--append", "rdinit=/bin/sh console=ttyAMA0 loglevel=4")
+        port = append.split()[0]
+        self.run("create", "m", "--arch", arch, "--memory", "512M", "--kernel", kernel, "--initrd",
+                 make_initrd(folder, initrd, arch), "--append", f"rdinit=/bin/sh {port} loglevel=4")
 
     def run(self, *arguments):
         subprocess.run([self.program, *arguments], env=self.environment, timeout=120, check=True,
@@ -89,8 +92,12 @@ def go_back(kept, guest, name):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--arch", choices=sorted(AGENTS), default="arm64")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dio-agent-") as folder:
-        kept = Kept(sys.argv[1], folder)
+        kept = Kept(options.program, folder, options.arch)
         guest = FirmwareGuest(kept.program, command=("start", "m"), environment=kept.environment)
         try:
             guest.wait_for("# $")
