@@ -60,7 +60,9 @@ def quit_application(app):
 def open_machine(app, name):
     focus_card(app, app.find("table cell", name))
     app.key("Return")
-    app.find("frame", name.split(",")[0])
+    window = app.find("frame", name.split(",")[0])
+    # Until then, buttons of the library come first.
+    wait_until("the machine's window to be active", lambda: app.is_active(window))
 
 
 def test_broken(program, command, shots):

@@ -165,6 +165,8 @@ new_revert_button (const DioSnapshotInfo *info)
   gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "snapshot.revert");
   gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "s", info->id);
   gtk_widget_set_tooltip_text (button, label);
+  /* Later releases of GTK take the text of a button before its name. */
+  gtk_accessible_reset_relation (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
   gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, label,
                                   -1);
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
