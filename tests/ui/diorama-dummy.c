@@ -4,6 +4,7 @@
  * as `diorama run` does. */
 #include "app/cli/cli-locale.h"
 #include "tests/support/dummy-machine.h"
+#include "tests/ui/window-lint.h"
 #include "ui/application/application.h"
 
 int
@@ -13,6 +14,8 @@ main (int argc, char **argv)
   DioPool *pool = dio_pool_new (0);
   DioMachineHost host = { .boards = dio_dummy_boards, .devices = dio_dummy_devices, .pool = pool };
   int status;
+
+  window_lint_start ();
 
   if (argc == 3 && g_str_equal (argv[1], "--run")) {
     g_autoptr (DioMachineConfig) config = dio_machine_config_new ();

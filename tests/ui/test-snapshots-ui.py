@@ -337,7 +337,7 @@ def test_disposable(program, shots):
         time.sleep(0.4)
         app.chord()
         app.find("label", "Disposable: changes are discarded when it is switched off")
-        app.find("label", "Running · Changes are discarded")
+        app.find("label", "Running · Changes are not kept")
         app.shot("disposable-1-running")
         # Nothing of it can be kept by mistake.
         app.key("ctrl+shift+s")
@@ -380,9 +380,10 @@ def test_disposable(program, shots):
                 app.find("table cell", "一次性" if chinese else "disposable")
                 app.shot(f"disposable-look-{look}-library")
                 app.key("Return")
-                app.find("label", "一次性：" if chinese else "Disposable:")
+                app.find("image" if look == "narrow" else "label", "一次性：" if chinese else "Disposable:")
                 app.shot(f"disposable-look-{look}")
-                check(look != "narrow" or geometry(NAME)[2] <= 460, f"{geometry(NAME)[2]} pixels wide")
+                # With GTK's frame, as there is no compositor; window-lint.c measures what is in it.
+                check(look != "narrow" or geometry(NAME)[2] <= 370, f"{geometry(NAME)[2]} pixels wide")
                 check_log(app)
             finally:
                 app.close()
@@ -451,12 +452,15 @@ def test_looks(program, shots):
                 app.key("Return")
                 time.sleep(0.5)
                 words = "快照" if look == "chinese" else "Snapshots"
-                outer = app.find("push button|toggle button|panel", words, exact=True)
-                [node for _, node in app.walk(outer) if node.get_n_actions()][0].do_action(0)
+                if look == "narrow":  # the title bar has no room for the button
+                    app.key("F10")
+                    app.press("menu item", words)
+                else:
+                    outer = app.find("push button|toggle button|panel", words, exact=True)
+                    [node for _, node in app.walk(outer) if node.get_n_actions()][0].do_action(0)
                 time.sleep(0.4)
-                items = [n for _, n in app.walk() if n.get_role_name() == "menu item" and app.showing(n)]
                 app.shot(f"snapshots-look-{look}-menu")
-                items[-1].do_action(0)
+                app.press("menu item", "显示快照" if look == "chinese" else "Show Snapshots")
                 app.find("list item", "1 before I tried")
                 if look == "chinese" and "LOCPATH" in make_locale("zh_CN"):
                     app.find("label", "年")  # dates are as they are there

@@ -273,6 +273,8 @@ def test_looks(program, shots):
     for name, environment, size in (
             ("dark", {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"}, "1000x720"),
             ("narrow", {}, "360x640"),
+            ("narrow-german", {"LANGUAGE": "de_DE"}, "360x640"),
+            ("narrow-chinese", {"LANGUAGE": "zh_CN"}, "360x640"),
             ("chinese", {"LANGUAGE": "zh_CN"}, "1000x720")):
         folder = make_folder("dummy:still")
         app = Application(program, shots, folder=folder, environment=environment, size=size)

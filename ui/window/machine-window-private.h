@@ -21,7 +21,7 @@ struct _DioMachineWindow {
   AdwWindowTitle *window_title;
   GtkButton *toggle_button;
   GtkToggleButton *keyboard_button;
-  GtkLabel *disposable_tag;
+  GtkWidget *disposable_tag;
   GtkMenuButton *menu_button;
   GtkMenuButton *snapshots_button;
   GtkInfoBar *error_bar;

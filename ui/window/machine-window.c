@@ -179,17 +179,17 @@ is_disposable (DioMachineWindow *self)
   return dio_machine_item_is_active (self->item) && dio_machine_item_is_disposable (self->item);
 }
 
-/* A run that leaves nothing behind says so, in fullscreen beside the name. */
+/* A run that leaves nothing behind says so, in fullscreen beside the name. The tag and what is
+ * behind the title fold in narrow windows, so the subtitle is short: GTK gives the title its room
+ * before them. */
 static void
 update_disposable (DioMachineWindow *self, DioItemState state)
 {
   const char *name = dio_machine_item_get_name (self->item);
   const char *word = dio_words_state (state);
   gboolean disposable = is_disposable (self);
-  /* Translators: state of a machine and what that means, as in “Running · Changes are discarded…”.
-   */
-  g_autofree char *line =
-      g_strdup_printf (_ ("%s · %s"), word, _ ("Changes are discarded when it is switched off"));
+  /* Translators: state of a machine and what that means, as in “Running · Changes are not kept”. */
+  g_autofree char *line = g_strdup_printf (_ ("%s · %s"), word, _ ("Changes are not kept"));
   g_autofree char *tagged = g_strdup_printf (_ ("%s · %s"), name, _ ("Disposable"));
 
   gtk_widget_set_visible (GTK_WIDGET (self->disposable_tag), disposable);
