@@ -2,7 +2,7 @@
  * Bundles: the folders NAME.diorama that machines are, and the folder that holds them.
  *
  *   NAME.diorama/  machine.json  kernel  initrd  firmware  variables.fd  disk0.qcow2
- *                  journal.sqlite  lock  thumbnail.png
+ *                  journal.sqlite  lock  thumbnail.png  generation
  *   LIBRARY/       *.diorama  .trash/ID/NAME.diorama  .NAME.diorama.XXXXXXXX.new  .lock
  *
  * A bundle is made under a hidden name and shown by one rename, so that a crash leaves nothing

@@ -338,6 +338,7 @@ revert (DioSnapshots *self, const DioSnapshotInfo *info, GError **error)
   pthread_mutex_unlock (&self->lock);
   gboolean good = can_be_loaded (self, info->id, error)
                   && put_files (self, info, manifest, now, installs, &after, made, error)
+                  && dio_generation_forget (self->files, self->bundle_fd, error)
                   && commit_revert (self, info->id, installs, &after, &tried, error);
   if (!good && !tried)
     dio_snapshots_remove_files (self, made);

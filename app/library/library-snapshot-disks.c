@@ -137,7 +137,10 @@ DioMachineConfig *
 dio_snapshots_prepare (DioSnapshots *self, DioManifest *manifest, GError **error)
 {
   dio_snapshots_add_chains (self, manifest->config);
-  return dio_bundle_prepare (self->files, self->path, manifest, error);
+  DioMachineConfig *config = dio_bundle_prepare (self->files, self->path, manifest, error);
+  if (config && self->writable)
+    dio_generation_take (self->files, self->bundle_fd, manifest->id, config->generation);
+  return config;
 }
 
 void

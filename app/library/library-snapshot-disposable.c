@@ -3,6 +3,7 @@
  * that no tree names. So there is nothing to undo, and a crash leaves files that whoever opens the
  * bundle the next time removes. */
 #include <dirent.h>
+#include <string.h>
 
 #include "app/library/library-snapshot-private.h"
 #include "core/backend/block/block-create.h"
@@ -40,6 +41,8 @@ dio_snapshots_add_disposable (DioSnapshots *self, DioMachineConfig *config, GErr
   self->disposable = TRUE;
   pthread_mutex_unlock (&self->lock);
   config->variables_fixed = true;
+  /* Each such run is a life of its own. */
+  memset (config->generation, 0, sizeof config->generation);
   for (guint i = 0; config->disks && i < config->disks->len; i++) {
     DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
     if (!disk->readonly && !add_overlay (self, disk, error)) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "app/library/library-generation.h"
 #include "app/library/library-snapshot.h"
 
 #define DIO_SNAPSHOT_TREE "tree.json"

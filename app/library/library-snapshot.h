@@ -62,7 +62,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DioSnapshots, dio_snapshots_unref)
 /* The chains of the disks of @config, which is as in machine.json: nothing is resolved yet. */
 void dio_snapshots_add_chains (DioSnapshots *self, DioMachineConfig *config);
 
-/* The configuration to run, as dio_bundle_prepare() makes it, with the chains of the disks. */
+/* The configuration to run, as dio_bundle_prepare() makes it, with the chains of the disks and, of
+ * a tree that is writable, the generation (library-generation.h). */
 DioMachineConfig *dio_snapshots_prepare (DioSnapshots *self, DioManifest *manifest, GError **error);
 
 /* For a run that leaves nothing behind: overlays above the disks of @config, which

@@ -125,7 +125,8 @@ host_clone (const DioFileCall *call)
 static int64_t
 host_stat (const DioFileCall *call)
 {
-  return result_of (statx (call->fd, call->path, call->flags, STATX_BASIC_STATS, call->status));
+  return result_of (
+      statx (call->fd, call->path, call->flags, STATX_BASIC_STATS | STATX_BTIME, call->status));
 }
 
 static int64_t

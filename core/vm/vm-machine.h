@@ -50,6 +50,8 @@ typedef struct {
   GPtrArray *chain;
 } DioDiskConfig;
 
+#define DIO_GENERATION_BYTES 16
+
 /* What a machine is made of. Plain data, deep-copied by dio_machine_new(). Strings may be NULL. */
 typedef struct {
   char *name;
@@ -77,6 +79,9 @@ typedef struct {
   /* Snapshots are taken by themselves every so many hours (0: never), and so many are kept. Used by
    * the application alone. */
   unsigned snapshot_hours, snapshot_keep;
+  /* What the guest has for the identifier of this life of the machine (hw/misc/vmgenid.h); all
+   * zero: a random one. Of the application, not of machine.json. */
+  uint8_t generation[DIO_GENERATION_BYTES];
   bool headless; /* no display, keyboard and tablet devices' host side (devices stay) */
 } DioMachineConfig;
 

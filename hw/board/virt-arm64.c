@@ -11,6 +11,7 @@
 #include "hw/irq/gicv3-its.h"
 #include "hw/irq/gicv3.h"
 #include "hw/misc/pl061.h"
+#include "hw/misc/vmgenid.h"
 #include "hw/pci/pci-host-ecam.h"
 #include "hw/serial/pl011.h"
 
@@ -90,6 +91,7 @@ build_system (DioMachine *machine, DioVirtArm64 *virt, GError **error)
     return false;
   dio_system_device_connect (virt->vmgenid, 0,
                              dio_gicv3_get_spi (&virt->gic->dev, DIO_VIRT_ARM64_IRQ_VMGENID));
+  dio_vmgenid_set (&virt->vmgenid->dev, machine->config->generation);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "hw/board/board-virtio.h"
 #include "hw/board/virt-riscv64-private.h"
 #include "hw/irq/plic.h"
+#include "hw/misc/vmgenid.h"
 #include "hw/pci/pci-host-ecam.h"
 #include "hw/serial/ns16550.h"
 
@@ -77,6 +78,7 @@ build_system (DioMachine *machine, DioVirtRiscv64 *virt, GError **error)
   if (!virt->vmgenid)
     return false;
   connect_plic (virt, virt->vmgenid, DIO_VIRT_RISCV64_IRQ_VMGENID);
+  dio_vmgenid_set (&virt->vmgenid->dev, machine->config->generation);
   virt->uart = dio_board_add (machine, "ns16550", "serial0", DIO_VIRT_RISCV64_UART, error);
   if (!virt->uart)
     return false;

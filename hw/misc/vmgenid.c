@@ -5,7 +5,9 @@
  * A guest that goes back to a snapshot, or is a clone, would use random numbers, addresses and keys
  * a second time that it thinks nobody has. It gets another identifier before it runs, and an
  * interrupt that is there until it has read that; Linux then stirs its random numbers. A machine
- * that was suspended goes on once and keeps its identifier, and so it does at a reset.
+ * that was suspended goes on once and keeps its identifier, and so it does at a reset and at a cold
+ * start: the machine keeps it for us while we are not there (dio_vmgenid_set()). A suspended one
+ * whose saved identifier is not the one that is kept was copied, or is older than it seems.
  *
  * The binding knows no acknowledgement; reading any byte is taken for one, so that the line is
  * right for controllers that look at its level and for those that look at its edge. */
@@ -21,6 +23,8 @@
 typedef struct {
   DioSystemDevice sys;
   uint8_t id[DIO_VMGENID_BYTES];
+  uint8_t kept[DIO_VMGENID_BYTES]; /* of the machine, if it keeps one */
+  bool has_kept;
   bool changed; /* and not read since */
 } DioVmgenid;
 
@@ -101,12 +105,30 @@ static void
 vmgenid_restored (DioDevice *dev, bool again)
 {
   DioVmgenid *gen = (DioVmgenid *) dev;
+  bool other = gen->has_kept && memcmp (gen->id, gen->kept, sizeof gen->id) != 0;
 
-  if (!again)
+  if (!again && !other)
     return;
-  renew (gen);
+  if (other)
+    memcpy (gen->id, gen->kept, sizeof gen->id);
+  else
+    renew (gen);
   gen->changed = true;
   update_irq (gen);
+}
+
+void
+dio_vmgenid_set (DioDevice *dev, const uint8_t id[DIO_VMGENID_BYTES])
+{
+  static const uint8_t none[DIO_VMGENID_BYTES];
+  DioVmgenid *gen = (DioVmgenid *) dev;
+
+  g_return_if_fail (dev->type == &dio_vmgenid_type);
+  gen->has_kept = memcmp (id, none, sizeof none) != 0;
+  if (!gen->has_kept)
+    return;
+  memcpy (gen->kept, id, sizeof gen->kept);
+  memcpy (gen->id, id, sizeof gen->id);
 }
 
 static void

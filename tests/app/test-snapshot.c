@@ -429,6 +429,139 @@ test_clone (Fixture *f, gconstpointer linked)
   g_assert_cmpuint (count_whole (copy, path), ==, 1);
 }
 
+/* ---- The generation ---- */
+
+typedef struct {
+  uint8_t id[DIO_GENERATION_BYTES];
+} Generation;
+
+/* What the machine of the bundle at @path gets when it starts. */
+static Generation
+generation_of (DioFiles *files, const char *path, gboolean writable, gboolean disposable)
+{
+  g_autoptr (GError) error = NULL;
+  Generation generation;
+  g_autoptr (DioSnapshots) tree = dio_snapshots_open (files, path, writable, &error);
+  g_assert_no_error (error);
+  g_autoptr (DioManifest) manifest = dio_bundle_load (dio_files_host (), path, &error);
+  g_assert_no_error (error);
+  g_autoptr (DioMachineConfig) config = dio_snapshots_prepare (tree, manifest, &error);
+  g_assert_no_error (error);
+  if (disposable) {
+    g_assert_true (dio_snapshots_add_disposable (tree, config, &error));
+    dio_snapshots_end_disposable (tree);
+  }
+  memcpy (generation.id, config->generation, sizeof generation.id);
+  return generation;
+}
+
+static gboolean
+same_generation (Generation a, Generation b)
+{
+  return memcmp (a.id, b.id, sizeof a.id) == 0;
+}
+
+static Generation
+start_generation (const char *path)
+{
+  static const Generation none;
+  Generation generation = generation_of (dio_files_host (), path, TRUE, FALSE);
+  g_assert_false (same_generation (generation, none));
+  /* It starts the next time with the same. */
+  g_assert_true (
+      same_generation (generation, generation_of (dio_files_host (), path, TRUE, FALSE)));
+  return generation;
+}
+
+static void
+run_tool (const char *tool, const char *from, const char *to)
+{
+  const char *argv[] = { tool, strcmp (tool, "cp") == 0 ? "-a" : "-T", from, to, NULL };
+  int status;
+  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                               NULL, &status, NULL));
+  g_assert_cmpint (status, ==, 0);
+}
+
+/* It stays from start to start, wherever the bundle is moved to, and is never one that another
+ * machine has, or this had before it went back. */
+static void
+test_generation (Fixture *f, gconstpointer data)
+{
+  static const Generation none;
+  g_autoptr (GError) error = NULL;
+  g_assert_true (same_generation (none, generation_of (dio_files_host (), f->path, FALSE, FALSE)));
+  Generation first = start_generation (f->path);
+  g_assert_true (same_generation (none, generation_of (dio_files_host (), f->path, TRUE, TRUE)));
+
+  g_autofree char *moved = g_build_filename (f->library, "Moved.diorama", NULL);
+  g_assert_cmpint (rename (f->path, moved), ==, 0);
+  g_assert_true (same_generation (first, start_generation (moved)));
+  g_assert_cmpint (rename (moved, f->path), ==, 0);
+  run_tool ("cp", f->path, moved);
+  g_assert_false (same_generation (first, start_generation (moved)));
+  g_assert_true (same_generation (first, start_generation (f->path)));
+  /* Of the copy, put where the other one was: back from a backup. */
+  g_autofree char *file = g_build_filename (f->path, DIO_GENERATION_FILE, NULL);
+  g_autofree char *backup = g_build_filename (f->library, "backup", NULL);
+  run_tool ("cp", file, backup);
+  run_tool ("mv", backup, file);
+  Generation second = start_generation (f->path);
+  g_assert_false (same_generation (first, second));
+  /* Another identity in the same place. */
+  g_assert_true (dio_bundle_renew_identity (dio_files_host (), f->path, &error));
+  Generation third = start_generation (f->path);
+  g_assert_false (same_generation (second, third));
+  /* What is not ours is not taken. */
+  g_assert_true (g_file_set_contents (file, "1 nonsense", -1, NULL));
+  g_assert_false (same_generation (third, start_generation (f->path)));
+}
+
+static void
+test_generation_back (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  Generation first = start_generation (f->path);
+  DioSnapshots *tree = open_tree (dio_files_host (), f->path);
+  g_autofree char *one = change_and_take (f, tree, 1);
+  g_assert_true (same_generation (first, start_generation (f->path)));
+  g_autofree char *linked =
+      dio_snapshots_clone (tree, one, f->library, "Linked", TRUE, NULL, NULL, &error);
+  g_autofree char *full =
+      dio_snapshots_clone (tree, one, f->library, "Full", FALSE, NULL, NULL, &error);
+  g_assert_no_error (error);
+  Generation of_linked = start_generation (linked), of_full = start_generation (full);
+  g_assert_false (same_generation (first, of_linked) || same_generation (first, of_full)
+                  || same_generation (of_linked, of_full));
+  g_assert_true (dio_snapshots_revert (tree, one, &error));
+  Generation second = start_generation (f->path);
+  g_assert_false (same_generation (first, second));
+  g_assert_true (dio_snapshots_revert (tree, one, &error));
+  g_assert_false (same_generation (second, start_generation (f->path)));
+  dio_snapshots_unref (tree);
+}
+
+/* Where it cannot be kept, the machine starts with one that nobody has. */
+static void
+test_generation_fails (Fixture *f, gconstpointer data)
+{
+  static const Generation none;
+  g_autofree char *file = g_build_filename (f->path, DIO_GENERATION_FILE, NULL);
+  unsigned nth = 0;
+  FilesFail fail;
+  do {
+    g_unlink (file);
+    files_fail_init (&fail, dio_files_host ());
+    fail.ops =
+        FILES_OP (DIO_FILE_OP_WRITE) | FILES_OP (DIO_FILE_OP_SYNC) | FILES_OP (DIO_FILE_OP_RENAME);
+    fail.error = ENOSPC;
+    fail.nth = ++nth;
+    Generation got = generation_of (&fail.files, f->path, TRUE, FALSE);
+    g_assert_true (same_generation (got, none) == (fail.failed > 0));
+  } while (fail.failed);
+  g_assert_cmpuint (nth, ==, 5); /* each of the file and of the folder */
+}
+
 /* ---- The variables of firmware ---- */
 
 static void
@@ -1408,6 +1541,9 @@ main (int argc, char **argv)
   ADD ("numbers", test_numbers, NULL);
   ADD ("clone/linked", test_clone, "linked");
   ADD ("clone/full", test_clone, NULL);
+  ADD ("generation/place", test_generation, NULL);
+  ADD ("generation/back", test_generation_back, NULL);
+  ADD ("generation/fails", test_generation_fails, NULL);
   ADD ("disposable/raw", test_disposable, "raw");
   ADD ("disposable/qcow2", test_disposable, "qcow2");
   ADD ("variables", test_variables, NULL);

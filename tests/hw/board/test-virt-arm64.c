@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/base-error.h"
+#include "core/vm/vm-snapshot.h"
 #include "hw/firmware/fw-cfg.h"
 #include "hw/hw.h"
 #include "hw/misc/vmgenid.h"
@@ -272,6 +273,89 @@ test_errors (Fixture *f, gconstpointer data)
   assert_fails (f, DIO_ERROR_WRONG_ARCH, "riscv64");
 }
 
+/* ---- The generation ---- */
+
+static DioSnapshot *taken; /* of the one test that runs */
+static DioRestore *loaded;
+
+static void
+snapshot_command (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_snapshot (machine, taken, done, data);
+}
+
+static void
+restore_command (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_restore (machine, loaded, done, data);
+}
+
+static void
+assert_generation (Fixture *f, uint8_t byte)
+{
+  uint64_t expected, value;
+
+  memset (&expected, byte, sizeof expected);
+  for (unsigned i = 0; i < DIO_VMGENID_BYTES; i += 8) {
+    g_assert_cmpint (dio_space_read (f->machine->space, DIO_VIRT_ARM64_VMGENID + i, 8, &value), ==,
+                     DIO_ACCESS_OK);
+    g_assert_cmphex (value, ==, expected);
+  }
+}
+
+/* A paused machine of the generation @byte that starts from @devices; the old one is gone. */
+static void
+start_again (Fixture *f, DioStore *store, GBytes *devices, bool again, uint8_t byte)
+{
+  g_autoptr (GError) error = NULL;
+  DioRestore restore = { .devices = devices,
+                         .map = dio_ram_map_new (MEMORY),
+                         .store = store,
+                         .paused = true,
+                         .again = again };
+
+  g_clear_pointer (&f->machine, dio_machine_free);
+  memset (f->config->generation, byte, sizeof f->config->generation);
+  make (f);
+  loaded = &restore;
+  g_assert_true (support_machine_do (f->machine, restore_command, &error));
+  g_assert_no_error (error);
+}
+
+/* The device has what the machine keeps, at a cold start, and after it went back, is a clone, or is
+ * the copy of a suspended one. */
+static void
+test_generation (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  DioSnapshot snapshot = { .stay = true };
+
+  f->config->kernel = make_kernel (f, "ARM\x64");
+  memset (f->config->generation, 0x31, sizeof f->config->generation);
+  make (f);
+  assert_generation (f, 0x31);
+  support_machine_do (f->machine, dio_machine_start, &error);
+  g_assert_no_error (error);
+  taken = &snapshot;
+  g_assert_true (support_machine_do (f->machine, snapshot_command, &error));
+  dio_ram_freeze_end (snapshot.freeze, true);
+  assert_generation (f, 0x31);
+
+  int dir = dio_file_open (dio_files_host (), AT_FDCWD, f->directory, O_RDONLY | O_DIRECTORY, 0);
+  DioStore *store = dio_store_open (dio_files_host (), dir, true, &error);
+  g_assert_no_error (error);
+  start_again (f, store, snapshot.devices, false, 0x31);
+  assert_generation (f, 0x31);
+  start_again (f, store, snapshot.devices, true, 0x32);
+  assert_generation (f, 0x32);
+  start_again (f, store, snapshot.devices, false, 0x33);
+  assert_generation (f, 0x33);
+  g_clear_pointer (&f->machine, dio_machine_free); /* before the store */
+  dio_store_free (store);
+  dio_file_close (dio_files_host (), dir);
+  g_bytes_unref (snapshot.devices);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -284,6 +368,7 @@ main (int argc, char **argv)
   ADD ("disks", test_disks);
   ADD ("kernel", test_kernel);
   ADD ("errors", test_errors);
+  ADD ("generation", test_generation);
 #undef ADD
   return g_test_run ();
 }

@@ -678,6 +678,16 @@ test_restore (Fixture *f, gconstpointer data)
   /* As the one that was suspended. */
   start_again (f, store, snapshot.devices, map, false);
   g_assert_cmpuint (peek (f, DIO_VIRT_RISCV64_VMGENID, 8), ==, id);
+  /* As one that keeps an identifier, which is that of the copy of a suspended one. */
+  for (unsigned i = 0; i < DIO_GENERATION_BYTES; i++)
+    f->config->generation[i] = (uint8_t) (i + 1);
+  start_again (f, store, snapshot.devices, map, false);
+  g_assert_cmphex (peek (f, DIO_VIRT_RISCV64_VMGENID, 8), ==, UINT64_C (0x0807060504030201));
+  start_again (f, store, snapshot.devices, map, true);
+  g_assert_cmphex (peek (f, DIO_VIRT_RISCV64_VMGENID + 8, 8), ==, UINT64_C (0x100f0e0d0c0b0a09));
+  g_clear_pointer (&f->machine, dio_machine_free);
+  make (f);
+  g_assert_cmphex (peek (f, DIO_VIRT_RISCV64_VMGENID, 8), ==, UINT64_C (0x0807060504030201));
   g_clear_pointer (&f->machine, dio_machine_free); /* before the store */
   dio_store_free (store);
   dio_file_close (dio_files_host (), dir);
