@@ -283,11 +283,11 @@ parse_snapshots (Parse *parse, JsonObject *root, DioMachineConfig *config)
   if (hours > DIO_MANIFEST_MAX_SNAPSHOT_HOURS)
     refuse (parse, "snapshots.hours", _ ("%" PRIu64 " is not between %d and %d"), hours, 0,
             DIO_MANIFEST_MAX_SNAPSHOT_HOURS);
-  if (keep < 1 || keep > DIO_MANIFEST_MAX_SNAPSHOT_KEEP)
+  if (keep < 1 || keep > DIO_MANIFEST_OLD_SNAPSHOT_KEEP)
     refuse (parse, "snapshots.keep", _ ("%" PRIu64 " is not between %d and %d"), keep, 1,
             DIO_MANIFEST_MAX_SNAPSHOT_KEEP);
   config->snapshot_hours = (unsigned) hours;
-  config->snapshot_keep = (unsigned) keep;
+  config->snapshot_keep = (unsigned) MIN (keep, DIO_MANIFEST_MAX_SNAPSHOT_KEEP);
 }
 
 static gboolean

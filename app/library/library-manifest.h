@@ -21,8 +21,9 @@
 #define DIO_MANIFEST_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 40)
 #define DIO_MANIFEST_MAX_CPUS 64
 #define DIO_MANIFEST_MAX_SNAPSHOT_HOURS 8760
-#define DIO_MANIFEST_MAX_SNAPSHOT_KEEP 100
-#define DIO_MANIFEST_SNAPSHOT_KEEP 10 /* where nothing is said */
+#define DIO_MANIFEST_MAX_SNAPSHOT_KEEP 48  /* DIO_SNAPSHOT_ROW: of more there is no room */
+#define DIO_MANIFEST_OLD_SNAPSHOT_KEEP 100 /* read, and taken for the above */
+#define DIO_MANIFEST_SNAPSHOT_KEEP 10      /* where nothing is said */
 
 typedef struct {
   char *id;         /* a lower-case UUID */

@@ -37,9 +37,18 @@ change (DioSnapshots *self, const char *id, Change func, const void *value, GErr
   return good;
 }
 
+/* What a person has called something, or written something about, does not go by itself. */
+static void
+keep_for_good (DioSnapshotInfo *info)
+{
+  if (info->kind == DIO_SNAPSHOT_AUTOMATIC)
+    info->kind = DIO_SNAPSHOT_MANUAL;
+}
+
 static void
 set_name (DioSnapshotInfo *info, const void *value)
 {
+  keep_for_good (info);
   g_free (info->name);
   info->name = g_strdup (value);
 }
@@ -48,6 +57,7 @@ static void
 set_note (DioSnapshotInfo *info, const void *value)
 {
   const char *note = value;
+  keep_for_good (info);
   g_free (info->note);
   info->note = note && *note ? g_strdup (note) : NULL;
 }
@@ -102,8 +112,10 @@ dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s)
   return first;
 }
 
-gboolean
-dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
+/* ---- Pruning ---- */
+
+static gboolean
+prune_all (DioSnapshots *self, unsigned keep, GError **error)
 {
   g_autoptr (GPtrArray) list = dio_snapshots_list (self);
   for (guint i = list->len; i > 0; i--) {
@@ -116,6 +128,55 @@ dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
       return FALSE;
   }
   return TRUE;
+}
+
+/* The oldest automatic one in a row that is longer than it should be when all is merged, so that
+ * its going makes that shorter. The newest stays, and @except. Caller frees. */
+static char *
+find_victim_locked (DioSnapshots *self, const char *except)
+{
+  const DioSnapshotInfo *found = NULL, *newest = NULL;
+  for (guint i = self->infos->len; i > 0; i--) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i - 1);
+    if (info->kind != DIO_SNAPSHOT_AUTOMATIC || info->deleted_s)
+      continue;
+    if (!newest)
+      newest = info;
+    else if (g_strcmp0 (info->id, except) != 0 && dio_snapshots_lengthens_row_locked (self, info))
+      found = info;
+  }
+  return found ? g_strdup (found->id) : NULL;
+}
+
+static gboolean
+shorten_rows (DioSnapshots *self, const char *except, gint64 deleted_s, GError **error)
+{
+  for (;;) {
+    pthread_mutex_lock (&self->lock);
+    g_autofree char *id = find_victim_locked (self, except);
+    pthread_mutex_unlock (&self->lock);
+    if (!id || !change (self, id, set_deleted, &deleted_s, error))
+      return !id;
+  }
+}
+
+gboolean
+dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error)
+{
+  return prune_all (self, keep, error)
+         && shorten_rows (self, NULL, g_get_real_time () / G_USEC_PER_SEC, error);
+}
+
+gboolean
+dio_snapshots_make_room (DioSnapshots *self, const char *except, gint64 until_s,
+                         DioFileProgress progress, void *data, GError **error)
+{
+  pthread_mutex_lock (&self->lock);
+  gboolean enough = dio_snapshots_has_room_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  return enough
+         || (shorten_rows (self, except, until_s, error)
+             && dio_snapshots_purge (self, until_s, progress, data, NULL, error));
 }
 
 /* ---- Going back ---- */

@@ -286,6 +286,29 @@ is_named_locked (DioSnapshots *self, const char *file)
   return in_snapshot_locked (self, file);
 }
 
+/* ---- Rows ---- */
+
+unsigned
+dio_snapshots_row_length (GPtrArray *images, const char *file)
+{
+  unsigned n = 0;
+  for (const DioSnapshotImage *image = dio_snapshots_find_image (images, file); image;
+       image = dio_snapshots_find_image (images, image->backing))
+    n++;
+  return n;
+}
+
+gboolean
+dio_snapshots_has_room_locked (DioSnapshots *self)
+{
+  for (guint i = 0; i < self->disks->len; i++)
+    if (dio_snapshots_row_length (self->images,
+                                  ((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image)
+        > DIO_SNAPSHOT_MAX_ROW)
+      return FALSE;
+  return TRUE;
+}
+
 /* The only image on @file, or NULL; *@count is how many there are. */
 static DioSnapshotImage *
 child_locked (DioSnapshots *self, const char *file, guint *count)
@@ -300,6 +323,42 @@ child_locked (DioSnapshots *self, const char *file, guint *count)
     }
   }
   return *count == 1 ? child : NULL;
+}
+
+/* What keeps the image @file from being merged: how many snapshots that are not deleted end in it,
+ * and that several images stand on it. */
+static guint
+count_reasons_locked (DioSnapshots *self, const char *file)
+{
+  guint count, reasons;
+  child_locked (self, file, &count);
+  reasons = count > 1 ? 1 : 0;
+  for (guint i = 0; i < self->infos->len; i++) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    for (guint j = 0; !info->deleted_s && j < info->disks->len; j++)
+      reasons += strcmp (g_ptr_array_index (info->disks, j), file) == 0;
+  }
+  return reasons;
+}
+
+gboolean
+dio_snapshots_lengthens_row_locked (DioSnapshots *self, const DioSnapshotInfo *info)
+{
+  for (guint i = 0; i < self->disks->len; i++) {
+    const char *top = ((DioSnapshotDisk *) g_ptr_array_index (self->disks, i))->image;
+    guint length = 0;
+    gboolean lengthens = FALSE;
+    for (const DioSnapshotImage *image = dio_snapshots_find_image (self->images, top); image;
+         image = dio_snapshots_find_image (self->images, image->backing)) {
+      guint reasons = count_reasons_locked (self, image->file);
+      length += strcmp (image->file, top) == 0 || reasons > 0;
+      for (guint j = 0; j < info->disks->len; j++)
+        lengthens |= reasons == 1 && strcmp (g_ptr_array_index (info->disks, j), image->file) == 0;
+    }
+    if (lengthens && length > DIO_SNAPSHOT_ROW)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 gboolean

@@ -134,6 +134,16 @@ char *dio_snapshots_make_overlay (DioSnapshots *self, GPtrArray *images, const c
 /* Has the headers of the overlays, those on the image @only or (NULL) all, name what they stand on,
  * for other programs. Nothing here looks at them. Blocks. */
 void dio_snapshots_name_backings_locked (DioSnapshots *self, const char *only);
+/* How many images @file stands on, with itself. */
+unsigned dio_snapshots_row_length (GPtrArray *images, const char *file);
+
+/* No disk stands on so many that there could be no overlay. */
+gboolean dio_snapshots_has_room_locked (DioSnapshots *self);
+
+/* @info, which is not deleted, is alone in keeping an image from being merged that a disk stands
+ * on, and that disk stands on more than DIO_SNAPSHOT_ROW that nobody deleted. */
+gboolean dio_snapshots_lengthens_row_locked (DioSnapshots *self, const DioSnapshotInfo *info);
+
 /* True when snapshots or other images stand on the image @file. */
 gboolean dio_snapshots_is_base_locked (DioSnapshots *self, const char *file);
 /* Takes what nobody needs out of the tree; returns the files, to be removed after the commit. */

@@ -77,21 +77,12 @@ check_room (DioSnapshots *self, GError **error)
   return !full;
 }
 
-/* With the new overlay there is still room for one that a disposable run needs. */
-#define MAX_BELOW (DIO_BLOCK_MAX_CHAIN - 2)
-
 /* A disk that stands on too many could not be opened again. */
 static gboolean
 check_chain (GPtrArray *images, const char *file, const char *path, GError **error)
 {
-  unsigned n = 0;
-  for (const DioSnapshotImage *image; file; file = image->backing) {
-    image = dio_snapshots_find_image (images, file);
-    if (!image)
-      break;
-    n++;
-  }
-  if (n <= MAX_BELOW)
+  unsigned n = dio_snapshots_row_length (images, file);
+  if (n <= DIO_SNAPSHOT_MAX_ROW)
     return TRUE;
   g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
                _ ("The disk “%s” stands on %u snapshots, one on the other, and more are not "

@@ -23,6 +23,10 @@
 
 #define DIO_SNAPSHOT_FOLDER "snapshots"
 #define DIO_SNAPSHOT_MAX 4096
+/* Images in a row that a disk can stand on: with the new overlay there is room for one that a
+ * disposable run needs. What is taken by itself leaves some of them to people. */
+#define DIO_SNAPSHOT_MAX_ROW (DIO_BLOCK_MAX_CHAIN - 2)
+#define DIO_SNAPSHOT_ROW 48
 #define DIO_SNAPSHOT_MAX_NAME 100  /* characters */
 #define DIO_SNAPSHOT_MAX_NOTE 4096 /* bytes */
 
@@ -177,8 +181,16 @@ gboolean dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgres
 /* When that of the deleted ones was deleted which is the first after @after_s; 0: there is none. */
 gint64 dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s);
 
-/* Deletes the oldest automatic ones but for the newest @keep. */
+/* Deletes the oldest automatic ones but for the newest @keep, and as many more of them, but for the
+ * newest, as it takes for no disk to stand on more than DIO_SNAPSHOT_ROW images when all is merged.
+ * One that a person named, or wrote a note about, is no automatic one any more. */
 gboolean dio_snapshots_prune (DioSnapshots *self, unsigned keep, GError **error);
+
+/* When a disk stands on so many images that no snapshot can be taken: deletes automatic ones as a
+ * prune does, but not @except (may be NULL), at once, and purges what was deleted up to @until_s.
+ * There may be no room yet afterwards: dio_snapshots_begin() says why. */
+gboolean dio_snapshots_make_room (DioSnapshots *self, const char *except, gint64 until_s,
+                                  DioFileProgress progress, void *data, GError **error);
 
 /* Reads everything. *@damaged counts chunks and files that are not as they should be. */
 gboolean dio_snapshots_verify (DioSnapshots *self, DioFileProgress progress, void *data,

@@ -43,7 +43,7 @@ typedef struct {
   DioScanoutBox *scanout_box;
   char *taken;     /* id */
   bool off;        /* the machine was when this began */
-  GPtrArray *lent; /* PURGE: the disks of the machine that runs, for the worker */
+  GPtrArray *lent; /* the disks of the machine that runs, for a worker that merges */
   bool moved;      /* the tree has, and with it the disks */
   gulong handler;
   DioSnapshotState state; /* to restart from */
@@ -228,12 +228,14 @@ pointed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   on_worker (task, write_thread, written_cb);
 }
 
+static gboolean make_room (Job *job, GCancellable *cancellable, GError **error);
+
 static void
 begin_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Job *job = data;
   GError *error = NULL;
-  if (open_tree (job, &error))
+  if (open_tree (job, &error) && make_room (job, cancellable, &error))
     job->take = dio_snapshots_begin (job->snapshots, job->kind, job->name, job->note, &error);
   /* The machine is off: there are disks alone, and nobody writes them. */
   if (job->take && job->lock && !dio_snapshot_take_disks (job->take, &error))
@@ -282,6 +284,10 @@ begin_progress (GTask *task)
 static void
 start_taking (GTask *task)
 {
+  DioMachineItem *self = g_task_get_source_object (task);
+  Job *job = g_task_get_task_data (task);
+  if (job->kind == DIO_SNAPSHOT_AUTOMATIC && is_on (self) && self->bridge)
+    job->lent = dio_bridge_lend_disks (self->bridge);
   begin_progress (task);
   on_worker (task, begin_thread, begun_cb);
 }
@@ -363,6 +369,23 @@ purge (Job *job, GCancellable *cancellable, GError **error)
                            purge_progress_cb, &watch, NULL, error);
   dio_snapshots_lend (job->snapshots, NULL);
   /* Not only when the main context gets to it: the machine may wait to be freed. */
+  g_clear_pointer (&job->lent, g_ptr_array_unref);
+  return good;
+}
+
+/* What is taken by itself, on a schedule or before something that cannot be undone, must not end at
+ * the number of images that a disk can stand on: others like it go. */
+static gboolean
+make_room (Job *job, GCancellable *cancellable, GError **error)
+{
+  gint64 until = g_get_real_time () / G_USEC_PER_SEC - DIO_SNAPSHOT_GRACE_SECONDS;
+  Watch watch = { job, cancellable };
+  if (job->kind != DIO_SNAPSHOT_AUTOMATIC)
+    return TRUE;
+  dio_snapshots_lend (job->snapshots, job->lent);
+  gboolean good =
+      dio_snapshots_make_room (job->snapshots, job->id, until, purge_progress_cb, &watch, error);
+  dio_snapshots_lend (job->snapshots, NULL);
   g_clear_pointer (&job->lent, g_ptr_array_unref);
   return good;
 }

@@ -241,6 +241,12 @@ class ManifestTest(unittest.TestCase):
         answer = self.reader.read(json.dumps(changed("version", 2)))
         self.assertIn("newer than this Diorama", answer["error"])
 
+    def test_more_than_there_is_room_for(self):
+        machine = changed("snapshots", {"hours": 6, "keep": 100})
+        self.assertTrue(self.validator.is_valid(machine))
+        written = json.loads(self.reader.read(json.dumps(machine))["text"])
+        self.assertEqual({"hours": 6, "keep": 48}, written["snapshots"])
+
     def test_unknown_keys_survive(self):
         machine = changed("later", {"deep": [1, {"x": None}]})
         machine["disks"][0]["cache"] = "writeback"

@@ -248,6 +248,51 @@ test_good (void)
   fixture_tear_down (&fixture);
 }
 
+/* As many automatic ones as a disk can stand on. Returns the oldest. */
+static char *
+fill_row (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  char *first = NULL;
+  g_autoptr (DioSnapshots) tree = dio_snapshots_open (dio_files_host (), path, TRUE, &error);
+  while (!error) {
+    g_autoptr (DioSnapshotTake) it =
+        dio_snapshots_begin (tree, DIO_SNAPSHOT_AUTOMATIC, NULL, NULL, &error);
+    if (!it || !dio_snapshot_take_disks (it, &error))
+      break;
+    char *id = dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error);
+    if (first)
+      g_free (id);
+    else
+      first = id;
+  }
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  return first;
+}
+
+/* What is kept before going back finds room, and not at the cost of where that goes. */
+static void
+test_full_row (void)
+{
+  Fixture fixture;
+  g_autofree char *id = NULL;
+  g_autoptr (DioMachineItem) item = set_up (&fixture, &id);
+  turn_off (item);
+  g_autofree char *oldest = fill_row (dio_machine_item_get_path (item));
+  Answer by_hand = snapshot (item, DIO_SNAPSHOT_TAKE, NULL);
+  g_assert_error (by_hand.error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_clear_error (&by_hand.error);
+  Answer answer = snapshot (item, DIO_SNAPSHOT_REVERT, oldest);
+  g_assert_no_error (answer.error);
+  g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (item, NULL);
+  g_autoptr (DioSnapshotInfo) before = dio_snapshots_find (tree, "Before going back", NULL);
+  g_autoptr (DioSnapshotInfo) target = dio_snapshots_find (tree, oldest, NULL);
+  g_autoptr (DioSnapshotInfo) first = dio_snapshots_find (tree, id, NULL);
+  g_assert_true (before && target && first);
+  g_assert_cmpuint (get_byte (item), ==, 2);
+  fixture_tear_down (&fixture);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -257,6 +302,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/app/revert/behind-commit/running", NULL, test_behind_commit);
   g_test_add_data_func ("/app/revert/behind-commit/paused", "paused", test_behind_commit);
   g_test_add_func ("/app/revert/damaged", test_damaged);
+  g_test_add_func ("/app/revert/full-row", test_full_row);
   g_test_add_func ("/app/revert/good", test_good);
   int result = g_test_run ();
   fixture_remove (runtime);

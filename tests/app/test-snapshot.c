@@ -720,6 +720,93 @@ test_long_row (Fixture *f, gconstpointer data)
   g_assert_cmpuint (get_disk (f->path), ==, n);
 }
 
+static char *
+take_automatic (DioSnapshots *tree, const char *name, GError **error)
+{
+  g_autoptr (DioSnapshotTake) it =
+      dio_snapshots_begin (tree, DIO_SNAPSHOT_AUTOMATIC, name, NULL, error);
+  if (!it || !dio_snapshot_take_disks (it, error))
+    return NULL;
+  return dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, error);
+}
+
+static guint
+row_of (DioSnapshots *tree)
+{
+  const DioSnapshotDisk *disk = g_ptr_array_index (tree->disks, 0);
+  return dio_snapshots_row_length (tree->images, disk->image);
+}
+
+static gboolean
+has (DioSnapshots *tree, const char *id)
+{
+  g_autoptr (DioSnapshotInfo) info = dio_snapshots_find (tree, id, NULL);
+  return info != NULL;
+}
+
+/* Nothing prunes, and yet those that are taken by themselves go on: the oldest of them make room,
+ * but for what a person named or wrote about, and where it goes back to. */
+static void
+test_room (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  g_autofree char *hand = NULL, *named = NULL, *noted = NULL, *target = NULL, *plain = NULL;
+  char **const kept[] = { &named, &noted, &target, &plain };
+  set_disk (f->path, 1);
+  hand = take (f, tree, 1, DIO_SNAPSHOT_MANUAL, &error);
+  for (uint32_t i = 0; i < 150; i++) {
+    set_disk (f->path, 2 + i);
+    g_assert_true (dio_snapshots_make_room (tree, target, 1, NULL, NULL, &error));
+    g_assert_no_error (error);
+    g_assert_true (i < 61 ? row_of (tree) == i + 2 : row_of (tree) <= DIO_SNAPSHOT_MAX_ROW);
+    g_autofree char *id = take_automatic (tree, NULL, &error);
+    g_assert_no_error (error);
+    if (i < G_N_ELEMENTS (kept))
+      *kept[i] = g_steal_pointer (&id);
+    if (i == 10) {
+      g_assert_true (dio_snapshots_rename (tree, named, "Mine", &error));
+      g_assert_true (dio_snapshots_set_note (tree, noted, "Why", &error));
+    }
+  }
+  g_assert_true (has (tree, hand) && has (tree, named) && has (tree, noted) && has (tree, target));
+  g_assert_false (has (tree, plain));
+  g_assert_cmpuint (get_disk (f->path), ==, 151);
+  g_assert_true (
+      disk_is (tree, ((DioSnapshotDisk *) g_ptr_array_index (tree->disks, 0))->image, 151));
+}
+
+/* The schedule keeps no more of them than there is room for, and leaves some to people; what these
+ * took, it does not touch. */
+static void
+test_row (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  set_disk (f->path, 1);
+  for (uint32_t i = 1; i <= 20; i++)
+    g_free (take (f, tree, i, DIO_SNAPSHOT_MANUAL, &error));
+  for (uint32_t i = 0; i < 60; i++) {
+    g_free (take_automatic (tree, NULL, &error));
+    g_assert_no_error (error);
+    g_assert_true (dio_snapshots_prune (tree, 100, &error));
+    g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+    g_assert_cmpuint (row_of (tree), <=, DIO_SNAPSHOT_ROW);
+  }
+  g_assert_cmpuint (row_of (tree), ==, DIO_SNAPSHOT_ROW);
+  for (uint32_t i = 21; i <= 61; i++)
+    g_free (take (f, tree, i, DIO_SNAPSHOT_MANUAL, NULL));
+  /* The row is that of people now, but for the newest. */
+  g_assert_true (dio_snapshots_prune (tree, 100, &error));
+  g_assert_true (dio_snapshots_purge (tree, G_MAXINT64, NULL, NULL, NULL, &error));
+  g_autoptr (GPtrArray) list = dio_snapshots_list (tree);
+  guint by_hand = 0;
+  for (guint i = 0; i < list->len; i++)
+    by_hand += ((DioSnapshotInfo *) g_ptr_array_index (list, i))->kind == DIO_SNAPSHOT_MANUAL;
+  g_assert_cmpuint (list->len - by_hand, >=, 1);
+  g_assert_cmpuint (by_hand, >, 20);
+}
+
 /* What is taken by itself has numbers that go on although the older of them go. */
 static void
 test_numbers (Fixture *f, gconstpointer data)
@@ -1538,6 +1625,9 @@ main (int argc, char **argv)
   ADD ("suspend", test_suspend, NULL);
   ADD ("prune", test_prune, NULL);
   ADD ("long-row", test_long_row, NULL);
+  ADD ("room/raw", test_room, "raw");
+  ADD ("room/qcow2", test_room, "qcow2");
+  ADD ("row", test_row, "qcow2");
   ADD ("numbers", test_numbers, NULL);
   ADD ("clone/linked", test_clone, "linked");
   ADD ("clone/full", test_clone, NULL);
