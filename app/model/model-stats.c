@@ -21,6 +21,7 @@ jit_to_json (const DioJitStats *jit)
   json_object_set_int_member (object, "polls", (gint64) jit->polls);
   json_object_set_int_member (object, "faults", (gint64) jit->faults);
   json_object_set_int_member (object, "refills", (gint64) jit->refills);
+  json_object_set_int_member (object, "sweeps", (gint64) jit->sweeps);
   json_object_set_int_member (object, "slow_accesses", (gint64) jit->slow_accesses);
   return object;
 }

@@ -420,6 +420,17 @@ now_ns (void)
   return (uint64_t) t.tv_sec * 1000000000 + (uint64_t) t.tv_nsec;
 }
 
+/* Blocks that go round to themselves may have a second version. */
+static size_t
+likely_size (const DioJitRegion *region)
+{
+  size_t size = 512 + region->n_insns * INSN_BYTES + region->n_blocks * BLOCK_BYTES;
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    if (region->blocks[i].taken == i)
+      size += region->blocks[i].n_insns * INSN_BYTES + BLOCK_BYTES;
+  return size;
+}
+
 bool
 dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t generation)
 {
@@ -431,7 +442,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   unsigned size_of_pools = 1;
   DioJitCode code = { .sites = g_array_new (FALSE, FALSE, sizeof (DioJitSite)),
                       .places = g_array_new (FALSE, FALSE, sizeof (DioJitPlace)) };
-  size_t size = 512 + region->n_insns * INSN_BYTES + region->n_blocks * BLOCK_BYTES;
+  size_t size = likely_size (region);
   bool generated = false, done = false;
   Room room;
   const uint8_t *exec = NULL;
@@ -481,6 +492,8 @@ dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code)
   jit->stubs.enter ((uint8_t *) vcpu + jit->guest->base, code);
   jit->stats.refills += state->refills;
   state->refills = 0;
+  jit->stats.sweeps += state->sweeps;
+  state->sweeps = 0;
 }
 
 static DioJitUnit *

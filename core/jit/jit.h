@@ -52,8 +52,10 @@ typedef struct {
   int32_t slice;  /* the budget between two polls */
   int64_t polled; /* when that was, by the host's clock */
   uint64_t scratch[4];
-  uint64_t refills;   /* accesses that the TLB's second level has answered, not in stats yet */
-  DioJitStats *stats; /* the machine's */
+  uint64_t refills;    /* accesses that the TLB's second level has answered, not in stats yet */
+  uint64_t sweeps;     /* begun, not in stats yet: x64-sweep.c */
+  uint32_t sweep_wait; /* rounds to pass by until the next is tried */
+  DioJitStats *stats;  /* the machine's */
   /* An empty TLB and jump table, for who wants to see all accesses. */
   DioTlbTable *no_tlb;
   DioTlbJump *no_jumps;

@@ -94,9 +94,10 @@ print_compiled (DioMachine *machine)
     dio_jit_get_stats (machine->jit, &stats);
   g_print ("compiled %" G_GUINT64_FORMAT " units, %" G_GUINT64_FORMAT
            " instructions; %" G_GUINT64_FORMAT " invalidated, %" G_GUINT64_FORMAT
-           " segments evicted, %" G_GUINT64_FORMAT " faults, %" G_GUINT64_FORMAT " refused\n",
+           " segments evicted, %" G_GUINT64_FORMAT " faults, %" G_GUINT64_FORMAT
+           " refused; %" G_GUINT64_FORMAT " sweeps\n",
            stats.units, stats.insns, stats.invalidated_units, stats.evicted_segments, stats.faults,
-           stats.failed);
+           stats.failed, stats.sweeps);
 }
 
 int

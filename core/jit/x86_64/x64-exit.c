@@ -177,18 +177,60 @@ jump_if (DioX64Gen *g, uint32_t truth, DioX64Label *label)
     dio_x64_jcc_label (&g->a, dio_x64_gen_flags (g, truth), label);
 }
 
+/* Of a sweep over memory: the budget is what its rounds take, and when it is used up so may be all
+ * of it, or not. The count comes behind the comparison, and is that of the whole on the way out. */
+static void
+branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
+{
+  DioX64Asm *a = &g->a;
+  DioX64Label out = DIO_X64_LABEL_INIT, on = DIO_X64_LABEL_INIT;
+  uint32_t truth = op->arguments[0];
+  if (dio_x64_is_fp_holds (g->ops[truth].opcode)) {
+    jump_if (g, truth, &on);
+    dio_x64_jmp_label (a, &out);
+  } else {
+    dio_x64_jcc_label (a, (DioX64Cc) (dio_x64_gen_flags (g, truth) ^ 1), &out);
+  }
+  dio_x64_bind (a, &on);
+  count (g);
+  dio_x64_jcc_label (a, DIO_X64_CC_NS, &g->sweep_top);
+  dio_x64_sweep_give_back (g);
+  poll (g, g->offset, 1);
+  dio_x64_jmp_label (a, &g->blocks[g->index]);
+  dio_x64_bind (a, &out);
+  dio_x64_sweep_note_short (g);
+  dio_x64_sweep_give_back (g);
+  count (g);
+  poll (g, g->offset, 1);
+}
+
+/* Where the branch goes to when it is taken. */
+static DioX64Label *
+taken_label (DioX64Gen *g)
+{
+  DioJitSweep sweep;
+  if (!dio_jit_sweep_find (g->region, g->index, &sweep))
+    return &g->blocks[g->block->taken];
+  g->swept |= UINT64_C (1) << g->index;
+  return &g->sweeps[g->index];
+}
+
 /* The poll comes before the comparison, at the branch itself: so a loop has one jump more and not
  * two. */
 static void
 branch (DioX64Gen *g, const DioIrOp *op)
 {
   dio_x64_flush (g);
-  count (g);
   g->counted = true;
+  if (g->sweep) {
+    branch_in_sweep (g, op);
+    return;
+  }
+  count (g);
   if (g->block->taken_back || g->block->next_back)
     poll (g, g->offset, 1);
   if (g->block->taken != DIO_JIT_NO_BLOCK) {
-    jump_if (g, op->arguments[0], &g->blocks[g->block->taken]);
+    jump_if (g, op->arguments[0], taken_label (g));
     return;
   }
   DioX64Cold cold = *dio_x64_cold (g, X64_COLD_EXIT);

@@ -63,21 +63,59 @@ generate_op (DioX64Gen *g, const DioIrOp *op)
 }
 
 static void
-generate_block (DioX64Gen *g, unsigned index, unsigned following)
+start_block (DioX64Gen *g, unsigned index, unsigned following)
 {
   g->index = index;
   g->following = following;
   g->block = &g->region->blocks[index];
-  if (g->block->loop_head)
-    dio_x64_nop (&g->a, -(uintptr_t) (g->a.at + g->a.exec_delta) & (LOOP_ALIGNMENT - 1));
-  dio_x64_bind (&g->a, &g->blocks[index]);
   g->ops = (const DioIrOp *) (const void *) g->block->ir->ops->data;
   g->n_ops = g->block->ir->ops->len;
   g->offset = g->block->offset;
   g->retired = (uint16_t) -1;
   dio_x64_start_block (g);
+}
+
+static void
+generate_ops (DioX64Gen *g)
+{
   for (g->at = 0; g->at < g->n_ops && !g->failed && !g->a.overflow; g->at++)
     generate_op (g, &g->ops[g->at]);
+}
+
+static void
+generate_block (DioX64Gen *g, unsigned index, unsigned following)
+{
+  start_block (g, index, following);
+  if (g->block->loop_head)
+    dio_x64_nop (&g->a, -(uintptr_t) (g->a.at + g->a.exec_delta) & (LOOP_ALIGNMENT - 1));
+  dio_x64_bind (&g->a, &g->blocks[index]);
+  generate_ops (g);
+}
+
+/* The second version of a block that sweeps over memory. */
+static void
+generate_sweep (DioX64Gen *g, unsigned index)
+{
+  DioJitSweep sweep;
+  if (!dio_jit_sweep_find (g->region, index, &sweep)) {
+    g->failed = true;
+    return;
+  }
+  g->sweep = &sweep;
+  g->sweep_top = (DioX64Label) DIO_X64_LABEL_INIT;
+  start_block (g, index, DIO_JIT_NO_BLOCK);
+  dio_x64_sweep_begin (g);
+  generate_ops (g);
+  g->sweep = NULL;
+}
+
+int
+dio_x64_free_pinnable (const DioX64Gen *g)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (pool_x); i++)
+    if (g->gpr_owner[pool_x[i]] == X64_FREE)
+      return pool_x[i];
+  return -1;
 }
 
 bool
@@ -94,10 +132,12 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   g.a.exec_delta = exec - buffer;
   g.fp_mask = dio_x64_fp_mask (&g);
   for (unsigned i = 0; i < region->n_blocks; i++)
-    g.blocks[i] = (DioX64Label) DIO_X64_LABEL_INIT;
+    g.blocks[i] = g.sweeps[i] = (DioX64Label) DIO_X64_LABEL_INIT;
   for (unsigned i = 0; i < region->n_blocks && !g.failed && !g.a.overflow; i++)
     generate_block (&g, region->order[i],
                     i + 1 < region->n_blocks ? region->order[i + 1] : DIO_JIT_NO_BLOCK);
+  for (uint64_t swept = g.swept; swept && !g.failed && !g.a.overflow; swept &= swept - 1)
+    generate_sweep (&g, (unsigned) __builtin_ctzll (swept));
   if (!g.failed && !g.a.overflow) {
     dio_x64_gen_colds (&g);
     dio_x64_gen_entries (&g);

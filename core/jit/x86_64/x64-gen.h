@@ -19,6 +19,7 @@
 #pragma once
 
 #include "core/jit/jit-private.h"
+#include "core/jit/jit-sweep.h"
 #include "core/jit/x86_64/x64-asm.h"
 #include "core/jit/x86_64/x64-features.h"
 
@@ -34,7 +35,9 @@
 #define X64_KEPT_GPRS (X64_OPERANDS + 4 * 16)
 #define X64_KEPT_XMMS (X64_KEPT_GPRS + 7 * 8)
 /* With the six registers pushed and the return address: a multiple of 16. */
-#define X64_FRAME (X64_KEPT_XMMS + 14 * 16)
+#define X64_SWEEP_SLOTS (X64_KEPT_XMMS + 14 * 16)
+#define X64_N_SWEEP_SLOTS (DIO_JIT_SWEEP_POINTERS + 2)
+#define X64_FRAME (X64_SWEEP_SLOTS + X64_N_SWEEP_SLOTS * 8)
 _Static_assert(X64_FRAME % 16 == 8, "the stack is aligned at calls");
 
 typedef enum {
@@ -160,6 +163,13 @@ typedef struct {
   struct DioX64SimdLast *last;
 
   DioX64Label blocks[DIO_JIT_MAX_BLOCKS];
+
+  /* x64-sweep.c */
+  DioJitSweep *sweep; /* of the block at hand, when its second version is generated; else NULL */
+  uint64_t swept;     /* blocks that have one */
+  int8_t sweep_addends[DIO_JIT_SWEEP_POINTERS]; /* registers, or -1: on the stack */
+  DioX64Label sweep_top;
+  DioX64Label sweeps[DIO_JIT_MAX_BLOCKS]; /* where the first version goes to go round */
 } DioX64Gen;
 
 #define X64_FREE (-1)
@@ -290,6 +300,8 @@ void dio_x64_cold_member (DioX64Gen *g, DioX64Cold *cold);
 /* Gives up a group of accesses for its register; false if there is none. */
 bool dio_x64_drop_group (DioX64Gen *g);
 int dio_x64_free_gpr (const DioX64Gen *g);
+/* A free one of those that a region may give to guest registers, or -1. */
+int dio_x64_free_pinnable (const DioX64Gen *g);
 void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
@@ -338,6 +350,21 @@ void dio_x64_nans_settle_value (DioX64Gen *g, uint32_t value);
 void dio_x64_nans_settle_all (DioX64Gen *g);
 /* In cold code: NaNs in the registers @nans become the guest's. */
 void dio_x64_nans_replace (DioX64Gen *g, uint16_t nans);
+
+/* ---- x64-sweep.c ---- */
+
+/* Of the second version of a block, which has started: what comes before the first operation. */
+void dio_x64_sweep_begin (DioX64Gen *g);
+/* The register with what to add to the address of the access at hand: maybe rcx. */
+DioX64Reg dio_x64_sweep_addend (DioX64Gen *g);
+/* Makes the budget what is left of all of it; the host's flags are its own. */
+void dio_x64_sweep_give_back (DioX64Gen *g);
+/* Before that, where the loop is left: was it worth while? */
+void dio_x64_sweep_note_short (DioX64Gen *g);
+/* The @size bytes at rdx: what to add to their address to @addend, and where they are in their page
+ * to rdx; or to @miss if the first level of the TLB does not have them in one page. Changes rcx. */
+void dio_x64_probe_rdx (DioX64Gen *g, int32_t size, bool write, DioX64Reg addend,
+                        DioX64Label *miss);
 
 /* Stores all of @dirty into the CPU structure. */
 void dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty);

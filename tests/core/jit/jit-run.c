@@ -22,7 +22,10 @@ typedef struct JitRunCpu {
   uint32_t requests;
   uint8_t fflags, frm;
   uint8_t *memory;
-  unsigned left; /* accesses until one faults */
+  uint8_t *own; /* memory instead of that of the state, of own_bytes */
+  uint64_t own_bytes;
+  uint64_t faulty_page; /* all accesses to it fault */
+  unsigned left;        /* accesses until one faults */
   bool faulted;
   uint64_t fault_address;
   unsigned calls; /* of access functions */
@@ -47,7 +50,13 @@ static bool
 may_access (JitRunCpu *cpu, uint64_t va)
 {
   cpu->fault_address = va;
-  return cpu->left-- > 0;
+  return (va & ~(uint64_t) DIO_PAGE_MASK) != cpu->faulty_page && cpu->left-- > 0;
+}
+
+static uint8_t *
+byte_at (JitRunCpu *cpu, uint64_t va)
+{
+  return cpu->own ? &cpu->own[va % cpu->own_bytes] : &cpu->memory[va % IR_EVAL_MEMORY];
 }
 
 static uint64_t
@@ -56,7 +65,7 @@ get (JitRunCpu *cpu, uint64_t va, unsigned size)
   uint64_t value = 0;
   cpu->calls++;
   for (unsigned i = 0; i < size; i++)
-    value |= (uint64_t) cpu->memory[(va + i) % IR_EVAL_MEMORY] << (8 * i);
+    value |= (uint64_t) *byte_at (cpu, va + i) << (8 * i);
   return value;
 }
 
@@ -65,7 +74,7 @@ put (JitRunCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
   cpu->calls++;
   for (unsigned i = 0; i < size; i++)
-    cpu->memory[(va + i) % IR_EVAL_MEMORY] = (uint8_t) (value >> (8 * i));
+    *byte_at (cpu, va + i) = (uint8_t) (value >> (8 * i));
 }
 
 #define LOAD_FUNCTION(NAME, kind)                                                                  \
@@ -208,6 +217,7 @@ new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
   run->jit = dio_jit_new (kind, run->ram, vcpus, &options, &error);
   g_assert_no_error (error);
   JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
+  cpu->faulty_page = UINT64_MAX; /* none */
   cpu->rounds = kind->frm;
   g_assert_true (dio_tlb_init (&cpu->tlb, JIT_RUN_SETS, NULL));
   g_assert_true (dio_tlb_add_second (&cpu->tlb, NULL));
@@ -235,6 +245,33 @@ jit_run_map (JitRun *run, uint64_t page, uint8_t *host)
 }
 
 void
+jit_run_give_memory (JitRun *run, uint8_t *memory, uint64_t bytes)
+{
+  run->cpu->own = memory;
+  run->cpu->own_bytes = bytes;
+}
+
+void
+jit_run_let_fault (JitRun *run, uint64_t page)
+{
+  run->cpu->faulty_page = page;
+}
+
+int64_t
+jit_run_budget (JitRun *run)
+{
+  return run->cpu->jit.budget;
+}
+
+uint64_t
+jit_run_sweeps (JitRun *run)
+{
+  DioJitStats stats;
+  dio_jit_get_stats (run->jit, &stats);
+  return stats.sweeps;
+}
+
+void
 jit_run_free (JitRun *run)
 {
   dio_jit_free (run->jit);
@@ -258,8 +295,8 @@ jit_run_take_calls (JitRun *run)
   return calls;
 }
 
-DioJitEntry *
-jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
+static DioJitEntry *
+compile (JitRun *run, uint64_t address, DioIrBlock *ir, uint8_t taken)
 {
   unsigned insns = 0;
   for (uint32_t i = 0; i < ir->ops->len; i++)
@@ -271,7 +308,7 @@ jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
     .offset = address & DIO_PAGE_MASK,
     .bytes = 4,
     .n_insns = (uint16_t) insns,
-    .taken = DIO_JIT_NO_BLOCK,
+    .taken = taken,
     .next = DIO_JIT_NO_BLOCK,
     .entry = true,
     .ir = ir,
@@ -285,6 +322,18 @@ jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
   dio_ir_block_free (ir);
   g_free (region);
   return done ? entry : NULL;
+}
+
+DioJitEntry *
+jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
+{
+  return compile (run, address, ir, DIO_JIT_NO_BLOCK);
+}
+
+DioJitEntry *
+jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir)
+{
+  return compile (run, address, ir, 0);
 }
 
 DioJitEntry *

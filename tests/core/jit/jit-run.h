@@ -33,6 +33,19 @@ DioJitEntry *jit_run_compile (JitRun *run, DioIrBlock *ir);
 /* The same at @address. */
 DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
 
+/* The same, whose branch goes back to it when it is taken. */
+DioJitEntry *jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir);
+
+/* From now on what is not in the TLB is in @memory, not in that of the state; addresses wrap around
+ * @bytes. */
+void jit_run_give_memory (JitRun *run, uint8_t *memory, uint64_t bytes);
+/* Accesses to @page fault, unless the TLB has it. */
+void jit_run_let_fault (JitRun *run, uint64_t page);
+/* What the last run has left of its budget, that is DIO_JIT_BUDGET. */
+int64_t jit_run_budget (JitRun *run);
+/* DioJitStats.sweeps. */
+uint64_t jit_run_sweeps (JitRun *run);
+
 /* Lets accesses to @page find @host in the TLB, from now on. */
 void jit_run_map (JitRun *run, uint64_t page, uint8_t *host);
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Loops that sweep over memory: a block that goes round to itself, all of whose accesses have
+ * addresses that move by a constant number of bytes each round. How many rounds stay within the
+ * pages at hand is then known before they begin. */
+#pragma once
+
+#include "core/jit/jit-region.h"
+
+#define DIO_JIT_SWEEP_POINTERS 8
+#define DIO_JIT_SWEEP_INSNS 64
+#define DIO_JIT_SWEEP_OPS 512
+/* What one pointer reaches in a round, and how far it may move: a few rounds fit into a page. */
+#define DIO_JIT_SWEEP_BYTES 512
+#define DIO_JIT_SWEEP_STEP 1024
+#define DIO_JIT_SWEEP_NO_POINTER 0xff
+
+/* Addresses that differ by constants: the sum of variables as they are when a round begins, each
+ * shifted left, is what `low` and `high` are relative to. */
+typedef struct {
+  uint8_t n_terms; /* 1 or 2 */
+  uint8_t vars[2]; /* of the general registers, ascending */
+  uint8_t shifts[2];
+  bool write;        /* some access is a store */
+  int32_t step;      /* bytes a round */
+  int32_t low, high; /* all bytes accessed in a round are in [low, high) */
+} DioJitSweepPointer;
+
+typedef struct {
+  unsigned n;
+  DioJitSweepPointer pointers[DIO_JIT_SWEEP_POINTERS];
+  uint8_t pointer[DIO_JIT_SWEEP_OPS]; /* by operation: which, or DIO_JIT_SWEEP_NO_POINTER */
+} DioJitSweep;
+
+/* Bytes that a plain load or store (no atomic one, and with the rights in force) accesses; 0 for
+ * any other operation. @writes (or NULL): is it a store? */
+unsigned dio_jit_plain_access (unsigned opcode, bool *writes);
+
+/* Is block @index of @region such a loop, with at least one access? @sweep: what it accesses. Any
+ * thread. */
+bool dio_jit_sweep_find (const DioJitRegion *region, unsigned index, DioJitSweep *sweep);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ * Which loops sweep over memory, and what by: hand-made blocks. */
+#include "core/jit/jit-sweep.h"
+
+#define LOOP(body)                                                                                 \
+  "insn +0\n" body "%90 = get x9\n%91 = ne %90, %90 : i1\nbranch +0, %91\nexit +4\n"
+
+static bool
+find (const char *text, uint8_t taken, bool checks_fp, DioJitSweep *sweep)
+{
+  g_autoptr (GError) error = NULL;
+  DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  region->n_blocks = 1;
+  region->checks_fp = checks_fp;
+  region->blocks[0] = (DioJitBlock){
+    .n_insns = 4, .taken = taken, .next = DIO_JIT_NO_BLOCK, .ir = dio_ir_block_parse (text, &error)
+  };
+  g_assert_no_error (error);
+  bool found = dio_jit_sweep_find (region, 0, sweep);
+  dio_ir_block_free (region->blocks[0].ir);
+  g_free (region);
+  return found;
+}
+
+/* Two pointers, one that loads and stores on both sides of where it is changed, and a sum. */
+static void
+test_pointers (void)
+{
+  DioJitSweep sweep;
+  g_assert_true (find (LOOP ("%1 = get x1\n%2 = load.u64 -8, %1\n%3 = const 24\n%4 = add %1, %3\n"
+                             "set x1, %4\n%6 = get x1\nstore.32 16, %6, %2\n"
+                             "%8 = get x2\n%9 = get x3\n%10 = add_shl 3, %8, %9\n"
+                             "%11 = load.u8 1, %10\n%12 = const 1\n%13 = sub %9, %12\n"
+                             "set x3, %13\n"),
+                       0, false, &sweep));
+  g_assert_cmpuint (sweep.n, ==, 2);
+  const DioJitSweepPointer *p = sweep.pointers;
+  g_assert_cmpuint (p[0].n_terms, ==, 1);
+  g_assert_cmpuint (p[0].vars[0], ==, 1);
+  g_assert_cmpint (p[0].step, ==, 24);
+  g_assert_cmpint (p[0].low, ==, -8);
+  g_assert_cmpint (p[0].high, ==, 44);
+  g_assert_true (p[0].write);
+  g_assert_cmpuint (p[1].n_terms, ==, 2);
+  g_assert_cmpuint (p[1].vars[0], ==, 2);
+  g_assert_cmpuint (p[1].vars[1], ==, 3);
+  g_assert_cmpuint (p[1].shifts[0], ==, 0);
+  g_assert_cmpuint (p[1].shifts[1], ==, 3);
+  g_assert_cmpint (p[1].step, ==, -8);
+  g_assert_cmpint (p[1].low, ==, 1);
+  g_assert_cmpint (p[1].high, ==, 2);
+  g_assert_false (p[1].write);
+  g_assert_cmpuint (sweep.pointer[2], ==, 0);
+  g_assert_cmpuint (sweep.pointer[7], ==, 0);
+  g_assert_cmpuint (sweep.pointer[11], ==, 1);
+  g_assert_cmpuint (sweep.pointer[12], ==, DIO_JIT_SWEEP_NO_POINTER);
+}
+
+/* What is in every respect like a loop that does, but for one thing. */
+static void
+test_others (void)
+{
+  static const struct {
+    const char *text;
+    uint8_t taken;
+    bool found;
+  } cases[] = {
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n"), 0, true },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n"), DIO_JIT_NO_BLOCK, false },
+    { LOOP ("%1 = get x1\n"), 0, false },
+    /* The address was loaded, is a constant, a product, an absolute place. */
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = load.u64 0, %2\n"), 0, false },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\nset x1, %2\n"), 0, false },
+    { LOOP ("%1 = const 64\n%2 = load.u64 0, %1\n"), 0, false },
+    { LOOP ("%1 = get x1\n%2 = mul %1, %1\n%3 = load.u64 0, %2\n"), 0, false },
+    /* Moves by what is not constant; three times as far as an index; too far. */
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = get x2\n%4 = add %1, %3\nset x1, %4\n"), 0,
+      false },
+    { LOOP ("%1 = get x1\n%2 = add %1, %1\n%3 = add %2, %1\n%4 = load.u64 0, %3\n"), 0, false },
+    { LOOP ("%1 = get x1\n%2 = add %1, %1\n%4 = load.u64 0, %2\n"), 0, true },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 1024\n%4 = add %1, %3\nset x1, %4\n"), 0,
+      true },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 1025\n%4 = add %1, %3\nset x1, %4\n"), 0,
+      false },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 1025\n%4 = sub %1, %3\nset x1, %4\n"), 0,
+      false },
+    /* A sum of three; of two that is one again. */
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = get x3\n%4 = add %1, %2\n%5 = add %4, %3\n"
+            "%6 = load.u64 0, %5\n"),
+      0, false },
+    { LOOP ("%1 = get x1\n%2 = get x2\n%4 = add %1, %2\n%5 = sub %4, %2\n%6 = load.u64 0, %5\n"), 0,
+      true },
+    /* What may leave, or change the TLB. */
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\nfence 0xff\n"), 0, false },
+    { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = amo.add.32 %1, %2\n"), 0, false },
+    { LOOP ("fp.require\n%2 = get x1\n%3 = load.u64 0, %2\n"), 0, false },
+  };
+  DioJitSweep sweep;
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    if (find (cases[i].text, cases[i].taken, false, &sweep) != cases[i].found)
+      g_error ("case %u is wrong:\n%s", i, cases[i].text);
+  /* A region that makes sure on entry that the guest may compute. */
+  g_assert_true (find (LOOP ("fp.require\n%2 = get x1\n%3 = load.u64 0, %2\n"), 0, true, &sweep));
+}
+
+/* Accesses of one pointer that are far apart are two pointers, and there are not too many. */
+static void
+test_many (void)
+{
+  DioJitSweep sweep;
+  g_assert_true (
+      find (LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = load.u64 504, %1\n"), 0, false, &sweep));
+  g_assert_cmpuint (sweep.n, ==, 1);
+  g_assert_true (
+      find (LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = load.u64 505, %1\n"), 0, false, &sweep));
+  g_assert_cmpuint (sweep.n, ==, 2);
+  for (unsigned n = DIO_JIT_SWEEP_POINTERS; n <= DIO_JIT_SWEEP_POINTERS + 1; n++) {
+    g_autoptr (GString) text = g_string_new ("insn +0\n%1 = get x1\n");
+    for (unsigned i = 0; i < n; i++)
+      g_string_append_printf (text, "%%%u = load.u8 %u, %%1\n", 2 + i, 1000 * i);
+    g_string_append (text, "%90 = ne %1, %1 : i1\nbranch +0, %90\nexit +4\n");
+    g_assert_cmpint (find (text->str, 0, false, &sweep), ==, n == DIO_JIT_SWEEP_POINTERS);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/jit-sweep/pointers", test_pointers);
+  g_test_add_func ("/jit-sweep/others", test_others);
+  g_test_add_func ("/jit-sweep/many", test_many);
+  return g_test_run ();
+}
