@@ -437,6 +437,8 @@ def test_looks(program, shots):
         app.find("list item", "Before going back")
         take(app)
         app.shot("snapshots-look-light")
+        check(black_pixels(app, "Snapshots") < 500, "what has no picture has a black one")
+        check(not app.look("image", "Screen of “Snapshot 1”"), "a picture is told of that is not there")
     finally:
         app.close()
     try:

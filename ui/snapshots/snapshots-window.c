@@ -12,6 +12,7 @@
 
 #define PROGRESS_MS 100
 #define PICTURE_WIDTH 96
+#define EMBLEM_SIZE 32
 #define PICTURE_HEIGHT 60
 #define MAX_PICTURE 2048
 #define WORDS_WIDTH 104 /* at least, in narrow windows */
@@ -51,18 +52,32 @@ decode (GBytes *png)
   return gdk_texture_new_from_bytes (png, NULL);
 }
 
+/* The screen of then, or NULL where a snapshot has none, as that of a machine that was off. */
+static GtkWidget *
+new_screen (DioSnapshots *tree, const DioSnapshotInfo *info)
+{
+  g_autoptr (GBytes) png = dio_snapshots_get_thumbnail (tree, info->id);
+  g_autoptr (GdkTexture) texture = png ? decode (png) : NULL;
+  g_autofree char *words = g_strdup_printf (_ ("Screen of “%s”"), info->name);
+  if (!texture)
+    return NULL;
+  GtkWidget *picture = gtk_picture_new_for_paintable (GDK_PAINTABLE (texture));
+  gtk_picture_set_alternative_text (GTK_PICTURE (picture), words);
+  return picture;
+}
+
 static GtkWidget *
 new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
 {
   GtkWidget *frame = gtk_overlay_new ();
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
-  GtkWidget *picture = gtk_picture_new ();
-  g_autoptr (GBytes) png = dio_snapshots_get_thumbnail (tree, info->id);
-  g_autoptr (GdkTexture) texture = png ? decode (png) : NULL;
-  g_autofree char *words = g_strdup_printf (_ ("Screen of “%s”"), info->name);
+  GtkWidget *picture = new_screen (tree, info);
 
-  gtk_picture_set_paintable (GTK_PICTURE (picture), GDK_PAINTABLE (texture));
-  gtk_picture_set_alternative_text (GTK_PICTURE (picture), words);
+  gtk_widget_add_css_class (frame, picture ? "snapshot-picture" : "snapshot-emblem");
+  if (!picture) {
+    picture = gtk_image_new_from_icon_name ("computer-symbolic");
+    gtk_image_set_pixel_size (GTK_IMAGE (picture), EMBLEM_SIZE);
+  }
   /* It lies over an empty box, so that it is as large as that and not as its own pixels. */
   gtk_widget_set_size_request (box, PICTURE_WIDTH, PICTURE_HEIGHT);
   gtk_overlay_set_child (GTK_OVERLAY (frame), box);
@@ -71,7 +86,6 @@ new_picture (DioSnapshots *tree, const DioSnapshotInfo *info)
   gtk_widget_set_margin_top (frame, 9);
   gtk_widget_set_margin_bottom (frame, 9);
   gtk_widget_set_overflow (frame, GTK_OVERFLOW_HIDDEN);
-  gtk_widget_add_css_class (frame, "snapshot-picture");
   return frame;
 }
 
