@@ -119,6 +119,21 @@ class CliTest(unittest.TestCase):
             for option in re.findall(r"--[a-z-]+", self.cli(command, "--help").stdout):
                 self.assertRegex(manual, rf"{option}(?![a-z-])")
 
+    def test_environment(self):
+        """What the environment may say is in the manual, or where developers look for it."""
+        root = os.path.join(os.path.dirname(MANPAGE), os.pardir)
+        told, found = "", set()
+        for name in (MANPAGE, os.path.join(root, "HACKING.md")):
+            with open(name, encoding="utf-8") as page:
+                told += page.read().replace("\\-", "-")
+        for folder in ("app", "core", "hw", "render", "ui"):
+            for path, _, names in os.walk(os.path.join(root, folder)):
+                for name in names:
+                    with open(os.path.join(path, name), encoding="utf-8", errors="replace") as source:
+                        found |= set(re.findall(r'"(DIORAMA_[A-Z_]+)"', source.read()))
+        self.assertGreaterEqual(len(found), 5)
+        self.assertEqual(set(), {name for name in found if name not in told})
+
     def test_disk_help(self):
         text = self.cli("disk", "--help").stdout
         self.assertEqual(text, self.cli("help", "disk").stdout)
