@@ -92,17 +92,24 @@ charge_trap (DioInterpCpu *cpu)
   cpu->jit.base--;
 }
 
-const uint8_t *
-dio_tier_interpret (void *vcpu)
+static bool
+step (DioInterpCpu *cpu)
 {
-  DioInterpCpu *cpu = vcpu;
   cpu->jit.stats->interpreted++;
-  dio_tier_fp_collect (cpu);
   uint64_t before = dio_tier_retired (cpu);
   cpu->cpu.stats.instructions = before;
   bool running = dio_interp_engine_step (cpu);
   cpu->jit.budget -= (int64_t) (cpu->cpu.stats.instructions - before);
   charge_trap (cpu);
+  return running;
+}
+
+const uint8_t *
+dio_tier_interpret (void *vcpu)
+{
+  DioInterpCpu *cpu = vcpu;
+  dio_tier_fp_collect (cpu);
+  bool running = step (cpu);
   dio_tier_fp_refresh (cpu);
   return running ? go_on (cpu) : NULL;
 }
@@ -122,6 +129,9 @@ const uint8_t *
 dio_tier_fault (void *vcpu)
 {
   DioInterpCpu *cpu = vcpu;
+  /* An access, which has nothing to do with floating point. */
+  if (cpu->tier->guest->again && cpu->tier->guest->again (cpu))
+    return step (cpu) ? go_on (cpu) : NULL;
   cpu->jit.stats->faults++;
   cpu->decoder->guest->take_exception (cpu);
   charge_trap (cpu);

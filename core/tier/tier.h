@@ -68,6 +68,9 @@ typedef struct {
   bool (*store_v128) (DioInterpCpu *cpu, DioGva va, DioVec value);
   /* For atomics: a host pointer to naturally aligned RAM, noted as written if @write; or NULL. */
   void *(*atomic) (DioInterpCpu *cpu, DioGva va, unsigned size, bool write);
+  /* An access has failed: is it the interpreter that does all of its instruction, as only that
+   * tells whether it is wrong? Or NULL. */
+  bool (*again) (const DioInterpCpu *cpu);
   /* CSR_READ and the like. Or NULL. */
   bool (*csr) (DioInterpCpu *cpu, unsigned opcode, unsigned number, uint64_t value,
                uint64_t *result);

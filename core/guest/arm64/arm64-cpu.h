@@ -99,6 +99,8 @@ struct DioArm64 {
   uintptr_t reservation; /* host address, or UINTPTR_MAX */
   uint64_t reservation_value[2];
 
+  bool pc_unknown; /* an access of compiled code is under way, whose instruction only that tells */
+
   /* The noted exception. */
   struct {
     uint32_t syndrome; /* as ESR_EL1 */

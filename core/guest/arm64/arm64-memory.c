@@ -38,14 +38,90 @@ before_io (DioArm64 *cpu)
     a64_service_requests (cpu);
 }
 
+/* What the registers of @raw, which accesses @size bytes at once, want to be a multiple of: pairs
+ * are aligned by register, structures by element (ArmARM B2.5.2). */
+static unsigned
+alignment_of (uint32_t raw, unsigned size)
+{
+  bool vector = raw >> 26 & 1;
+  unsigned log2 = raw >> 10 & 3, opcode = raw >> 14 & 3;
+  if ((raw & 0x3a000000) == 0x28000000)
+    return vector ? 4u << (raw >> 30) : raw >> 31 ? 8 : 4;
+  if ((raw & 0xbe000000) != 0x0c000000)
+    return size;
+  if (!(raw >> 24 & 1) || opcode == 3) /* whole registers, or one element to all lanes */
+    return 1u << log2;
+  return opcode == 2 ? 4u << (log2 & 1) : 1u << opcode;
+}
+
+/* The same of the instruction that runs, which compiled code does not tell: there the strictest is
+ * assumed, and the interpreter judges again (a64_alignment_noted()). */
+static unsigned
+wanted_alignment (DioArm64 *cpu, unsigned size)
+{
+  uint32_t raw;
+  if (cpu->pc_unknown)
+    return size;
+  __typeof__ (cpu->exception) exception = cpu->exception;
+  bool fetched = a64_fetch_loose (&cpu->interp, &raw);
+  cpu->exception = exception;
+  return fetched ? MIN (alignment_of (raw, size), size) : size;
+}
+
+bool
+a64_alignment_noted (const DioArm64 *cpu)
+{
+  unsigned ec = cpu->exception.syndrome >> 26;
+  return (ec == A64_EC_DATA_LOWER || ec == A64_EC_DATA_SAME)
+         && (cpu->exception.syndrome & 0x3f) == A64_FSC_ALIGNMENT;
+}
+
 /* Device memory takes aligned accesses only (ArmARM B2.7.2), and all memory with SCTLR_EL1.A. */
 static bool
 check_alignment (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, DioA64Access access)
 {
   if (DIO_LIKELY (!page->strict || (va & (size - 1)) == 0))
     return true;
+  if ((va & (wanted_alignment (cpu, size) - 1)) == 0)
+    return true;
   a64_abort (cpu, va, access, A64_FSC_ALIGNMENT);
   return false;
+}
+
+/* The bytes of a device that an access is of are moved at once, but for those of a pair or a
+ * structure that are not aligned as a whole. */
+static unsigned
+piece_of (const A64Page *page, DioGva va, unsigned size)
+{
+  return page->strict && (va & (size - 1)) ? (unsigned) (va & -va) : size;
+}
+
+static bool
+io_read (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, uint64_t *value)
+{
+  unsigned piece = piece_of (page, va, size);
+  uint64_t all = 0, part = 0;
+  before_io (cpu);
+  for (unsigned i = 0; i < size; i += piece) {
+    if (!dio_interp_io_read (&cpu->interp, page->gpa | ((va + i) & DIO_PAGE_MASK), piece, &part))
+      return false;
+    all |= part << (8 * i);
+  }
+  *value = all;
+  return true;
+}
+
+static bool
+io_write (DioArm64 *cpu, const A64Page *page, DioGva va, unsigned size, uint64_t value)
+{
+  unsigned piece = piece_of (page, va, size);
+  uint64_t mask = piece < 8 ? (UINT64_C (1) << (8 * piece)) - 1 : UINT64_MAX;
+  before_io (cpu);
+  for (unsigned i = 0; i < size; i += piece)
+    if (!dio_interp_io_write (&cpu->interp, page->gpa | ((va + i) & DIO_PAGE_MASK), piece,
+                              value >> (8 * i) & mask))
+      return false;
+  return true;
 }
 
 static bool
@@ -65,8 +141,7 @@ load_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
         page.info.ram->host + page.info.ram_offset + (va & DIO_PAGE_MASK), size);
     return true;
   }
-  before_io (cpu);
-  if (dio_interp_io_read (&cpu->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
+  if (io_read (cpu, &page, va, size, value))
     return true;
   a64_abort (cpu, va, DIO_A64_LOAD, A64_FSC_EXTERNAL);
   return false;
@@ -90,8 +165,7 @@ store_page (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t value)
     dio_ram_note_write (page.info.ram, offset, size);
     return true;
   }
-  before_io (cpu);
-  if (dio_interp_io_write (&cpu->interp, page.gpa | (va & DIO_PAGE_MASK), size, value))
+  if (io_write (cpu, &page, va, size, value))
     return true;
   a64_abort (cpu, va, DIO_A64_STORE, A64_FSC_EXTERNAL);
   return false;
@@ -111,9 +185,9 @@ load_bytes (DioArm64 *cpu, DioGva va, unsigned length, bool user, uint64_t *valu
   return true;
 }
 
-/* May an access that crosses a page begin? */
+/* May a load that is not aligned begin? */
 static bool
-check_crossing_load (DioArm64 *cpu, DioGva va, unsigned size, bool user)
+check_load (DioArm64 *cpu, DioGva va, unsigned size, bool user)
 {
   A64Page page;
   return recall (cpu, va, user, DIO_TLB_READ)
@@ -121,7 +195,7 @@ check_crossing_load (DioArm64 *cpu, DioGva va, unsigned size, bool user)
              && check_alignment (cpu, &page, va, size, DIO_A64_LOAD));
 }
 
-/* May all of an access that crosses a page be stored to? */
+/* May all of a store that is not aligned be done? */
 static bool
 check_stores (DioArm64 *cpu, DioGva va, unsigned size, bool user)
 {
@@ -140,7 +214,7 @@ dio_a64_load_slow (DioArm64 *cpu, DioGva va, unsigned size, bool user, uint64_t 
     return load_page (cpu, va, size, user, value);
   unsigned first = DIO_PAGE_SIZE - (va & DIO_PAGE_MASK);
   uint64_t low, high;
-  if (!check_crossing_load (cpu, va, size, user) || !load_bytes (cpu, va, first, user, &low)
+  if (!check_load (cpu, va, size, user) || !load_bytes (cpu, va, first, user, &low)
       || !load_bytes (cpu, va + first, size - first, user, &high))
     return false;
   *value = low | high << (8 * first);
@@ -165,6 +239,8 @@ bool
 dio_a64_load_v128_slow (DioArm64 *cpu, DioGva va, DioVec *value)
 {
   uint64_t low, high;
+  if ((va & 15) && !check_load (cpu, va, 16, false))
+    return false;
   if (!dio_a64_load_slow (cpu, va, 8, false, &low)
       || !dio_a64_load_slow (cpu, va + 8, 8, false, &high))
     return false;
@@ -175,7 +251,7 @@ dio_a64_load_v128_slow (DioArm64 *cpu, DioGva va, DioVec *value)
 bool
 dio_a64_store_v128_slow (DioArm64 *cpu, DioGva va, DioVec value)
 {
-  if (dio_interp_crosses_page (va, 16) && !check_stores (cpu, va, 16, false))
+  if ((va & 15) && !check_stores (cpu, va, 16, false))
     return false;
   return dio_a64_store_slow (cpu, va, 8, false, value[0])
          && dio_a64_store_slow (cpu, va + 8, 8, false, value[1]);

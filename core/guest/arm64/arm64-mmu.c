@@ -225,8 +225,7 @@ translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, bool touch,
     page->gpa = va & ~DIO_PAGE_MASK;
     page->va_mask = ~DIO_PAGE_MASK;
     page->permissions = DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_EXECUTE;
-    set_memory (page, A64_MEMORY_DEVICE, 0);
-    page->device = false; /* strictly all of it is; the code that runs then is lightly written */
+    set_memory (page, A64_MEMORY_DEVICE, 0); /* for data; of code that says nothing (D5.2.9) */
     if (va >> A64_PA_BITS)
       status = A64_FSC_ADDRESS_SIZE;
   }

@@ -181,6 +181,8 @@ void a64_request_others (DioArm64 *cpu, uint32_t request);
 void a64_wait_for_others (DioArm64 *cpu);
 
 /* arm64-memory.c */
+/* Is the noted exception that of a misaligned access to data? */
+bool a64_alignment_noted (const DioArm64 *cpu);
 bool a64_fetch_loose (DioInterpCpu *interp, uint32_t *raw);
 bool a64_fetch_page (DioInterpCpu *interp, DioGva va, const uint8_t **host, DioRam **ram,
                      uint64_t *ram_offset);

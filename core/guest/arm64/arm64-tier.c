@@ -86,28 +86,43 @@ add_jumps (DioInterpCpu *cpu)
 
 /* ---- Functions that compiled code calls ---- */
 
+#define OF_COMPILED(interp, call)                                                                  \
+  ({                                                                                               \
+    DIO_ARM64 (interp)->pc_unknown = true;                                                         \
+    bool done_ = call;                                                                             \
+    DIO_ARM64 (interp)->pc_unknown = false;                                                        \
+    done_;                                                                                         \
+  })
+
+/* What is misaligned for an access is not always for the instruction that it is a part of. */
+static bool
+again (const DioInterpCpu *cpu)
+{
+  return a64_alignment_noted ((const DioArm64 *) (const void *) cpu);
+}
+
 static bool
 load (DioInterpCpu *cpu, DioGva va, unsigned size, bool user, uint64_t *value)
 {
-  return dio_a64_load_slow (DIO_ARM64 (cpu), va, size, user, value);
+  return OF_COMPILED (cpu, dio_a64_load_slow (DIO_ARM64 (cpu), va, size, user, value));
 }
 
 static bool
 store (DioInterpCpu *cpu, DioGva va, unsigned size, bool user, uint64_t value)
 {
-  return dio_a64_store_slow (DIO_ARM64 (cpu), va, size, user, value);
+  return OF_COMPILED (cpu, dio_a64_store_slow (DIO_ARM64 (cpu), va, size, user, value));
 }
 
 static bool
 load_v128 (DioInterpCpu *cpu, DioGva va, DioVec *value)
 {
-  return dio_a64_load_v128_slow (DIO_ARM64 (cpu), va, value);
+  return OF_COMPILED (cpu, dio_a64_load_v128_slow (DIO_ARM64 (cpu), va, value));
 }
 
 static bool
 store_v128 (DioInterpCpu *cpu, DioGva va, DioVec value)
 {
-  return dio_a64_store_v128_slow (DIO_ARM64 (cpu), va, value);
+  return OF_COMPILED (cpu, dio_a64_store_v128_slow (DIO_ARM64 (cpu), va, value));
 }
 
 static void *
@@ -164,6 +179,7 @@ const DioTierGuest dio_a64_tier_guest = {
   .load_v128 = load_v128,
   .store_v128 = store_v128,
   .atomic = atomic,
+  .again = again,
   .fp_ready = fp_ready,
   .fp_prepare = fp_prepare,
   .checked = &dio_a64_checked,

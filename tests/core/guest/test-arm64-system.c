@@ -795,23 +795,37 @@ test_open_masks (Fixture *f, const void *unused)
   }
 }
 
+#define CLEARED (RAM + 0x3000)
+
 static void
 test_clear_block (Fixture *f, const void *unused)
 {
   static const uint32_t code[] = { 0xd50b7421, SVC_5, WFI }; /* dc zva, x1 */
+  const unsigned refused = A64_FSC_ALIGNMENT | A64_ISS_WNR;
   put (f, CODE, code, 3);
-  memset (f->machine.ram->host + (DATA - RAM), 0x55, 256);
-  f->cpu->x[1] = DATA + 64 + 33;
+  memset (f->machine.ram->host + (CLEARED - RAM), 0x55, 256);
+  f->cpu->x[1] = CLEARED + 64 + 33;
   g_assert_cmphex (run_by_return (f, CODE, 0), ==, VECTORS + 0x400);
   g_assert_cmphex (f->cpu->esr >> 26, ==, A64_EC_SYSREG);
-  g_assert_cmphex (get64 (f, DATA + 64), ==, 0x5555555555555555);
+  g_assert_cmphex (get64 (f, CLEARED + 64), ==, 0x5555555555555555);
+  /* Without translation memory is that of a device. */
   write_register (f, SCTLR, A64_SCTLR_DZE);
+  assert_exception (f, run_by_return (f, CODE, 0), 0x400, A64_EC_DATA_LOWER, refused, CODE);
+  assert_exception (f, run_by_return (f, CODE, 1), 0x200, A64_EC_DATA_SAME, refused, CODE);
+  g_assert_cmphex (get64 (f, CLEARED + 64), ==, 0x5555555555555555);
+  map_page (f, 12, RAM, RAM | PAGE_SYSTEM);
+  map_page (f, 12, VECTORS, VECTORS | PAGE_SYSTEM);
+  map_page (f, 12, CODE, CODE | PAGE_USER | A64_BIT (7));
+  map_page (f, 12, CLEARED, CLEARED | PAGE_USER);
+  f->cpu->mair = 0xff;
+  enable (f, 12, 0);
+  write_register (f, SCTLR, A64_SCTLR_M | A64_SCTLR_SPAN | A64_SCTLR_DZE);
   for (unsigned el = 0; el < 2; el++) {
-    memset (f->machine.ram->host + (DATA - RAM), 0x55, 256);
+    memset (f->machine.ram->host + (CLEARED - RAM), 0x55, 256);
     for (unsigned i = 0; i < 2; i++) /* again, with the page in the TLB */
       assert_exception (f, run_by_return (f, CODE, el), el ? 0x200 : 0x400, 0x15, 5, CODE + 8);
     for (unsigned at = 0; at < 256; at += 8)
-      g_assert_cmphex (get64 (f, DATA + at), ==,
+      g_assert_cmphex (get64 (f, CLEARED + at), ==,
                        at >= 64 && at < 128 ? 0 : UINT64_C (0x5555555555555555));
   }
 }

@@ -9,7 +9,10 @@
 
 #define HANDLER UINT64_C (0x0f000000)
 #define HANDLER_OFFSET (A64_CODE_SIZE + A64_DATA_SIZE)
-#define RAM_SIZE (HANDLER_OFFSET + 4096)
+#define TABLES UINT64_C (0x0e000000)
+#define TABLES_OFFSET (HANDLER_OFFSET + 4096)
+#define TABLES_SIZE UINT64_C (0x4000)
+#define RAM_SIZE (TABLES_OFFSET + TABLES_SIZE)
 
 struct A64Engine {
   DioMachine machine;
@@ -39,6 +42,33 @@ fill_code (A64Engine *engine, uint64_t address, uint64_t length)
   set_code (engine, address, brk, length);
 }
 
+static void
+put_descriptor (A64Engine *engine, uint64_t table, uint64_t index, uint64_t descriptor)
+{
+  g_assert_true (
+      dio_dma_write (engine->machine.space, table + 8 * index, &descriptor, sizeof descriptor));
+}
+
+/* Everything at its own address, for EL0 but for the handler: without translation it would all be
+ * of a device, and nothing misaligned. Tables of levels 1 to 3 for 32 bits of address. */
+static void
+set_tables (A64Engine *engine)
+{
+  const uint64_t valid = 3, block = 1, normal = A64_BIT (10), user = normal | A64_BIT (6);
+  const uint64_t level2 = TABLES + 0x1000, data = TABLES + 0x2000, handler = TABLES + 0x3000;
+  put_descriptor (engine, TABLES, 0, level2 | valid);
+  for (uint64_t at = A64_CODE; at < A64_CODE + A64_CODE_SIZE; at += 1 << 21)
+    put_descriptor (engine, level2, at >> 21, at | user | block);
+  put_descriptor (engine, level2, A64_DATA >> 21, data | valid);
+  for (uint64_t at = 0; at < A64_DATA_SIZE; at += 1 << 12)
+    put_descriptor (engine, data, at >> 12, (A64_DATA + at) | user | valid);
+  put_descriptor (engine, level2, HANDLER >> 21, handler | valid);
+  put_descriptor (engine, handler, HANDLER >> 12 & 511, HANDLER | normal | valid);
+  write_register (engine, DIO_A64_SYSREG (3, 0, 10, 2, 0), 0xff);
+  write_register (engine, DIO_A64_SYSREG (3, 0, 2, 0, 2), 32 | A64_BIT (23)); /* TTBR1 is off */
+  write_register (engine, DIO_A64_SYSREG (3, 0, 2, 0, 0), TABLES);
+}
+
 A64Engine *
 a64_engine_new (const char *compiler)
 {
@@ -53,6 +83,7 @@ a64_engine_new (const char *compiler)
   dio_space_map_ram (machine->space, A64_CODE, machine->ram, 0, A64_CODE_SIZE, false);
   dio_space_map_ram (machine->space, A64_DATA, machine->ram, A64_CODE_SIZE, A64_DATA_SIZE, false);
   dio_space_map_ram (machine->space, HANDLER, machine->ram, HANDLER_OFFSET, 4096, false);
+  dio_space_map_ram (machine->space, TABLES, machine->ram, TABLES_OFFSET, TABLES_SIZE, false);
   machine->clock = dio_clock_new ();
   machine->loop = dio_loop_new ("diff", &error);
   g_assert_no_error (error);
@@ -76,8 +107,9 @@ a64_engine_new (const char *compiler)
   dio_a64_set_entry (engine->base, HANDLER, 0);
   write_register (engine, DIO_A64_SYSREG (3, 0, 12, 0, 0), HANDLER);
   write_register (engine, DIO_A64_SYSREG (3, 0, 1, 0, 2), UINT64_C (3) << 20);
+  set_tables (engine);
   write_register (engine, DIO_A64_SYSREG (3, 0, 1, 0, 0),
-                  A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_UCI | A64_SCTLR_NTWI);
+                  A64_SCTLR_M | A64_SCTLR_DZE | A64_SCTLR_UCT | A64_SCTLR_UCI | A64_SCTLR_NTWI);
   return engine;
 }
 

@@ -273,7 +273,7 @@ test_groups (void)
   CHECK_EQ (ID (icc_read (ICC_HPPIR0)), 9);
   struct outcome o = probe_spsr (EL0, p_spin, 0, 0);
   CHECK_EQ (o.vector, FROM_LOWER + FIQ);
-  CHECK_EQ (o.elr, (uint64_t) p_spin);
+  CHECK_EQ (o.elr, probe_address (EL0, p_spin));
   CHECK_EQ (ID (icc_read (ICC_IAR0)), 9);
   CHECK_EQ (icc_read (ICC_AP0R0), 1u << 0xa0 / 8);
   icc_write (ICC_EOIR0, 9);
@@ -347,7 +347,7 @@ test_masks (void)
   for (unsigned mode = 0; mode < 2; mode++) {
     struct outcome o = probe_spsr (mode ? EL1 : EL0, p_nop, 0, 0);
     CHECK_EQ (o.vector, (mode ? FROM_SAME : FROM_LOWER) + IRQ);
-    CHECK_EQ (o.elr, (uint64_t) p_nop);
+    CHECK_EQ (o.elr, probe_address (mode ? EL1 : EL0, p_nop));
     CHECK_EQ (probe_spsr (PSTATE_I | (mode ? EL1 : EL0), p_nop, 0, 0).vector, -1);
     CHECK_EQ (probe_spsr (PSTATE_F | (mode ? EL1 : EL0), p_nop, 0, 0).vector,
               (mode ? FROM_SAME : FROM_LOWER) + IRQ);

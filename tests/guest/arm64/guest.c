@@ -67,13 +67,18 @@ exception_c (struct frame *frame, unsigned vector)
   fail (__FILE__, __LINE__, "unexpected exception: esr", frame->esr, 0);
 }
 
+uint64_t
+probe_address (unsigned mode, const void *code)
+{
+  if (mode == EL0 && (sysreg_read (sctlr_el1) & SCTLR_M))
+    return (uint64_t) code - (uint64_t) probe_start + U_CODE;
+  return (uint64_t) code;
+}
+
 struct outcome
 probe_spsr (uint64_t spsr, const void *code, uint64_t x0, uint64_t x1)
 {
-  uint64_t address = (uint64_t) code;
-  if ((spsr & 15) == EL0 && (sysreg_read (sctlr_el1) & SCTLR_M))
-    address = address - (uint64_t) probe_start + U_CODE;
-  probe_run (spsr, (const void *) address, x0, x1);
+  probe_run (spsr, (const void *) probe_address (spsr & 15, code), x0, x1);
   return contexts[cpu_id ()].outcome;
 }
 
@@ -109,7 +114,8 @@ probe_stack (unsigned mode, uint32_t insn, uint64_t sp)
 
 #define POOL_TABLES 60
 static uint8_t pool[POOL_TABLES][1 << 16] __attribute__ ((aligned (1 << 16)));
-static unsigned pool_used;
+static unsigned pool_used, pool_kept;
+static const uint64_t *common; /* what CPUs begin with, or NULL */
 
 uint64_t *
 new_table (unsigned grain)
@@ -125,7 +131,7 @@ new_table (unsigned grain)
 void
 free_tables (void)
 {
-  pool_used = 0;
+  pool_used = pool_kept;
 }
 
 uint64_t *
@@ -180,9 +186,32 @@ mmu_on (const uint64_t *root, unsigned grain, unsigned asid, uint64_t tcr)
 void
 mmu_off (void)
 {
+  if (common) {
+    mmu_on (common, 12, 0, 0);
+    return;
+  }
   sysreg_write (sctlr_el1, SCTLR_RES1);
   isb ();
   tlbi_all ();
+}
+
+__attribute__ ((weak)) bool
+begins_translated (void)
+{
+  return true;
+}
+
+void begin (void);
+
+/* Before main(). */
+void
+begin (void)
+{
+  if (!begins_translated ())
+    return;
+  common = new_root (12);
+  pool_kept = pool_used;
+  mmu_on (common, 12, 0, 0);
 }
 
 /* ---- CPUs ---- */
@@ -206,6 +235,8 @@ void run_work (unsigned cpu);
 void
 run_work (unsigned cpu)
 {
+  if (common)
+    mmu_on (common, 12, 0, 0);
   work[cpu](cpu);
   psci (PSCI_CPU_OFF, 0, 0, 0);
   fail (__FILE__, __LINE__, "CPU_OFF returned", cpu, 0);

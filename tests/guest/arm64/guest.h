@@ -121,6 +121,7 @@ enum { EL0 = 0, EL1T = 4, EL1 = 5 };
 /* Runs @code (in section .probe, see probe.S) at level @mode with x0 and x1, all else as the caller
  * set it, interrupts masked. At EL0 under translation the code runs at its alias. */
 struct outcome probe (unsigned mode, const void *code, uint64_t x0, uint64_t x1);
+uint64_t probe_address (unsigned mode, const void *code);
 /* The same with any SPSR. */
 struct outcome probe_spsr (uint64_t spsr, const void *code, uint64_t x0, uint64_t x1);
 /* Executes any instruction. */
@@ -185,7 +186,11 @@ leaf (uint64_t pa, unsigned level, uint64_t flags)
 }
 /* Turns translation on: @root for the lower half, TCR with @tcr beside sizes and granules. */
 void mmu_on (const uint64_t *root, unsigned grain, unsigned asid, uint64_t tcr);
+/* Back to what the program began with. */
 void mmu_off (void);
+/* Programs begin with translation on, as new_root (12) has it, so that memory is not a device's;
+ * but for one that has this function, which says false. */
+bool begins_translated (void);
 uint64_t tcr_for (unsigned grain);
 
 /* ---- CPUs ---- */

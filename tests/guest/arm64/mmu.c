@@ -3,6 +3,12 @@
  * state, permissions of both levels, PAN, ASIDs, TLB maintenance, tags, the upper half, sizes. */
 #include "guest.h"
 
+bool
+begins_translated (void)
+{
+  return false;
+}
+
 static uint8_t area[4 << 16] __attribute__ ((aligned (1 << 16)));
 static uint64_t *root;
 static unsigned grain;

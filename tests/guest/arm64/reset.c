@@ -3,6 +3,12 @@
  * tells the first life from the second. */
 #include "guest.h"
 
+bool
+begins_translated (void)
+{
+  return false;
+}
+
 #define BORN_AGAIN (TIMER_HZ / 2)
 
 static uint64_t trace = 0x600d;

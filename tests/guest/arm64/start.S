@@ -27,6 +27,7 @@ _start:
   cmp x0, x1
   b.lo 1b
   bl set_up
+  bl begin
   bl main
   bl pass
 
