@@ -91,6 +91,7 @@ free_unit (void *data)
   DioJitUnit *unit = data;
   g_free (unit->sites);
   g_free (unit->places);
+  g_free (unit->traps);
   g_free (unit->entries);
   g_free (unit);
 }
@@ -348,6 +349,9 @@ make_unit (DioJit *jit, const DioJitRegion *region, DioJitCode *code, const Room
   unit->n_sites = (uint16_t) code->sites->len;
   unit->sites = g_memdup2 (code->sites->data, code->sites->len * sizeof (DioJitSite));
   unit->places = g_memdup2 (code->places->data, code->places->len * sizeof (DioJitPlace));
+  unit->traps = g_memdup2 (code->traps->data, code->traps->len * sizeof (DioJitTrap));
+  unit->n_traps = code->traps->len;
+  unit->trapping = code->trapping;
   unit->entries = g_new (DioJitEntry *, region->n_blocks);
   memcpy (unit->host, region->host, sizeof unit->host);
   for (unsigned i = 0; i < region->n_blocks; i++) {
@@ -441,7 +445,8 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   dio_jit_region_analyse (region, pool_x, n_x, pool_f, n_f);
   unsigned size_of_pools = 1;
   DioJitCode code = { .sites = g_array_new (FALSE, FALSE, sizeof (DioJitSite)),
-                      .places = g_array_new (FALSE, FALSE, sizeof (DioJitPlace)) };
+                      .places = g_array_new (FALSE, FALSE, sizeof (DioJitPlace)),
+                      .traps = g_array_new (FALSE, FALSE, sizeof (DioJitTrap)) };
   size_t size = likely_size (region);
   bool generated = false, done = false;
   Room room;
@@ -461,6 +466,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
     exec = dio_jit_memory_executable (jit->memory, offset);
     g_array_set_size (code.sites, 0);
     g_array_set_size (code.places, 0);
+    g_array_set_size (code.traps, 0);
     memset (code.entries, 0, sizeof code.entries);
     generated = dio_jit_host_generate (jit, region, dio_jit_memory_writable (jit->memory, offset),
                                        size, exec, &code);
@@ -477,6 +483,7 @@ dio_jit_finish (DioJit *jit, DioJitEntry *entry, DioJitRegion *region, uint32_t 
   __atomic_fetch_add (&jit->stats.compile_ns, now_ns () - began, __ATOMIC_RELAXED);
   g_array_unref (code.sites);
   g_array_unref (code.places);
+  g_array_unref (code.traps);
   __atomic_fetch_add (&jit->stats.failed, code.failed, __ATOMIC_RELAXED);
   if (!done && !code.failed)
     return put_off (jit, entry);
@@ -489,7 +496,13 @@ void
 dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code)
 {
   DioJitVcpu *state = (DioJitVcpu *) (void *) ((uint8_t *) vcpu + jit->guest->jit);
+  if (jit->guest->fp_traps) {
+    state->runs = jit;
+    dio_jit_host_trap_for (state);
+  }
   jit->stubs.enter ((uint8_t *) vcpu + jit->guest->base, code);
+  if (jit->guest->fp_traps)
+    dio_jit_host_trap_for (NULL);
   jit->stats.refills += state->refills;
   state->refills = 0;
   jit->stats.sweeps += state->sweeps;
@@ -580,6 +593,55 @@ dio_jit_sync_site (DioJit *jit, void *vcpu, const uint8_t *at, const uint64_t *s
   state->budget -= site->retired;
 }
 
+/* ---- Traps ---- */
+
+bool
+dio_jit_fp_traps (const DioJit *jit)
+{
+  return jit->guest->fp_traps && !atomic_load_explicit (&jit->forgoes_traps, memory_order_relaxed);
+}
+
+void
+dio_jit_forgo_traps (DioJit *jit)
+{
+  if (!jit->options.traps)
+    atomic_store (&jit->forgoes_traps, true);
+}
+
+bool
+dio_jit_drop_trapping (DioJit *jit, uint64_t address)
+{
+  const DioJitEntry *entry = dio_jit_entry (jit, address);
+  dio_jit_forgo_traps (jit);
+  pthread_mutex_lock (&jit->lock);
+  bool drop = entry && entry->unit && entry->unit->trapping && !dio_jit_fp_traps (jit);
+  if (drop)
+    drop_page (jit, page_of (jit, address));
+  pthread_mutex_unlock (&jit->lock);
+  return drop;
+}
+
+/* The thread is in compiled code, and so has no lock. */
+const uint8_t *
+dio_jit_trap_target (DioJit *jit, const uint8_t *at, bool *inside)
+{
+  size_t offset = (size_t) (at - (const uint8_t *) dio_jit_memory_executable (jit->memory, 0));
+  const uint8_t *target = NULL;
+  *inside = offset < jit->n_segments * jit->options.segment;
+  if (!*inside)
+    return NULL;
+  pthread_mutex_lock (&jit->lock);
+  if (jit->segments[offset / jit->options.segment].units->len) {
+    const DioJitUnit *unit = find_unit (jit, at);
+    size_t from = (size_t) (at - unit->code);
+    for (uint32_t i = 0; i < unit->n_traps && !target; i++)
+      if (from >= unit->traps[i].from && from < unit->traps[i].to)
+        target = unit->code + unit->traps[i].target;
+  }
+  pthread_mutex_unlock (&jit->lock);
+  return target;
+}
+
 /* ---- Life ---- */
 
 /* Entries must be within reach of rip-relative operands: the nearest free place around the code. */
@@ -660,8 +722,10 @@ dio_jit_new (const DioJitGuest *guest, DioRam *ram, unsigned n_vcpus, const DioJ
     jit->segments[i].units = g_ptr_array_new_with_free_func (free_unit);
   for (unsigned i = 0; i < DIO_JIT_MAX_VCPUS; i++)
     jit->inside[i] = OUTSIDE;
-  if (!make_memory (jit, cache_size, error) || !dio_jit_host_init (jit, error)
-      || !make_stubs (jit)) {
+  bool made = make_memory (jit, cache_size, error) && dio_jit_host_init (jit, error);
+  if (made && jit->own.fp_traps && !dio_jit_host_has_traps (jit))
+    jit->own.fp_traps = false;
+  if (!made || !make_stubs (jit)) {
     if (error && !*error)
       g_set_error (error, DIO_ERROR, DIO_ERROR_MEMORY, "%s",
                    _ ("No memory for compiled code; the machine can run on the interpreter: choose "

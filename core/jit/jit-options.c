@@ -39,6 +39,8 @@ parse_word (DioJitOptions *options, const char *word)
     options->whole = true;
   else if (g_str_equal (word, "check"))
     options->check = true;
+  else if (g_str_equal (word, "traps"))
+    options->traps = true;
   else if (parse_number (word, "hot=", 0, 1 << 30, &number))
     options->hot = (unsigned) number;
   else if (parse_number (word, "cache=", 1, MAX_CACHE_MIB, &number))

@@ -10,6 +10,7 @@ typedef struct {
   unsigned hot;      /* heat at which a place is compiled; 0: when it is first seen */
   bool whole;        /* also what can be reached but was not run yet */
   bool check;        /* all compiled code beside the interpreter: see HACKING.md */
+  bool traps;        /* code relies on traps of the FPU however many there are */
   size_t cache;      /* bytes of code memory */
   size_t segment;    /* and of its parts */
   char features[96]; /* of the host that are (not) used: dio_x64_features_override() */
@@ -18,7 +19,7 @@ typedef struct {
 /* What machines run with. */
 void dio_jit_options_init (DioJitOptions *options);
 
-/* Applies @text: words, separated by spaces, of "hot=HEAT", "whole", "check", "cache=MIB",
- * "segment=KIB", "features=LIST". NULL and "" change nothing. DIO_ERROR_CONFIG for another word;
- * the names of features are looked at when a compiler is made. */
+/* Applies @text: words, separated by spaces, of "hot=HEAT", "whole", "check", "traps",
+ * "cache=MIB", "segment=KIB", "features=LIST". NULL and "" change nothing. DIO_ERROR_CONFIG for
+ * another word; the names of features are looked at when a compiler is made. */
 bool dio_jit_options_parse (DioJitOptions *options, const char *text, GError **error);

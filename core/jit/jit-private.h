@@ -65,6 +65,7 @@ struct DioJit {
   _Atomic uint64_t inside[DIO_JIT_MAX_VCPUS];
   uint64_t emptied[DIO_JIT_MAX_VCPUS];
   _Atomic uint64_t code_writes; /* of the RAM, as of the last look */
+  _Atomic bool forgoes_traps;
   DioJitStats stats;
 };
 
@@ -89,6 +90,8 @@ typedef struct DioJitCode {
   bool failed;                          /* not for want of room */
   GArray *places;                       /* of DioJitPlace */
   GArray *sites;                        /* of DioJitSite */
+  GArray *traps;                        /* of DioJitTrap */
+  bool trapping;                        /* relies on traps of the FPU */
   uint32_t entries[DIO_JIT_MAX_BLOCKS]; /* near offset by block, or 0 */
 } DioJitCode;
 
@@ -100,4 +103,8 @@ void dio_jit_host_pools (const uint8_t **x, unsigned *n_x, const uint8_t **f, un
 bool dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_t size,
                             const uint8_t *exec, DioJitCode *code);
 bool dio_jit_host_init (DioJit *jit, GError **error);
+/* Can the host trap what its FPU finds invalid or tiny? Takes the signals for that, once. */
+bool dio_jit_host_has_traps (const DioJit *jit);
+/* Around compiled code: traps of the calling thread are for @vcpu, with NULL for nobody. */
+void dio_jit_host_trap_for (DioJitVcpu *vcpu);
 void dio_jit_host_free (DioJit *jit);

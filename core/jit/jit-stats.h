@@ -18,6 +18,7 @@ typedef struct {
   uint64_t refills;       /* TLB misses that compiled code has answered by itself */
   uint64_t sweeps;        /* times that a loop went round without looking into the TLB */
   uint64_t slow_accesses; /* those it has not, devices, and control registers */
+  uint64_t traps, steps;  /* of the FPU, with a way on; without, so that one instruction was done */
   uint64_t failed;        /* regions that the generator refused */
   uint64_t enters;        /* from the interpreter */
 } DioJitStats;

@@ -52,6 +52,11 @@ typedef struct {
   int32_t slice;  /* the budget between two polls */
   int64_t polled; /* when that was, by the host's clock */
   uint64_t scratch[4];
+  /* While compiled code runs, for x64-trap.c: the compiler; how many traps there were since the
+   * host's clock showed that second; an instruction is done with nothing trapped. */
+  DioJit *runs;
+  uint32_t traps, traps_since;
+  bool stepping;
   uint64_t refills;    /* accesses that the TLB's second level has answered, not in stats yet */
   uint64_t sweeps;     /* begun, not in stats yet: x64-sweep.c */
   uint32_t sweep_wait; /* rounds to pass by until the next is tried */
@@ -66,7 +71,11 @@ enum {
   DIO_JIT_FP_OFF = 1 << 0,      /* not to be used, or not yet marked as used */
   DIO_JIT_FP_DIRECTED = 1 << 1, /* rounds in a direction, not to nearest */
   DIO_JIT_FP_NO_MODE = 1 << 2,  /* the host cannot round like this, or nobody */
+  DIO_JIT_FP_CHECKED = 1 << 3,  /* of a guest with fp_traps: MXCSR traps nothing */
 };
+
+/* MXCSR's masks of what traps in compiled code of such a guest: invalid, underflow. */
+#define DIO_JIT_FP_TRAPS 0x880u
 
 /* Condition flags that compiled code has not worked out, a part of the CPU structure: the operation
  * that sets them, and its operands. Outside of compiled code `opcode` is 0, and the flags are where
@@ -121,6 +130,9 @@ typedef struct {
    * saturating operations set, and the word of its rules and modes of floating point (DioFpMode).
    * While fp_block is 0 that rounds to nearest and flushes nothing. */
   int32_t v, saturated, fp_mode;
+  /* MXCSR may trap what is invalid or tiny while compiled code runs, in which nothing then looks
+   * for these (x64-trap.c): not so with DIO_JIT_FP_CHECKED in fp_block. */
+  bool fp_traps;
   /* Condition flags as x64-flags.c has them, and words per thread, for guests that keep these. */
   int32_t flags, thread;
   /* DioJitPending of a guest with condition flags, or 0: these are always worked out. */
@@ -172,6 +184,12 @@ typedef struct {
   uint64_t dirty;            /* variables whose host register is newer than the CPU structure */
 } DioJitSite;
 
+/* Where an operation of floating point that traps goes on, in the unit's code. */
+typedef struct {
+  uint32_t from, to; /* its instructions */
+  uint32_t target;
+} DioJitTrap;
+
 struct DioJitUnit {
   const uint8_t *code; /* executable address */
   uint32_t size;
@@ -180,6 +198,9 @@ struct DioJitUnit {
   uint16_t n_insns, n_blocks, n_sites, n_entries;
   DioJitSite *sites; /* by `at` */
   DioJitPlace *places;
+  DioJitTrap *traps;
+  uint32_t n_traps;
+  bool trapping;         /* compiled for a vCPU whose MXCSR traps */
   DioJitEntry **entries; /* that lead into it */
   DioJitUnit *page_next; /* of the same page */
   int8_t host[DIO_JIT_N_VARS];
@@ -225,6 +246,19 @@ bool dio_jit_synchronise (DioJit *jit, unsigned vcpu);
  * vCPU has nothing of the compiled code in hand. */
 void dio_jit_run (DioJit *jit, void *vcpu, const uint8_t *code);
 void dio_jit_outside (DioJit *jit, unsigned vcpu);
+
+/* Does new code rely on traps of the FPU (DioJitGuest.fp_traps)? Not where these have come often.
+ * Any thread. */
+bool dio_jit_fp_traps (const DioJit *jit);
+/* No new code does. */
+void dio_jit_forgo_traps (DioJit *jit);
+/* A vCPU that traps nothing has come to the entry at @address in RAM, whose code relies on traps:
+ * throws out the code of its page. False: that was not why it was not entered. As after a change of
+ * code the caller must synchronise. vCPU thread. */
+bool dio_jit_drop_trapping (DioJit *jit, uint64_t address);
+/* Where to go on after the instruction at @at trapped, or NULL; @inside: it is compiled code. In a
+ * handler of signals of the thread that was in it. */
+const uint8_t *dio_jit_trap_target (DioJit *jit, const uint8_t *at, bool *inside);
 
 /* From the thunks: brings the CPU structure up to date at the access that returns to @at. @saved:
  * the host's general registers, then its vector registers, two words each, by number. */

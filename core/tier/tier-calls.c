@@ -61,11 +61,19 @@ adapt_slice (DioJitVcpu *jit)
   jit->polled = now;
 }
 
+/* Traps are many, and this vCPU has not taken note yet. */
+static bool
+traps_in_vain (const DioInterpCpu *cpu)
+{
+  return cpu->tier->guest->layout.fp_traps && !(cpu->jit.fp_block & DIO_JIT_FP_CHECKED)
+         && !dio_jit_fp_traps (cpu->tier->jit);
+}
+
 const uint8_t *
 dio_tier_poll (void *vcpu)
 {
   DioInterpCpu *cpu = vcpu;
-  if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed))
+  if (atomic_load_explicit (&cpu->cpu.kicked, memory_order_relaxed) || traps_in_vain (cpu))
     return NULL;
   cpu->jit.stats->polls++;
   adapt_slice (&cpu->jit);
@@ -114,10 +122,23 @@ dio_tier_interpret (void *vcpu)
   return running ? go_on (cpu) : NULL;
 }
 
+/* Is what is compiled at pc for those that trap? Then it goes. */
+static bool
+drops_trapping (DioInterpCpu *cpu)
+{
+  const uint8_t *at = dio_tlb_hit_execute (&cpu->tlb, cpu->pc);
+  if (!at || !dio_jit_drop_trapping (cpu->tier->jit, (uint64_t) (at - cpu->cpu.machine->ram->host)))
+    return false;
+  dio_tier_synchronise (cpu);
+  return true;
+}
+
 const uint8_t *
 dio_tier_fp_enter (void *vcpu)
 {
   DioInterpCpu *cpu = vcpu;
+  if ((cpu->jit.fp_block & DIO_JIT_FP_CHECKED) && drops_trapping (cpu))
+    return dio_tier_lookup (vcpu);
   /* It may be the rounding that the region does not have. */
   if (!(cpu->jit.fp_block & DIO_JIT_FP_OFF) || !cpu->tier->guest->fp_prepare (cpu))
     return dio_tier_interpret (vcpu);

@@ -18,8 +18,11 @@
 
 /* The host's register of FP exceptions, while it is the guest's. */
 static uint32_t
-live_mxcsr (void)
+live_mxcsr (const void *vcpu)
 {
+  const DioInterpCpu *cpu = vcpu;
+  if (cpu->tier->guest->layout.v)
+    return cpu->jit.mxcsr; /* stored, as functions do not run with it */
 #if defined(__x86_64__)
   return _mm_getcsr ();
 #else
@@ -202,8 +205,8 @@ finish (DioInterpCpu *cpu, bool fault, uint32_t mxcsr)
 static const uint8_t *
 lookup (void *vcpu)
 {
-  finish (vcpu, false, live_mxcsr ());
-  return go_on (vcpu, dio_tier_lookup (vcpu), live_mxcsr ());
+  finish (vcpu, false, live_mxcsr (vcpu));
+  return go_on (vcpu, dio_tier_lookup (vcpu), live_mxcsr (vcpu));
 }
 
 static const uint8_t *
@@ -227,15 +230,15 @@ fp_enter (void *vcpu)
 static const uint8_t *
 poll (void *vcpu)
 {
-  finish (vcpu, false, live_mxcsr ());
-  return go_on (vcpu, dio_tier_poll (vcpu), live_mxcsr ());
+  finish (vcpu, false, live_mxcsr (vcpu));
+  return go_on (vcpu, dio_tier_poll (vcpu), live_mxcsr (vcpu));
 }
 
 static const uint8_t *
 fault (void *vcpu)
 {
-  finish (vcpu, true, live_mxcsr ());
-  return go_on (vcpu, dio_tier_fault (vcpu), live_mxcsr ());
+  finish (vcpu, true, live_mxcsr (vcpu));
+  return go_on (vcpu, dio_tier_fault (vcpu), live_mxcsr (vcpu));
 }
 
 static bool

@@ -51,6 +51,14 @@ dio_tier_fp_refresh (DioInterpCpu *cpu)
   cpu->jit.fp_block = (guest->fp_ready (cpu) ? 0 : DIO_JIT_FP_OFF)
                       | (mode != DIO_FP_RNE ? DIO_JIT_FP_DIRECTED : 0)
                       | (has_mode ? 0 : DIO_JIT_FP_NO_MODE);
+  if (!guest->layout.fp_traps)
+    return;
+  /* Where every NaN becomes the default one the host would let them through. */
+  uint32_t rules = *(const DioFpMode *) (const void *) ((const char *) cpu + guest->layout.fp_mode);
+  if (dio_jit_fp_traps (cpu->tier->jit) && !(rules & DIO_FP_NAN_DEFAULT))
+    cpu->jit.mxcsr &= ~DIO_JIT_FP_TRAPS;
+  else
+    cpu->jit.fp_block |= DIO_JIT_FP_CHECKED;
 }
 
 /* ---- In and out ---- */

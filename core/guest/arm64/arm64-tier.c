@@ -164,6 +164,7 @@ const DioTierGuest dio_a64_tier_guest = {
     .v = offsetof (DioArm64, v),
     .saturated = offsetof (DioArm64, saturated),
     .fp_mode = offsetof (DioArm64, fp_mode),
+    .fp_traps = true,
     .flags = offsetof (DioArm64, nf),
     .pending = offsetof (DioArm64, pending),
     .thread = offsetof (DioArm64, thread),

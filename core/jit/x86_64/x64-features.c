@@ -62,6 +62,7 @@ dio_x64_features_detect (void)
   DioX64Features features = { 0 };
   detect_basic (&features);
   detect_extended (&features);
+  features.traps = true;
   return features;
 }
 

@@ -7,11 +7,12 @@
 
 #include "core/base/base-types.h"
 
+/* traps: of the FPU in user mode, which all have. */
 /* clang-format off */
 /* X (name) */
 #define DIO_X64_FEATURES(X) \
   X (sse3) X (ssse3) X (sse41) X (sse42) X (popcnt) X (lzcnt) X (movbe) X (bmi1) X (bmi2) \
-  X (cx16) X (avx) X (avx2) X (fma) X (f16c) X (aes) X (pclmul) X (sha) X (adx) X (erms)
+  X (cx16) X (avx) X (avx2) X (fma) X (f16c) X (aes) X (pclmul) X (sha) X (adx) X (erms) X (traps)
 /* clang-format on */
 
 typedef struct {

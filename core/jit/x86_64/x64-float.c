@@ -2,11 +2,11 @@
  * Code for floating point: on the host's FPU where that has the guest's results and flags, by the
  * functions of core/fp elsewhere.
  *
- * While compiled code runs MXCSR is the guest's: its rounding, nothing trapped, exceptions
- * collected in its sticky bits, which the way out of compiled code hands to the guest's own. SSE
- * detects tininess after rounding, as RISC-V does, and the exceptions of both correspond one to
- * one. What differs is which NaN comes out: RISC-V has one. So every result is compared with
- * itself, doubles as late as possible: x64-nan.c.
+ * While compiled code runs MXCSR is the guest's: its rounding, nothing trapped (but for guests that
+ * want it, x64-trap.c), exceptions collected in its sticky bits, which the way out of compiled code
+ * hands to the guest's own. SSE detects tininess after rounding, as RISC-V does, and the exceptions
+ * of both correspond one to one. What differs is which NaN comes out: RISC-V has one. So every
+ * result is compared with itself, doubles as late as possible: x64-nan.c.
  *
  * What rounds dynamically is right in any mode that MXCSR has. To nearest, which the code of some
  * compilers always names, is taken to be in force, and the region is not entered when it is not: so
@@ -83,7 +83,7 @@ uint8_t
 dio_x64_fp_mask (const DioX64Gen *g)
 {
   if (!g->guest->frm)
-    return 0xff;
+    return g->traps ? 0xff : (uint8_t) ~DIO_JIT_FP_CHECKED;
   for (unsigned i = 0; i < g->region->n_blocks; i++)
     if (needs_nearest (g->region->blocks[i].ir))
       return DIO_JIT_FP_OFF | DIO_JIT_FP_NO_MODE | DIO_JIT_FP_DIRECTED;
@@ -137,6 +137,7 @@ dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold)
 {
   DioX64Asm *a = &g->a;
   dio_x64_bind (a, &cold->label);
+  dio_x64_trap (g, &cold->trap, &cold->label);
   dio_x64_nans_replace (g, cold->nans);
   for (int i = 0; i < cold->n_args; i++) {
     DioX64Mem mem = dio_x64_vcpu (g, offsetof (DioJitVcpu, scratch) + 8 * (size_t) i);
@@ -367,9 +368,13 @@ to_integer (DioX64Gen *g, const DioIrOp *op, unsigned w_fp, unsigned w_int)
   if (is_directed (rounding)) {
     convert_directed (g, &cold, dst, x, rounding == ROUND_UP, w_fp, w_int);
   } else {
+    cold.trap.from = dio_x64_here (g);
     (rounding == ROUND_TO_ZERO ? dio_x64_cvtts2si : dio_x64_cvts2si) (&g->a, w_fp, w_int, dst, x);
-    dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
-    dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
+    cold.trap.to = dio_x64_here (g);
+    if (!g->traps) {
+      dio_x64_alu_ri (&g->a, DIO_X64_CMP, w_int, dst, 1);
+      dio_x64_jcc_label (&g->a, DIO_X64_CC_O, &cold.label);
+    }
   }
   if (w_int == 4)
     dio_x64_movsx_rr (&g->a, 4, dst, dst);

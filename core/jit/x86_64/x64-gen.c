@@ -130,6 +130,7 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
                   .colds = g_array_sized_new (FALSE, FALSE, sizeof (DioX64Cold), 64) };
   dio_x64_init (&g.a, buffer, size);
   g.a.exec_delta = exec - buffer;
+  g.traps = code->trapping = dio_jit_fp_traps (jit) && region->checks_fp;
   g.fp_mask = dio_x64_fp_mask (&g);
   for (unsigned i = 0; i < region->n_blocks; i++)
     g.blocks[i] = g.sweeps[i] = (DioX64Label) DIO_X64_LABEL_INIT;

@@ -94,9 +94,15 @@ typedef struct {
   uint64_t keep, set;
 } DioX64Mode;
 
+/* Instructions whose traps go to a cold path: x64-trap.c; empty if @to is 0. */
+typedef struct {
+  uint32_t from, to;
+} DioX64Range;
+
 typedef struct {
   uint8_t kind;
   DioX64Label label, back;
+  DioX64Range trap;
   uint64_t dirty;
   uint32_t places, n_places; /* of guest registers that are not where they belong */
   uint16_t offset;           /* in the page, of the instruction; POLL: to go on at */
@@ -154,6 +160,7 @@ typedef struct {
   uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
   uint8_t fp_mask;      /* bits of fp_block with which the region must not compute */
   bool aside;           /* the result of the operation at hand is not made in a guest register */
+  bool traps;           /* MXCSR traps what is invalid or tiny: x64-trap.c */
   bool settled;         /* no condition flags are pending */
   bool counted;         /* the block's instructions are off the budget */
   bool failed;
@@ -335,6 +342,17 @@ DioX64Cold dio_x64_fp_cold (DioX64Gen *g, const DioIrOp *op, unsigned first);
 /* The operations of core/fp, by name: arguments[3] is the mode. x64-stubs.c */
 typedef uint64_t DioX64FpFunction (const uint64_t *arguments, uint8_t *flags);
 extern DioX64FpFunction *const dio_x64_fp_functions[DIO_IR_N_FP];
+/* ---- x64-trap.c ---- */
+
+/* Where code goes that is made next. */
+static inline uint32_t
+dio_x64_here (const DioX64Gen *g)
+{
+  return (uint32_t) dio_x64_size (&g->a);
+}
+/* Instructions of @range that trap go on at @target, which is bound. */
+void dio_x64_trap (DioX64Gen *g, const DioX64Range *range, const DioX64Label *target);
+
 /* ---- x64-nan.c ---- */
 
 /* @op is to come: looks at what it would show. */

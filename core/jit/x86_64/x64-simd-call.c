@@ -191,6 +191,8 @@ dio_x64_simd_call (DioX64Gen *g, const DioX64SimdCall *call)
     dio_x64_movups_mx (a, operand_mem (i), (DioX64Xmm) call->operands[i]);
   if (call->fp)
     dio_x64_stmxcsr (a, X64_VCPU (g, mxcsr));
+  if (call->fp && g->guest->v)
+    dio_x64_ldmxcsr (a, dio_x64_mem_abs (g->jit->stubs.mxcsr));
   put_word (g, call);
   dio_x64_lea (a, 8, DIO_X64_RDI, operand_mem (0));
   dio_x64_lea (a, 8, DIO_X64_RDX, dio_x64_state (g, call->byte));

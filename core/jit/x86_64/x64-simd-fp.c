@@ -6,7 +6,9 @@
  * DioJitVcpu.fp_block); MXCSR collects the guest's exceptions, which are the host's but in two
  * cases: which NaN comes out, and underflow, for a guest that calls tiny what is so before
  * rounding, where a result has been rounded up to the smallest normal number. Whenever one of these
- * comes out all lanes are done again by the function.
+ * comes out all lanes are done again by the function. Where MXCSR traps (x64-trap.c) sums,
+ * products, quotients and roots are not looked at for that: two quiet NaNs give the first, as the
+ * guest wants it, and all other NaNs trap.
  *
  * Operands of less than a register are repeated in all of it: so no lane raises what another does
  * not. */
@@ -125,18 +127,32 @@ lanes_of (DioX64Gen *g, const Work *work, uint64_t f32, uint64_t f64)
   return dio_x64_simd_lanes (g, is_double (work) ? 3 : 2, in_lane (work, f32, f64));
 }
 
-/* Goes to the function where lanes of xmm1 are all ones; takes the register of the result, and no
- * others may be taken until that is made in xmm0 and finish_in() has it. */
-static DioX64SimdCold *
-leave_if (DioX64Gen *g, Work *work, DioX64Xmm *dst)
+/* Takes the register of the result: no others may be taken until that is made in xmm0 and
+ * finish_in() has it. */
+static DioX64Xmm
+take_result (DioX64Gen *g, Work *work)
 {
-  *dst = dio_x64_result_xmm (g);
-  dio_x64_simd_call_to (g, &work->call, *dst);
+  DioX64Xmm dst = dio_x64_result_xmm (g);
+  dio_x64_simd_call_to (g, &work->call, dst);
+  return dst;
+}
+
+/* Goes to the function where lanes of xmm1 are all ones. */
+static DioX64SimdCold *
+leave_where_marked (DioX64Gen *g, const Work *work)
+{
   DioX64SimdCold *cold = dio_x64_simd_cold (g, &work->call);
   (is_double (work) ? dio_x64_movmskpd : dio_x64_movmskps) (&g->a, DIO_X64_RCX, SIMD_1);
   dio_x64_test_rr (&g->a, 4, DIO_X64_RCX, DIO_X64_RCX);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &cold->label);
   return cold;
+}
+
+static DioX64SimdCold *
+leave_if (DioX64Gen *g, Work *work, DioX64Xmm *dst)
+{
+  *dst = take_result (g, work);
+  return leave_where_marked (g, work);
 }
 
 static void
@@ -154,6 +170,20 @@ finish_unless (DioX64Gen *g, Work *work)
 {
   DioX64Xmm dst;
   DioX64SimdCold *cold = leave_if (g, work, &dst);
+  finish_in (g, work, cold, dst);
+}
+
+/* Results in xmm0 by the instructions from @from on, with traps and nothing to look at. @dst was
+ * taken before them, as what makes room for it is not run after a trap. See trap_if_tiny() of
+ * x64-simd-scalar.c. */
+static void
+finish_trapping (DioX64Gen *g, Work *work, DioX64Xmm dst, uint32_t from, bool tiny)
+{
+  if (tiny)
+    dio_x64_simd_3m (g, packed (work, P (BINARY, mulps)), SIMD_1, SIMD_0,
+                     lanes_of (g, work, 0x3f000000, UINT64_C (0x3fe0000000000000)));
+  DioX64SimdCold *cold = dio_x64_simd_cold (g, &work->call);
+  cold->trap = (DioX64Range){ from, dio_x64_here (g) };
   finish_in (g, work, cold, dst);
 }
 
@@ -194,7 +224,13 @@ arithmetic (DioX64Gen *g, Work *work, uint32_t enc, bool tiny)
   if (work->rounding != DIO_FP_RNE)
     return false;
   repeat_operands (g, work);
+  DioX64Xmm dst = g->traps ? take_result (g, work) : SIMD_0;
+  uint32_t from = dio_x64_here (g);
   dio_x64_simd_3 (g, packed (work, enc), SIMD_0, work->in[0], work->in[1]);
+  if (g->traps) {
+    finish_trapping (g, work, dst, from, tiny);
+    return true;
+  }
   mark_results (g, work, tiny);
   finish_unless (g, work);
   return true;
@@ -206,7 +242,13 @@ root (DioX64Gen *g, Work *work)
   if (work->rounding != DIO_FP_RNE)
     return false;
   repeat_operands (g, work);
+  DioX64Xmm dst = g->traps ? take_result (g, work) : SIMD_0;
+  uint32_t from = dio_x64_here (g);
   dio_x64_simd_2 (g, packed (work, P (UNARY, sqrtps)), SIMD_0, work->in[0]);
+  if (g->traps) {
+    finish_trapping (g, work, dst, from, false);
+    return true;
+  }
   mark_results (g, work, false);
   finish_unless (g, work);
   return true;
@@ -218,11 +260,17 @@ fused (DioX64Gen *g, Work *work)
   if (work->rounding != DIO_FP_RNE || !g->cpu.fma)
     return false;
   repeat_operands (g, work);
+  DioX64Xmm dst = take_result (g, work);
   dio_x64_simd_move (g, SIMD_0, work->in[0]);
+  uint32_t from = dio_x64_here (g);
   dio_x64_vfma_packed (&g->a, DIO_X64_FMADD, DIO_X64_FMA_213, work->w, SIMD_0, work->in[1],
                        work->in[2]);
+  uint32_t to = dio_x64_here (g);
   mark_results (g, work, true);
-  finish_unless (g, work);
+  DioX64SimdCold *cold = leave_where_marked (g, work);
+  if (g->traps)
+    cold->trap = (DioX64Range){ from, to };
+  finish_in (g, work, cold, dst);
   return true;
 }
 

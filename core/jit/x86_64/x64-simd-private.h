@@ -129,6 +129,7 @@ bool dio_x64_simd_crc32 (DioX64Gen *g, const DioIrOp *op);
 typedef struct {
   DioX64SimdCall call;
   DioX64Label label, back;
+  DioX64Range trap;
 } DioX64SimdCold;
 /* Puts @call behind the rest: jump to the label of what is returned, and bind back. It stays valid
  * until the next. */

@@ -12,6 +12,7 @@ typedef struct {
   DioX64Xmm in[3], to, dst;
   unsigned clean[3]; /* of the operands: see dio_x64_clean_of() */
   unsigned result;   /* of the result */
+  bool in_place;     /* one instruction, of which nothing is looked at afterwards */
 } Work;
 
 static unsigned
@@ -73,8 +74,9 @@ take_operands (DioX64Gen *g, Work *work, const DioIrOp *op)
 }
 
 /* The registers of the result of @op: where it is made is not where an operand is, as the function
- * may want that yet. A result without zeros above it is not made in a guest register: who computes
- * with it need not wait until it has them there. */
+ * may want that yet; but an instruction that traps has written nothing. A result without zeros
+ * above it is not made in a guest register: who computes with it need not wait until it has them
+ * there. */
 static void
 begin (DioX64Gen *g, Work *work, const DioIrOp *op)
 {
@@ -82,11 +84,12 @@ begin (DioX64Gen *g, Work *work, const DioIrOp *op)
   work->cold = dio_x64_fp_cold (g, op, 1);
   work->to = work->dst = dio_x64_result_xmm (g);
   for (unsigned i = 0; i + 1u < dio_ir_op_info[op->opcode].n_arguments; i++)
-    if (work->in[i] == work->dst)
+    if (work->in[i] == work->dst && !work->in_place)
       work->to = SIMD_0;
   work->cold.result = (int8_t) work->dst;
   work->cold.result_xmm = true;
   work->cold.single = work->w == 4;
+  work->cold.trap.from = dio_x64_here (g);
 }
 
 static void
@@ -120,16 +123,31 @@ swap_if_clean (Work *work)
   work->clean[1] = clean;
 }
 
+/* Half of a normal number is tiny, and traps, if that is less than twice the smallest one; what is
+ * smaller itself has trapped where it was made. */
+static void
+trap_if_tiny (DioX64Gen *g, Work *work)
+{
+  bool wide = work->w == 8;
+  DioX64Mem half = dio_x64_simd_lanes (
+      g, wide ? 3 : 2, wide ? UINT64_C (0x3fe0000000000000) : UINT64_C (0x3f000000));
+  dio_x64_vfp_xxm (&g->a, DIO_X64_FP_MUL, work->w, SIMD_1, work->to, half);
+}
+
 /* A NaN is unordered, which looks like equal: with @tiny one comparison finds the smallest normal
  * number too. */
 static void
-check (DioX64Gen *g, Work *work, bool tiny)
+check (DioX64Gen *g, Work *work, bool nan, bool tiny)
 {
-  if (!tiny) {
+  if ((nan && !tiny) || (nan && g->traps)) {
     dio_x64_ucomis (&g->a, work->w, work->to, work->to);
     dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work->cold.label);
-    return;
   }
+  if (tiny && g->traps)
+    trap_if_tiny (g, work);
+  work->cold.trap.to = dio_x64_here (g);
+  if (!tiny || g->traps)
+    return;
   bool wide = work->w == 8;
   unsigned size = wide ? 3 : 2;
   dio_x64_simd_3m (g, P (BINARY, pand), SIMD_1, work->to,
@@ -157,12 +175,13 @@ arithmetic (DioX64Gen *g, const DioIrOp *op, DioX64Fp kind, bool tiny)
   Work work = { .w = width_of (op->immediate) };
   take_operands (g, &work, op);
   Work order = work;
-  if (kind == DIO_X64_FP_ADD || kind == DIO_X64_FP_MUL)
+  if ((kind == DIO_X64_FP_ADD || kind == DIO_X64_FP_MUL) && !g->traps)
     swap_if_clean (&order); /* NaNs are the function's, by the operands as they were */
   work.result = kept (order.clean[0], work.w);
+  work.in_place = g->traps && !tiny;
   begin (g, &work, op);
   scalar (g, kind, work.w, work.to, order.in[0], order.in[kind == DIO_X64_FP_SQRT ? 0 : 1]);
-  check (g, &work, tiny);
+  check (g, &work, !g->traps, tiny); /* of two quiet NaNs the host too gives the first */
   finish (g, &work);
   return true;
 }
@@ -182,7 +201,7 @@ fused (DioX64Gen *g, const DioIrOp *op)
   dio_x64_simd_move (g, work.to, order.in[addend ? 2 : 0]);
   dio_x64_vfma (&g->a, DIO_X64_FMADD, addend ? DIO_X64_FMA_231 : DIO_X64_FMA_213, work.w, work.to,
                 order.in[addend ? 0 : 1], order.in[addend ? 1 : 2]);
-  check (g, &work, true);
+  check (g, &work, true, true);
   finish (g, &work);
   return true;
 }
@@ -200,7 +219,7 @@ between_formats (DioX64Gen *g, const DioIrOp *op, bool to_single)
     dio_x64_simd_move (g, work.to, work.in[0]);
     (to_single ? dio_x64_cvtsd2ss : dio_x64_cvtss2sd) (&g->a, work.to, work.to);
   }
-  check (g, &work, to_single);
+  check (g, &work, !g->traps, to_single);
   finish (g, &work);
   return true;
 }
@@ -217,6 +236,7 @@ extreme (DioX64Gen *g, const DioIrOp *op, bool larger)
   begin (g, &work, op);
   dio_x64_ucomis (&g->a, work.w, work.in[0], work.in[1]);
   dio_x64_jcc_label (&g->a, DIO_X64_CC_P, &work.cold.label);
+  work.cold.trap.to = dio_x64_here (g);
   scalar (g, kind, work.w, work.to, work.in[0], work.in[1]);
   scalar (g, kind, work.w, SIMD_1, work.in[1], work.in[0]);
   dio_x64_simd_3 (g, larger ? P (BINARY, pand) : P (BINARY, por), work.to, work.to, SIMD_1);
@@ -284,7 +304,7 @@ round_to_integral (DioX64Gen *g, const DioIrOp *op, int rounding, bool exact)
   take_operands (g, &work, op);
   begin (g, &work, op);
   dio_x64_rounds (&g->a, work.w, work.to, work.in[0], (uint8_t) (control | (exact ? 0 : 8)));
-  check (g, &work, false);
+  check (g, &work, !g->traps, false);
   finish (g, &work);
   return true;
 }

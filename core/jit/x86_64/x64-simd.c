@@ -272,6 +272,7 @@ dio_x64_simd_colds (DioX64Gen *g)
   for (unsigned i = 0; g->simd_colds && i < g->simd_colds->len; i++) {
     DioX64SimdCold *cold = &g_array_index (g->simd_colds, DioX64SimdCold, i);
     dio_x64_bind (&g->a, &cold->label);
+    dio_x64_trap (g, &cold->trap, &cold->label);
     dio_x64_simd_call (g, &cold->call);
     dio_x64_jmp_label (&g->a, &cold->back);
   }
@@ -284,7 +285,7 @@ dio_x64_simd_cold (DioX64Gen *g, const DioX64SimdCall *call)
 {
   if (!g->simd_colds)
     g->simd_colds = g_array_new (FALSE, FALSE, sizeof (DioX64SimdCold));
-  DioX64SimdCold cold = { *call, DIO_X64_LABEL_INIT, DIO_X64_LABEL_INIT };
+  DioX64SimdCold cold = { .call = *call, .label = DIO_X64_LABEL_INIT, .back = DIO_X64_LABEL_INIT };
   g_array_append_val (g->simd_colds, cold);
   return &g_array_index (g->simd_colds, DioX64SimdCold, g->simd_colds->len - 1);
 }

@@ -162,6 +162,7 @@ ask (Stubs *s, const uint8_t *(*function) (void *vcpu), bool default_fp)
   DioX64Asm *a = &s->a;
   dio_x64_mov_mr (a, 8, VCPU (s, budget), X64_BUDGET);
   settle_flags (s);
+  default_fp |= s->guest->v;
   if (default_fp) {
     dio_x64_stmxcsr (a, VCPU (s, mxcsr));
     dio_x64_ldmxcsr (a, dio_x64_mem_abs (s->jit->stubs.mxcsr));
@@ -245,6 +246,23 @@ restore (Stubs *s, bool fp)
   dio_x64_ret (a);
 }
 
+/* Around functions in C, of guests with such: these compute as they like. */
+static void
+mask_traps (Stubs *s)
+{
+  if (!s->guest->v)
+    return;
+  dio_x64_stmxcsr (&s->a, VCPU (s, mxcsr));
+  dio_x64_ldmxcsr (&s->a, dio_x64_mem_abs (s->jit->stubs.mxcsr));
+}
+
+static void
+unmask_traps (Stubs *s)
+{
+  if (s->guest->v)
+    dio_x64_ldmxcsr (&s->a, VCPU (s, mxcsr));
+}
+
 static const uint8_t *
 fault (DioJit *jit, void *vcpu, const uint64_t *frame)
 {
@@ -270,18 +288,21 @@ make_access (Stubs *s, unsigned opcode, bool fp)
   dio_x64_bind (a, &in_full);
   save (s, fp);
   dio_x64_mov_mr (a, 8, VCPU (s, budget), X64_BUDGET);
+  mask_traps (s);
   vcpu_to (s, DIO_X64_RDI);
   dio_x64_mov_rr (a, 8, DIO_X64_RSI, DIO_X64_RCX);
   dio_x64_lea (a, 8, DIO_X64_RCX, dio_x64_mem (DIO_X64_RSP, SAVE_RESULT));
   CALL (s, s->guest->access[opcode]);
   dio_x64_test_rr (a, 1, DIO_X64_RAX, DIO_X64_RAX);
   dio_x64_jcc_label (a, DIO_X64_CC_E, &faulted);
+  unmask_traps (s);
   restore (s, fp);
   dio_x64_bind (a, &faulted);
   dio_x64_mov_ri (a, DIO_X64_RDI, (uint64_t) (uintptr_t) s->jit);
   vcpu_to (s, DIO_X64_RSI);
   dio_x64_mov_rr (a, 8, DIO_X64_RDX, DIO_X64_RSP);
   CALL (s, fault);
+  unmask_traps (s);
   dio_x64_mov_rm (a, 8, DIO_X64_RSP, VCPU (s, frame));
   dio_x64_jmp_label (a, &s->resume);
   return at;

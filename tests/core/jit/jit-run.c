@@ -203,7 +203,7 @@ static const DioJitGuest vector_guest = {
 };
 
 static JitRun *
-new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
+new_run (const char *text, unsigned vcpus, const DioJitGuest *kind, bool with_traps)
 {
   g_autoptr (GError) error = NULL;
   DioJitOptions options;
@@ -214,7 +214,9 @@ new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
   JitRun *run = g_new0 (JitRun, 1);
   run->ram = dio_ram_new (JIT_RUN_RAM, "jit-run", &error);
   g_assert_no_error (error);
-  run->jit = dio_jit_new (kind, run->ram, vcpus, &options, &error);
+  DioJitGuest traps = *kind;
+  traps.fp_traps = with_traps || (kind->v && options.traps);
+  run->jit = dio_jit_new (&traps, run->ram, vcpus, &options, &error);
   g_assert_no_error (error);
   JitRunCpu *cpu = run->cpu = g_new0 (JitRunCpu, 1);
   cpu->faulty_page = UINT64_MAX; /* none */
@@ -229,13 +231,19 @@ new_run (const char *text, unsigned vcpus, const DioJitGuest *kind)
 JitRun *
 jit_run_new (const char *options, unsigned vcpus)
 {
-  return new_run (options, vcpus, &guest);
+  return new_run (options, vcpus, &guest, false);
 }
 
 JitRun *
 jit_run_new_with_vectors (const char *options)
 {
-  return new_run (options, 1, &vector_guest);
+  return new_run (options, 1, &vector_guest, false);
+}
+
+JitRun *
+jit_run_new_with_traps (void)
+{
+  return new_run ("", 1, &vector_guest, true);
 }
 
 void
@@ -379,6 +387,8 @@ jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
   cpu->frm = cpu->rounds ? state->frm : 0;
   cpu->jit.mxcsr = control_of (cpu->frm);
   cpu->jit.fp_block = cpu->frm ? DIO_JIT_FP_DIRECTED : 0;
+  if (dio_jit_fp_traps (run->jit))
+    cpu->jit.mxcsr &= ~DIO_JIT_FP_TRAPS;
   cpu->jit.budget = DIO_JIT_BUDGET;
   dio_jit_synchronise (run->jit, 0);
   const uint8_t *code = dio_jit_entry_far (run->jit, entry);

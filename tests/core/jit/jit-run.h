@@ -18,8 +18,11 @@ typedef struct {
 
 /* @options: of core/jit/jit-options.h. */
 JitRun *jit_run_new (const char *options, unsigned vcpus);
-/* The same, of a guest that has vector registers and none of floating point. */
+/* The same, of a guest that has vector registers and none of floating point; with "traps", whose
+ * floating point traps (DioJitGuest.fp_traps). */
 JitRun *jit_run_new_with_vectors (const char *options);
+/* The same, which traps until that is given up. */
+JitRun *jit_run_new_with_traps (void);
 void jit_run_free (JitRun *run);
 
 /* The TLB, with a second level; empty unless a test fills it. */

@@ -261,6 +261,106 @@ test_inside (void)
   jit_run_free (run);
 }
 
+/* ---- Traps ---- */
+
+/* v2 = v0 + v1, or what else the function @name makes of two doubles. */
+static DioIrBlock *
+fp_block (int64_t name)
+{
+  DioIrBlock *block = dio_ir_block_new ();
+  dio_ir_block_append (block, DIO_IR_INSN, 0, 0, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_FP_REQUIRE, 0, 0, 0, 0, 0);
+  uint32_t mode = dio_ir_block_append (block, DIO_IR_FP_MODE, 0, 0, 0, 0, 0), low[2];
+  for (unsigned i = 0; i < 2; i++)
+    low[i] =
+        dio_ir_block_append (block, DIO_IR_VEC_LOW, 0,
+                             dio_ir_block_append (block, DIO_IR_GET_V, i, 0, 0, 0, 0), 0, 0, 0);
+  uint32_t sum = dio_ir_block_append (block, DIO_IR_FP_CALL2, name, mode, low[0], low[1], 0);
+  uint32_t zero = dio_ir_block_append (block, DIO_IR_CONST, 0, 0, 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_SET_V, 2,
+                       dio_ir_block_append (block, DIO_IR_VEC_MAKE, 0, sum, zero, 0, 0), 0, 0, 0);
+  dio_ir_block_append (block, DIO_IR_EXIT, 4, 0, 0, 0, 0);
+  return block;
+}
+
+/* What relies on traps is thrown out, once, when a vCPU without them comes to it, and code that is
+ * made afterwards looks by itself. */
+static void
+test_traps (void)
+{
+  JitRun *run = jit_run_new_with_traps ();
+  DioJitEntry *entry = jit_run_compile (run, fp_block (DIO_IR_FP_add64));
+  g_assert_true (dio_jit_fp_traps (run->jit));
+  IrEvalState state = { .pc = 0x7000 + (entry->address & DIO_PAGE_MASK),
+                        .fp_mode = DIO_FP_RULES_ARM };
+  state.v[0][0] = UINT64_C (0x7ff0000000000000);
+  state.v[1][0] = UINT64_C (0xfff0000000000000);
+  jit_run (run, entry, &state);
+  g_assert_cmphex (state.v[2][0], ==, UINT64_C (0x7ff8000000000000));
+  g_assert_cmpuint (dio_jit_stats (run->jit)->traps, ==, 1);
+
+  g_assert_true (dio_jit_drop_trapping (run->jit, entry->address));
+  g_assert_null (dio_jit_entry_far (run->jit, entry));
+  g_assert_false (dio_jit_fp_traps (run->jit));
+  g_assert_true (jit_run_compile_at (run, entry->address, fp_block (DIO_IR_FP_add64)) == entry);
+  g_assert_false (dio_jit_drop_trapping (run->jit, entry->address));
+  state.v[2][0] = 0;
+  state.pc = 0x7000 + (entry->address & DIO_PAGE_MASK);
+  jit_run (run, entry, &state);
+  g_assert_cmphex (state.v[2][0], ==, UINT64_C (0x7ff8000000000000));
+  g_assert_cmpuint (dio_jit_stats (run->jit)->traps, ==, 1);
+  jit_run_free (run);
+}
+
+/* A product just below the smallest normal number becomes that one: it was tiny, and inexact. That
+ * number times 1 is neither. */
+static void
+test_tiny (void)
+{
+  static const struct {
+    uint64_t a, b;
+    uint8_t flags;
+  } cases[] = {
+    { UINT64_C (0x3fe0000000400000), UINT64_C (0x001fffffff800000), DIO_FP_UF | DIO_FP_NX },
+    { UINT64_C (0xbfe0000000400000), UINT64_C (0x001fffffff800000), DIO_FP_UF | DIO_FP_NX },
+    { UINT64_C (0x3ff0000000000000), UINT64_C (0x0010000000000000), 0 },
+    { UINT64_C (0x3ff8000000000000), UINT64_C (0x0010000000000000), 0 },
+  };
+  JitRun *run = jit_run_new_with_traps ();
+  DioJitEntry *entry = jit_run_compile (run, fp_block (DIO_IR_FP_mul64));
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
+    IrEvalState state = { .pc = 0x7000 + (entry->address & DIO_PAGE_MASK),
+                          .fp_mode = DIO_FP_RULES_ARM };
+    state.v[0][0] = cases[i].a;
+    state.v[1][0] = cases[i].b;
+    jit_run (run, entry, &state);
+    uint64_t smallest = i == 3 ? UINT64_C (0x0018000000000000) : UINT64_C (0x0010000000000000);
+    g_assert_cmphex (state.v[2][0], ==, smallest | (cases[i].a & UINT64_C (1) << 63));
+    g_assert_cmphex (state.fflags, ==, cases[i].flags);
+  }
+  g_assert_cmpuint (dio_jit_stats (run->jit)->traps, ==, G_N_ELEMENTS (cases));
+  jit_run_free (run);
+}
+
+/* Traps are given up when they are many. */
+static void
+test_many_traps (void)
+{
+  JitRun *run = jit_run_new_with_traps ();
+  DioJitEntry *entry = jit_run_compile (run, fp_block (DIO_IR_FP_add64));
+  for (unsigned i = 0; dio_jit_fp_traps (run->jit); i++) {
+    IrEvalState state = { .pc = 0x7000 + (entry->address & DIO_PAGE_MASK),
+                          .fp_mode = DIO_FP_RULES_ARM };
+    state.v[0][0] = UINT64_C (0x7ff0000000000000);
+    state.v[1][0] = UINT64_C (0xfff0000000000000);
+    jit_run (run, entry, &state);
+    g_assert_cmphex (state.v[2][0], ==, UINT64_C (0x7ff8000000000000));
+    g_assert_cmpuint (i, <, 1000000);
+  }
+  g_assert_cmpuint (dio_jit_stats (run->jit)->traps, >, 100);
+  jit_run_free (run);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -272,5 +372,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/cache/tables", test_tables);
   g_test_add_func ("/core/jit/cache/eviction", test_eviction);
   g_test_add_func ("/core/jit/cache/inside", test_inside);
+  g_test_add_func ("/core/jit/cache/traps", test_traps);
+  g_test_add_func ("/core/jit/cache/tiny", test_tiny);
+  g_test_add_func ("/core/jit/cache/many-traps", test_many_traps);
   return g_test_run ();
 }

@@ -38,6 +38,7 @@ static const char *const way_names[N_WAYS] = { "the interpreter", "the compiler"
 #if defined(__x86_64__)
 static const char *const variants[] = {
   "hot=0 whole",
+  "hot=0 whole traps",
   "hot=0 whole features=-bmi2,-avx,-fma,-lzcnt,-popcnt,-bmi1",
   "hot=0 whole features=-all",
   "hot=0",

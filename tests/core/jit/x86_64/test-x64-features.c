@@ -43,6 +43,7 @@ test_detect (void)
   g_assert_cmpint (host.sha, ==, HAS ("sha_ni"));
   g_assert_cmpint (host.adx, ==, HAS ("adx"));
   g_assert_cmpint (host.erms, ==, HAS ("erms"));
+  g_assert_true (host.traps);
 #undef HAS
 }
 
@@ -61,7 +62,7 @@ static void
 test_override (void)
 {
 #define BEFORE "sse3,ssse3,sse41,sse42,popcnt,lzcnt,movbe,bmi1"
-#define AFTER "aes,pclmul,sha,adx,erms"
+#define AFTER "aes,pclmul,sha,adx,erms,traps"
   assert_override (NULL, BEFORE ",bmi2,cx16,avx,avx2,fma,f16c," AFTER);
   assert_override ("", BEFORE ",bmi2,cx16,avx,avx2,fma,f16c," AFTER);
   assert_override ("-bmi2", BEFORE ",cx16,avx,avx2,fma,f16c," AFTER);
@@ -71,7 +72,8 @@ test_override (void)
   assert_override ("-all", "");
   assert_override ("-all,+popcnt,+avx2", "popcnt");
   assert_override ("-all,+sse3,+ssse3,+aes", "sse3,ssse3,aes");
-  assert_override ("-sse41", "sse3,ssse3,popcnt,lzcnt,movbe,bmi1,bmi2,cx16,aes,pclmul,adx,erms");
+  assert_override ("-sse41",
+                   "sse3,ssse3,popcnt,lzcnt,movbe,bmi1,bmi2,cx16,aes,pclmul,adx,erms,traps");
 }
 
 static void
