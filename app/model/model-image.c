@@ -166,6 +166,11 @@ dio_image_probe_file (const char *path, GError **error)
     image->arch = arch_of_qcow2 (path);
   image->title = title_of_file (path);
   image->subtitle = make_subtitle (image->arch, image->kind, st.st_size);
+  if (identity.incomplete) {
+    char *subtitle = g_strdup_printf (_ ("%s, incomplete: get it again"), image->subtitle);
+    g_free (image->subtitle);
+    image->subtitle = subtitle;
+  }
   if (image->kind == DIO_IMAGE_KERNEL)
     image->kernel = g_strdup (path);
   else if (image->kind == DIO_IMAGE_INITRD)

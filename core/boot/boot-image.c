@@ -317,6 +317,17 @@ identify_plain (DioBootView view, DioBootIdentity *identity)
     set_title (identity, N_ ("unknown data"));
 }
 
+/* What the first volume descriptor says (ECMA-119 8.4.8, 8.4.12) that the file does not have, but
+ * for the padding that some leave off. A device has no size. */
+static void
+check_iso_size (DioBootView view, uint64_t file_size, DioBootIdentity *identity)
+{
+  enum { DESCRIPTOR = 32768, PADDING = 150 * 2048 };
+  uint64_t blocks = dio_boot_get (view, DESCRIPTOR + 80, 4);
+  uint64_t size = blocks * dio_boot_get (view, DESCRIPTOR + 128, 2);
+  identity->incomplete = identity->kind == DIO_BOOT_ISO && file_size && size > file_size + PADDING;
+}
+
 static DioCompression
 compression_of (DioBootView view, const char **name)
 {
@@ -349,6 +360,7 @@ dio_boot_identify (const void *data, size_t length, uint64_t file_size, DioBootI
   *identity = (DioBootIdentity){ .compression = compression_of (view, &compression_name) };
   if (!compression_name) {
     identify_plain (view, identity);
+    check_iso_size (view, file_size, identity);
     return;
   }
 

@@ -36,6 +36,7 @@ typedef struct {
   DioArch arch;               /* NONE when it cannot be told */
   DioCompression compression; /* of the file itself */
   uint16_t machine;           /* the ELF or PE machine number, 0: none */
+  bool incomplete;            /* a disc of which the file is only a part */
   char version[64];           /* kernel version or volume name, printable ASCII; may be "" */
   char title[96];             /* for people, translated: "Linux kernel for riscv64, gzip" */
 } DioBootIdentity;

@@ -4,6 +4,7 @@
 #include "app/model/model-image.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 
 static void
 add_image (const char *root, const char *name, const char *title, const char *arch)
@@ -50,10 +51,35 @@ test_names (void)
   g_assert_true (g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL));
 }
 
+/* A disc that was not got to its end says so where people choose it. */
+static void
+test_incomplete (void)
+{
+  enum { SIZE = 40960, DESCRIPTOR = 32768 };
+  g_autofree char *folder = g_dir_make_tmp ("dio-disc-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "disc.iso", NULL);
+  g_autofree char *disc = g_malloc0 (SIZE);
+  memcpy (disc + DESCRIPTOR + 1, "CD001", 5);
+  memcpy (disc + DESCRIPTOR + 80, "\x14\0\0\0", 4); /* blocks of 2048 bytes: all there are */
+  memcpy (disc + DESCRIPTOR + 128, "\0\x08", 2);
+  for (unsigned cut = 0; cut < 2; cut++) {
+    disc[DESCRIPTOR + 82] = (char) cut; /* and 65536 more */
+    g_assert_true (g_file_set_contents (path, disc, SIZE, NULL));
+    g_autoptr (DioImage) image = dio_image_probe_file (path, NULL);
+    g_assert_nonnull (image);
+    g_assert_cmpint (dio_image_get_kind (image), ==, DIO_IMAGE_ISO);
+    g_assert_cmpint (strstr (dio_image_get_subtitle (image), "incomplete: get it again") != NULL,
+                     ==, cut);
+  }
+  g_remove (path);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/image/names", test_names);
+  g_test_add_func ("/app/image/incomplete", test_incomplete);
   return g_test_run ();
 }

@@ -158,6 +158,37 @@ test_disks (void)
   expect (with_magic (1024, 510, "\x55\xaa", 2), DIO_BOOT_UNKNOWN, DIO_ARCH_NONE, "unknown data");
 }
 
+/* Less than the volume is, but for padding; or more; or of a size that is not known. */
+static void
+test_cut_disc (void)
+{
+  g_autoptr (GByteArray) iso = with_magic (40000, 32769, "CD001", 5);
+  DioBootIdentity identity;
+  support_put_bytes (iso, 32768 + 40, "Debian 13.1.0 riscv64 1         ", 32);
+  support_put (iso, 32768 + 80, 300000, 4);
+  support_put (iso, 32768 + 128, 2048, 2);
+  const struct {
+    uint64_t size;
+    bool incomplete;
+  } sizes[] = {
+    { 300000u * 2048, false },
+    { 300000u * 2048 + 4096, false },
+    { (300000u - 150) * 2048, false },
+    { (300000u - 151) * 2048, true },
+    { 40000, true },
+    { 0, false },
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    dio_boot_identify (iso->data, iso->len, sizes[i].size, &identity);
+    g_assert_cmpint (identity.kind, ==, DIO_BOOT_ISO);
+    g_assert_cmpint (identity.incomplete, ==, sizes[i].incomplete);
+  }
+  support_put (iso, 32768 + 80, UINT32_MAX, 4);
+  support_put (iso, 32768 + 128, UINT16_MAX, 2);
+  dio_boot_identify (iso->data, iso->len, UINT32_MAX, &identity);
+  g_assert_true (identity.incomplete);
+}
+
 static void
 test_compressions (void)
 {
@@ -212,6 +243,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/boot/image/kernels", test_kernels);
   g_test_add_func ("/core/boot/image/programs", test_programs);
   g_test_add_func ("/core/boot/image/disks", test_disks);
+  g_test_add_func ("/core/boot/image/cut-disc", test_cut_disc);
   g_test_add_func ("/core/boot/image/firmware", test_firmware);
   g_test_add_func ("/core/boot/image/compressions", test_compressions);
   g_test_add_func ("/core/boot/image/files", test_files);
