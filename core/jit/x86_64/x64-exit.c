@@ -185,6 +185,7 @@ branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
   DioX64Asm *a = &g->a;
   DioX64Label out = DIO_X64_LABEL_INIT, on = DIO_X64_LABEL_INIT;
   uint32_t truth = op->arguments[0];
+  dio_x64_sweep_hold_flags (g);
   if (dio_x64_is_fp_holds (g->ops[truth].opcode)) {
     jump_if (g, truth, &on);
     dio_x64_jmp_label (a, &out);
@@ -194,10 +195,12 @@ branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
   dio_x64_bind (a, &on);
   count (g);
   dio_x64_jcc_label (a, DIO_X64_CC_NS, &g->sweep_top);
+  dio_x64_sweep_store_flags (g);
   dio_x64_sweep_give_back (g);
   poll (g, g->offset, 1);
   dio_x64_jmp_label (a, &g->blocks[g->index]);
   dio_x64_bind (a, &out);
+  dio_x64_sweep_store_flags (g);
   dio_x64_sweep_note_short (g);
   dio_x64_sweep_give_back (g);
   count (g);

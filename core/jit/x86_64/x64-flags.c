@@ -95,17 +95,9 @@ small_constant (const DioX64Gen *g, const DioIrOp *op, int32_t *constant)
          && *constant == ((int32_t) ((uint32_t) *constant << 8) >> 8);
 }
 
-/* True when the flags of @op need not be worked out here. */
-static bool
-put_off (DioX64Gen *g, const DioIrOp *op)
+static void
+store_pending (DioX64Gen *g, const DioIrOp *op)
 {
-  if (!g->guest->pending)
-    return false;
-  DioJitFlags flags = dio_jit_region_flags (g->region, g->index, g->at + 1);
-  if (flags == DIO_JIT_FLAGS_READ)
-    return false;
-  if (flags == DIO_JIT_FLAGS_DEAD)
-    return true;
   bool fp = op->opcode == DIO_IR_FLAGS_FP_32 || op->opcode == DIO_IR_FLAGS_FP_64;
   store_operand (g, PENDING (g, a), op->arguments[0], fp);
   int32_t constant, word = op->opcode;
@@ -115,7 +107,55 @@ put_off (DioX64Gen *g, const DioIrOp *op)
     store_operand (g, PENDING (g, b), op->arguments[1], fp);
   dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), word);
   g->settled = false;
+}
+
+/* True when the flags of @op need not be worked out here. Within a sweep nobody sees them. */
+static bool
+put_off (DioX64Gen *g, const DioIrOp *op)
+{
+  if (!g->guest->pending)
+    return false;
+  DioJitFlags flags = dio_jit_region_flags (g->region, g->index, g->at + 1);
+  if (flags == DIO_JIT_FLAGS_READ)
+    return false;
+  if (flags == DIO_JIT_FLAGS_SHOWN && !(g->sweep && g->at <= g->sweep_flags))
+    store_pending (g, op);
   return true;
+}
+
+/* ---- Of sweeps ---- */
+
+void
+dio_x64_sweep_find_flags (DioX64Gen *g)
+{
+  uint32_t at = g->n_ops;
+  g->sweep_flags = 0;
+  while (at > 0 && !dio_ir_flags_use (g->ops[at - 1].opcode))
+    at--;
+  if (!at-- || !g->guest->pending)
+    return;
+  unsigned opcode = g->ops[at].opcode;
+  bool may_wait = (opcode >= DIO_IR_FLAGS_ADD_32 && opcode <= DIO_IR_FLAGS_SUB_64)
+                  || opcode == DIO_IR_FLAGS_LOGIC_32 || opcode == DIO_IR_FLAGS_LOGIC_64;
+  if (may_wait && dio_jit_region_flags (g->region, g->index, at + 1) == DIO_JIT_FLAGS_SHOWN)
+    g->sweep_flags = at;
+}
+
+void
+dio_x64_sweep_hold_flags (DioX64Gen *g)
+{
+  int32_t constant;
+  const DioIrOp *op = &g->ops[g->sweep_flags];
+  for (unsigned a = 0; g->sweep_flags && a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    if (!dio_x64_constant32 (g, op->arguments[a], &constant))
+      dio_x64_gpr_of (g, op->arguments[a]);
+}
+
+void
+dio_x64_sweep_store_flags (DioX64Gen *g)
+{
+  if (g->sweep_flags)
+    store_pending (g, &g->ops[g->sweep_flags]);
 }
 
 /* ---- Setting ---- */

@@ -175,6 +175,7 @@ typedef struct {
   DioJitSweep *sweep; /* of the block at hand, when its second version is generated; else NULL */
   uint64_t swept;     /* blocks that have one */
   int8_t sweep_addends[DIO_JIT_SWEEP_POINTERS]; /* registers, or -1: on the stack */
+  uint32_t sweep_flags; /* operation whose condition flags its ways out leave pending, or 0 */
   DioX64Label sweep_top;
   DioX64Label sweeps[DIO_JIT_MAX_BLOCKS]; /* where the first version goes to go round */
 } DioX64Gen;
@@ -379,6 +380,11 @@ DioX64Reg dio_x64_sweep_addend (DioX64Gen *g);
 void dio_x64_sweep_give_back (DioX64Gen *g);
 /* Before that, where the loop is left: was it worth while? */
 void dio_x64_sweep_note_short (DioX64Gen *g);
+/* Which condition flags are only shown behind it: x64-flags.c. What they are made of is held in
+ * registers until the ways out, that store it. */
+void dio_x64_sweep_find_flags (DioX64Gen *g);
+void dio_x64_sweep_hold_flags (DioX64Gen *g);
+void dio_x64_sweep_store_flags (DioX64Gen *g);
 /* The @size bytes at rdx: what to add to their address to @addend, and where they are in their page
  * to rdx; or to @miss if the first level of the TLB does not have them in one page. Changes rcx. */
 void dio_x64_probe_rdx (DioX64Gen *g, int32_t size, bool write, DioX64Reg addend,

@@ -995,6 +995,16 @@ use (DioX64Gen *g, uint32_t value, uint32_t by)
     use (g, op->arguments[a], by);
 }
 
+/* What flags that wait are made of is used at the end. */
+static void
+use_flags (DioX64Gen *g)
+{
+  dio_x64_sweep_find_flags (g);
+  const DioIrOp *op = &g->ops[g->sweep_flags];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    use (g, op->arguments[a], g->n_ops - 2);
+}
+
 void
 dio_x64_start_block (DioX64Gen *g)
 {
@@ -1029,6 +1039,8 @@ dio_x64_start_block (DioX64Gen *g)
       g->values[op->arguments[a]].want_xmm |= fp_argument (op, a);
     }
   }
+  if (g->sweep)
+    use_flags (g);
   if (g->guest->v)
     dio_x64_simd_want (g);
 }
