@@ -431,6 +431,79 @@ dio_qcow2_allocate (Qcow2 *qcow2, uint64_t want, uint64_t *offset, bool *fresh)
   return (int64_t) count;
 }
 
+/* The first @clusters in a row that nobody uses, from *start on. 0 or -errno. */
+static int
+find_free_row (Qcow2 *qcow2, uint64_t clusters, uint64_t *start)
+{
+  int64_t at = find_free (qcow2, *start);
+  for (uint64_t have = 0; at >= 0 && have < clusters;) {
+    int64_t next = find_free (qcow2, (uint64_t) at + have);
+    if (next == at + (int64_t) have) {
+      have++;
+    } else {
+      at = next;
+      have = next >= 0;
+    }
+  }
+  *start = at < 0 ? 0 : (uint64_t) at;
+  return at < 0 ? (int) at : 0;
+}
+
+/* The blocks that count the clusters from @start on. They lie behind these: one that is made while
+ * the clusters are taken would take one of them, the first that it counts, and no row could be
+ * longer than what one block counts. *@made: there are new ones, or another table of them, which
+ * may lie just there. */
+static int
+make_blocks_for_row (Qcow2 *qcow2, uint64_t start, uint64_t clusters, bool *made)
+{
+  int result = 0;
+  *made = false;
+  for (uint64_t i = start / qcow2->counts; i <= (start + clusters - 1) / qcow2->counts; i++) {
+    if (get_block (qcow2, i, &result))
+      continue;
+    if (result == 0) {
+      qcow2->free_hint = start + clusters;
+      *made = true;
+      make_block (qcow2, i, &result);
+    }
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
+static int
+find_counted_row (Qcow2 *qcow2, uint64_t clusters, uint64_t *start)
+{
+  uint64_t hint = qcow2->free_hint;
+  bool made = true;
+  int result = 0;
+  while (made && result == 0) {
+    *start = hint;
+    result = find_free_row (qcow2, clusters, start);
+    if (result == 0)
+      result = make_blocks_for_row (qcow2, *start, clusters, &made);
+  }
+  qcow2->free_hint = hint;
+  return result;
+}
+
+int
+dio_qcow2_allocate_row (Qcow2 *qcow2, uint64_t clusters, uint64_t *offset)
+{
+  uint64_t start = 0;
+  int result = find_counted_row (qcow2, clusters, &start);
+  *offset = start << qcow2->header.cluster_bits;
+  for (uint64_t i = 0; i < clusters && result == 0; i++) {
+    result = dio_qcow2_set_count (qcow2, start + i, 1);
+    if (result < 0)
+      dio_qcow2_release (qcow2, *offset, i);
+    else
+      touch (qcow2, start + i);
+  }
+  return result;
+}
+
 void
 dio_qcow2_release (Qcow2 *qcow2, uint64_t offset, uint64_t clusters)
 {

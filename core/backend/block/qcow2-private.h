@@ -201,6 +201,10 @@ int dio_qcow2_set_count (Qcow2 *qcow2, uint64_t index, uint64_t count);
  * are known to read as zeros. Returns how many, or -errno. */
 int64_t dio_qcow2_allocate (Qcow2 *qcow2, uint64_t want, uint64_t *offset, bool *fresh);
 
+/* The same for all of @clusters, as a table of tables needs them. 0 or -errno, and then none is
+ * taken. */
+int dio_qcow2_allocate_row (Qcow2 *qcow2, uint64_t clusters, uint64_t *offset);
+
 /* Takes back what no pointer was ever made to. */
 void dio_qcow2_release (Qcow2 *qcow2, uint64_t offset, uint64_t clusters);
 

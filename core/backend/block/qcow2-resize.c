@@ -22,36 +22,6 @@ write_header (Qcow2 *qcow2, uint64_t size, uint32_t l1_size, uint64_t l1_offset)
   return result ? result : dio_qcow2_sync (qcow2);
 }
 
-/* Clusters in a row, which an L1 table has to be. */
-static int
-allocate_row (Qcow2 *qcow2, uint64_t clusters, uint64_t *offset)
-{
-  uint64_t hint = qcow2->free_hint;
-  uint64_t have = 0;
-  int result = 0;
-  while (have < clusters && result == 0) {
-    uint64_t at;
-    bool fresh;
-    int64_t got = dio_qcow2_allocate (qcow2, clusters - have, &at, &fresh);
-    if (got < 0) {
-      result = (int) got;
-    } else if (have && at == *offset + (have << qcow2->header.cluster_bits)) {
-      have += (uint64_t) got;
-    } else {
-      /* The row is broken: back with what there was, and on from here. */
-      if (have)
-        dio_qcow2_release (qcow2, *offset, have);
-      *offset = at;
-      have = (uint64_t) got;
-      qcow2->free_hint = (at >> qcow2->header.cluster_bits) + have;
-    }
-  }
-  if (result < 0 && have)
-    dio_qcow2_release (qcow2, *offset, have);
-  qcow2->free_hint = MIN (qcow2->free_hint, hint);
-  return result;
-}
-
 static int
 write_l1 (Qcow2 *qcow2, uint32_t entries, uint64_t offset)
 {
@@ -85,7 +55,7 @@ move_l1 (Qcow2 *qcow2, uint64_t size, uint32_t entries)
   uint64_t old_offset = qcow2->header.l1_offset;
   uint64_t old_bytes = (uint64_t) qcow2->header.l1_size * 8;
   uint64_t clusters = dio_qcow2_clusters (qcow2, (uint64_t) entries * 8);
-  int result = allocate_row (qcow2, clusters, &offset);
+  int result = dio_qcow2_allocate_row (qcow2, clusters, &offset);
   if (result < 0)
     return result;
   result = write_l1 (qcow2, entries, offset);

@@ -335,6 +335,40 @@ test_resize (Fixture *f, gconstpointer data)
   }
 }
 
+/* An L1 table that is longer than what one block of counts counts: its row of clusters is found at
+ * once, and not by filling the file with blocks that break each other's row. */
+static void
+test_large_l1 (Fixture *f, gconstpointer data)
+{
+  static const uint64_t sizes[] = { 600 * MIB, 601 * MIB, 3000 * MIB, 20000 * MIB };
+  const DioBlockCreate create = { .format = "qcow2", .size = MIB, .cluster_size = 512 };
+  g_autoptr (GError) error = NULL;
+  uint8_t written[4096], read[sizeof written];
+  g_assert_true (dio_block_create (dio_files_host (), f->path, &create, &error));
+  g_assert_no_error (error);
+  DioBlockNode *node = rig_open (dio_files_host (), f->path, "qcow2", 0, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    struct stat status;
+    memset (written, (int) i + 1, sizeof written);
+    g_assert_cmpint (dio_block_node_write (node, i * 8192, written, sizeof written), ==, 0);
+    g_assert_true (dio_block_node_resize (node, sizes[i], &error));
+    g_assert_no_error (error);
+    g_assert_cmpint (dio_block_node_write (node, sizes[i] - 4096, written, sizeof written), ==, 0);
+    g_assert_cmpint (dio_block_node_flush (node), ==, 0);
+    g_assert_cmpint (stat (f->path, &status), ==, 0);
+    g_assert_cmpint (status.st_size, <, 8 * MIB); /* the tables are up to 4.9 MiB of it */
+  }
+  for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    memset (written, (int) i + 1, sizeof written);
+    g_assert_cmpint (dio_block_node_read (node, i * 8192, read, sizeof read), ==, 0);
+    g_assert_cmpmem (read, sizeof read, written, sizeof written);
+    g_assert_cmpint (dio_block_node_read (node, sizes[i] - 4096, read, sizeof read), ==, 0);
+    g_assert_cmpmem (read, sizeof read, written, sizeof written);
+  }
+  g_assert_cmpint (dio_block_node_close (node), ==, 0);
+  rig_check_clean (f->path);
+}
+
 /* ---- Damage ---- */
 
 static void
@@ -644,6 +678,7 @@ main (int argc, char **argv)
   ADD ("names", test_names);
   ADD ("snapshots", test_snapshots);
   ADD ("resize", test_resize);
+  ADD ("large-l1", test_large_l1);
   ADD ("bad-headers", test_bad_headers);
   ADD ("bad-pointers", test_bad_pointers);
   ADD ("bad-counts", test_bad_counts);
