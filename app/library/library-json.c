@@ -191,6 +191,8 @@ set_error_at (GError **error, const char *text, const char *at, const char *reas
 JsonObject *
 dio_json_parse_object (const char *text, gsize length, unsigned max_depth, GError **error)
 {
+  if (!length)
+    text = ""; /* may be NULL, from which nothing may be counted */
   const char *bad = text;
   if (length > G_MAXSSIZE / 2 || !g_utf8_validate_len (text, length, &bad)) {
     set_error_at (error, text, bad, _ ("this is not UTF-8 text"));
