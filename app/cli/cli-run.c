@@ -27,7 +27,7 @@ typedef struct {
   struct termios terminal;
   int code;
   int reason;
-  gboolean has_stats;
+  gboolean has_stats, wants_stats;
   DioMachineStats stats;
   guint retry;   /* source: a paused machine that nobody else could resume */
   char *trouble; /* the last that was said of it */
@@ -95,11 +95,87 @@ time_limit_cb (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static const char *
+reason_name (const Session *session)
+{
+  if (session->timed_out)
+    return "time-limit";
+  if (session->interrupted)
+    return "interrupted";
+  switch (session->reason) {
+  case DIO_STOP_GUEST_OFF:
+    return "guest-off";
+  case DIO_STOP_FORCED:
+    return "forced";
+  case DIO_STOP_CRASHED:
+    return "crashed";
+  case DIO_STOP_ERROR:
+    return "error";
+  default:
+    return "not-started";
+  }
+}
+
+static void
+add_outcome (Session *session, JsonObject *object)
+{
+  json_object_set_string_member (object, "reason", reason_name (session));
+  json_object_set_int_member (object, "exit_code", session->code);
+  json_object_set_int_member (object, "guest_exit_code",
+                              dio_machine_item_get_exit_code (session->item));
+}
+
+static gboolean
+write_stats (Session *session, gboolean stopped)
+{
+  g_autoptr (JsonObject) object =
+      session->has_stats ? dio_stats_to_json (&session->stats) : json_object_new ();
+  json_object_set_string_member (object, "state", stopped ? "stopped" : "running");
+  if (stopped)
+    add_outcome (session, object);
+  json_object_set_double_member (object, "wall_seconds",
+                                 (double) (g_get_monotonic_time () - session->start_us)
+                                     / G_USEC_PER_SEC);
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_set_object (node, object);
+  g_autofree char *text = json_to_string (node, TRUE);
+  g_autofree char *line = g_strconcat (text, "\n", NULL);
+  g_autoptr (GError) error = NULL;
+  if (g_file_set_contents (session->options->stats, line, -1, &error))
+    return TRUE;
+  cli_message ("--stats: %s", error->message);
+  return FALSE;
+}
+
+/* Where somebody has asked for them: of a machine that is not there yet as soon as it is. */
+static void
+write_wanted_stats (Session *session)
+{
+  DioMachineStats stats;
+  if (!session->wants_stats || !dio_machine_item_get_stats (session->item, &stats))
+    return;
+  session->wants_stats = FALSE;
+  session->stats = stats;
+  session->has_stats = TRUE;
+  write_stats (session, FALSE);
+}
+
+/* SIGUSR1: somebody who measures wants the figures of this moment. */
+static gboolean
+stats_signal_cb (gpointer data)
+{
+  Session *session = data;
+  session->wants_stats = !session->over;
+  write_wanted_stats (session);
+  return G_SOURCE_CONTINUE;
+}
+
 /* The last moment at which the picture and the counters can be had. */
 static void
 state_cb (DioMachineItem *item, GParamSpec *pspec, gpointer data)
 {
   Session *session = data;
+  write_wanted_stats (session);
   if (dio_machine_item_get_state (item) != DIO_ITEM_STOPPING)
     return;
   session->has_stats = dio_machine_item_get_stats (item, &session->stats);
@@ -208,72 +284,6 @@ open_serial (Session *session, DioChar **serial, int *code)
     return FALSE;
   }
   return TRUE;
-}
-
-static const char *
-reason_name (const Session *session)
-{
-  if (session->timed_out)
-    return "time-limit";
-  if (session->interrupted)
-    return "interrupted";
-  switch (session->reason) {
-  case DIO_STOP_GUEST_OFF:
-    return "guest-off";
-  case DIO_STOP_FORCED:
-    return "forced";
-  case DIO_STOP_CRASHED:
-    return "crashed";
-  case DIO_STOP_ERROR:
-    return "error";
-  default:
-    return "not-started";
-  }
-}
-
-static void
-add_outcome (Session *session, JsonObject *object)
-{
-  json_object_set_string_member (object, "reason", reason_name (session));
-  json_object_set_int_member (object, "exit_code", session->code);
-  json_object_set_int_member (object, "guest_exit_code",
-                              dio_machine_item_get_exit_code (session->item));
-}
-
-static gboolean
-write_stats (Session *session, gboolean stopped)
-{
-  g_autoptr (JsonObject) object =
-      session->has_stats ? dio_stats_to_json (&session->stats) : json_object_new ();
-  json_object_set_string_member (object, "state", stopped ? "stopped" : "running");
-  if (stopped)
-    add_outcome (session, object);
-  json_object_set_double_member (object, "wall_seconds",
-                                 (double) (g_get_monotonic_time () - session->start_us)
-                                     / G_USEC_PER_SEC);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  g_autofree char *text = json_to_string (node, TRUE);
-  g_autofree char *line = g_strconcat (text, "\n", NULL);
-  g_autoptr (GError) error = NULL;
-  if (g_file_set_contents (session->options->stats, line, -1, &error))
-    return TRUE;
-  cli_message ("--stats: %s", error->message);
-  return FALSE;
-}
-
-/* SIGUSR1: somebody who measures wants the figures of this moment. */
-static gboolean
-stats_signal_cb (gpointer data)
-{
-  Session *session = data;
-  DioMachineStats stats;
-  if (session->over || !dio_machine_item_get_stats (session->item, &stats))
-    return G_SOURCE_CONTINUE;
-  session->stats = stats;
-  session->has_stats = TRUE;
-  write_stats (session, FALSE);
-  return G_SOURCE_CONTINUE;
 }
 
 static gboolean

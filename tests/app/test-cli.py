@@ -338,6 +338,21 @@ class CliTest(unittest.TestCase):
         self.assertEqual(INTERRUPTED, process.wait(timeout=20))
         self.assertEqual("interrupted", self.read_stats(stats)["reason"])
 
+    def test_stats_too_early(self):
+        """Somebody who asks before the machine is there gets an answer all the same."""
+        stats = self.path("s.json")
+        self.cli("create", "m", "--kernel", self.kernel)
+        process = subprocess.Popen([PROGRAM, "start", "m", "--headless", "--stats", stats], env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        caught = 0
+        while not caught >> (signal.SIGUSR1 - 1) & 1:
+            with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                caught = int(re.search(r"SigCgt:\s*(\S+)", file.read())[1], 16)
+        process.send_signal(signal.SIGUSR1)
+        self.assertEqual("running", self.read_stats(stats)["state"])
+        self.cli("stop", "m", "--force")
+
     def test_serial_socket(self):
         path = self.path("tty")
         process = subprocess.Popen([PROGRAM, "run", "--kernel", self.kernel, "--headless",
