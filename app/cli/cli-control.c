@@ -28,6 +28,7 @@ find_running (Cli *cli, const char *name, int *code)
   DioMachineItem *item = cli_find (cli, name, code);
   if (!item)
     return NULL;
+  cli_wait_started (item);
   if (dio_machine_item_get_state (item) == DIO_ITEM_ELSEWHERE)
     return item;
   if (dio_machine_item_get_state (item) == DIO_ITEM_BROKEN) {

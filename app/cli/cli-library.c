@@ -10,8 +10,6 @@
 #include "app/library/library-size.h"
 #include "app/model/model-image.h"
 
-#define STATUS_TIMEOUT_MS 3000
-
 static void
 print_json (JsonNode *node)
 {
@@ -102,17 +100,6 @@ state_name (DioItemState state)
   return "?";
 }
 
-/* What the process that runs @item says of it; NULL when nobody answers. */
-static JsonObject *
-ask_status (DioMachineItem *item)
-{
-  if (dio_machine_item_get_state (item) != DIO_ITEM_ELSEWHERE)
-    return NULL;
-  g_autoptr (JsonObject) request = json_object_new ();
-  json_object_set_string_member (request, "command", "status");
-  return dio_control_request (dio_machine_item_get_id (item), request, STATUS_TIMEOUT_MS, NULL);
-}
-
 static const char *
 live_state (DioMachineItem *item, JsonObject *status)
 {
@@ -132,7 +119,7 @@ static JsonObject *
 describe (DioMachineItem *item)
 {
   JsonObject *object = json_object_new ();
-  g_autoptr (JsonObject) status = ask_status (item);
+  g_autoptr (JsonObject) status = cli_ask_status (item);
   const DioMachineConfig *config = dio_machine_item_get_config (item);
   json_object_set_string_member (object, "id", dio_machine_item_get_id (item));
   json_object_set_string_member (object, "name", dio_machine_item_get_name (item));
@@ -176,7 +163,7 @@ print_table (DioLibrary *library)
   g_print ("%s\n", _ ("CPUS"));
   for (guint i = 0; i < n; i++) {
     g_autoptr (DioMachineItem) item = g_list_model_get_item (G_LIST_MODEL (library), i);
-    g_autoptr (JsonObject) status = ask_status (item);
+    g_autoptr (JsonObject) status = cli_ask_status (item);
     const DioMachineConfig *config = dio_machine_item_get_config (item);
     g_autofree char *memory = config ? dio_size_to_text (config->memory) : g_strdup ("-");
     print_padded (dio_machine_item_get_name (item), 28);
@@ -279,7 +266,7 @@ events_to_json (const GPtrArray *events)
 static void
 print_machine (DioMachineItem *item, const GPtrArray *events)
 {
-  g_autoptr (JsonObject) status = ask_status (item);
+  g_autoptr (JsonObject) status = cli_ask_status (item);
   const DioMachineConfig *config = dio_machine_item_get_config (item);
   print_fact (_ ("Name"), dio_machine_item_get_name (item));
   print_fact (_ ("Id"), dio_machine_item_get_id (item));

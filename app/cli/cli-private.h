@@ -2,6 +2,8 @@
  * What the parts of the command share. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "app/cli/cli.h"
 #include "app/model/model-library.h"
 #include "core/base/base-error.h"
@@ -53,6 +55,14 @@ DioLibrary *cli_library (Cli *cli);
 
 /* A machine by name or id; NULL after printing that there is none, with *@code set. */
 DioMachineItem *cli_find (Cli *cli, const char *name, int *code);
+
+/* What the process that runs @item says of it; NULL when none does, or when it does not answer. */
+JsonObject *cli_ask_status (DioMachineItem *item);
+
+/* Waits while another process is about to start @item, which refuses nearly everything then. Gives
+ * up after 10 s, and after 2 s when that process cannot be reached: it may be one of another
+ * XDG_RUNTIME_DIR, and what is asked of it next says so. */
+void cli_wait_started (DioMachineItem *item);
 
 typedef void (*CliItemCommand) (DioMachineItem *self, GCancellable *cancellable,
                                 GAsyncReadyCallback callback, gpointer user_data);

@@ -40,6 +40,7 @@ act (DioMachineItem *item, DioSnapshotAction action, const char *id, const char 
      const char *note, char **taken, GError **error)
 {
   Answer answer = { NULL };
+  cli_wait_started (item);
   dio_machine_item_snapshot_async (item, action, id, name, note, NULL, answer_cb, &answer);
   while (!answer.result)
     g_main_context_iteration (NULL, TRUE);

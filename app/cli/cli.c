@@ -7,10 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/bridge/bridge-control.h"
 #include "app/cli/cli-private.h"
+#include "app/model/model-machine-private.h"
 #include "core/base/base-thread.h"
 
 #define END_OF_OPTIONS "--"
+#define STATUS_TIMEOUT_MS 3000
+#define STARTING_US (10 * G_USEC_PER_SEC)
+#define UNREACHABLE_US (2 * G_USEC_PER_SEC)
+#define STARTING_POLL_US 20000
 #define GLIB_THREADS 3 /* its worker, its pools' starter, and one to spare */
 
 static const CliCommand *const groups[] = { cli_run_commands, cli_library_commands,
@@ -170,6 +176,33 @@ cli_find (Cli *cli, const char *name, int *code)
   if (!item)
     cli_message (_ ("There is no machine called “%s”. “diorama list” tells which there are"), name);
   return item;
+}
+
+JsonObject *
+cli_ask_status (DioMachineItem *item)
+{
+  if (dio_machine_item_get_state (item) != DIO_ITEM_ELSEWHERE)
+    return NULL;
+  g_autoptr (JsonObject) request = json_object_new ();
+  json_object_set_string_member (request, "command", "status");
+  return dio_control_request (dio_machine_item_get_id (item), request, STATUS_TIMEOUT_MS, NULL);
+}
+
+void
+cli_wait_started (DioMachineItem *item)
+{
+  gint64 begin = g_get_monotonic_time ();
+  while (dio_machine_item_get_state (item) == DIO_ITEM_ELSEWHERE) {
+    g_autoptr (JsonObject) status = cli_ask_status (item);
+    const char *state =
+        status ? json_object_get_string_member_with_default (status, "state", NULL) : NULL;
+    gint64 patience = status ? STARTING_US : UNREACHABLE_US;
+    if ((status && g_strcmp0 (state, "starting") != 0)
+        || g_get_monotonic_time () - begin >= patience)
+      return;
+    g_usleep (STARTING_POLL_US);
+    dio_machine_item_reload (item);
+  }
 }
 
 static void

@@ -73,12 +73,13 @@ class CliTest(unittest.TestCase):
             self.assertTrue(result.stderr.startswith("diorama: "), result.stderr)
         return result
 
-    def start(self, name, *options):
+    def start(self, name, *options, wait=True):
         process = subprocess.Popen([PROGRAM, "start", name, "--headless", *options],
                                    env=self.environment, text=True, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.processes.append(process)
-        self.wait_state(name, "running")
+        if wait:
+            self.wait_state(name, "running")
         return process
 
     def state(self, name):
@@ -618,6 +619,21 @@ class CliTest(unittest.TestCase):
         self.assertIn("--force", self.cli("stop", "deaf", code=ERROR).stderr)
         self.cli("stop", "deaf", "--force")
         self.assertEqual(OK, process.wait(10))
+
+    def test_just_starting(self):
+        """What is asked of a machine that is about to start waits until it has."""
+        self.cli("create", "slow", "--kernel", self.kernel, "--append",
+                 "dummy:still dummy:slow-new")
+        for command in (["pause", "slow"], ["snapshot", "take", "slow", "one"],
+                        ["suspend", "slow"], ["stop", "slow", "--wait", "10"]):
+            process = self.start("slow", wait=False)
+            deadline = time.monotonic() + 20
+            while self.state("slow") == "off":
+                self.assertLess(time.monotonic(), deadline)
+            self.cli(*command)
+            if command[0] in ("pause", "snapshot"):
+                self.cli("stop", "slow", "--force")
+            process.wait(10)
 
     def test_runner_killed(self):
         """The kernel drops the lock of a process that dies; sockets left over do not matter."""
