@@ -7,6 +7,7 @@
 #include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
 #include "app/model/model-image.h"
+#include "core/boot/boot-image.h"
 #include "core/vm/vm-board.h"
 
 #define DEFAULT_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -52,6 +53,15 @@ take_suffix (char *text, const char *suffix)
   return has;
 }
 
+/* A guest can do with a part of a disc, so it is no error; but not with what it looks for. */
+static void
+warn_of_incomplete (const char *path)
+{
+  DioBootIdentity identity;
+  if (dio_boot_identify_file (path, &identity, NULL) && identity.incomplete)
+    cli_message (_ ("“%s” is incomplete: its end is missing. Get it again"), path);
+}
+
 static void
 add_disk (DioMachineConfig *config, const CliConfigOptions *options, const char *text)
 {
@@ -65,6 +75,7 @@ add_disk (DioMachineConfig *config, const CliConfigOptions *options, const char 
     dio_machine_config_add_cdrom (config, path, format);
   else
     dio_machine_config_add_disk (config, path, format, readonly);
+  warn_of_incomplete (path);
 }
 
 /* "1280x800" */

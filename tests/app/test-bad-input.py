@@ -281,6 +281,21 @@ class BadInputTest(unittest.TestCase):
         os.unlink(disk)
         self.message((disk, "put it back"), "start", "gone", "--headless")
 
+    def test_incomplete_disc(self):
+        """A disc whose end is missing is told of, and the machine made all the same."""
+        disc = bytearray(40960)
+        disc[32769:32774] = b"CD001"
+        disc[32768 + 128:32768 + 130] = struct.pack("<H", 2048)
+        for blocks, parts in ((20, 0), (20 + 65536, 1)):
+            disc[32768 + 80:32768 + 84] = struct.pack("<I", blocks)
+            path = self.write("disc.iso", disc)
+            for suffix in ",cdrom", ",readonly":
+                name = f"{blocks}{suffix[1:]}"
+                result = self.cli("create", name, "--kernel", self.kernel, "--disk", path + suffix)
+                self.assertEqual(parts, result.stderr.count("incomplete: its end is missing. Get it again"))
+                self.assertEqual(parts, result.stderr.count(path))
+                self.cli("show", name)
+
     def test_disk_not_writable(self):
         prefix = self.nobody()
         disk = self.write("disk", size=MIB)
