@@ -499,8 +499,12 @@ wait_idle (DioVirtioBlk *blk)
 static void
 drain (DioDevice *dev)
 {
+  DioVirtioBlk *blk = (DioVirtioBlk *) dev;
+
   dio_virtio_device_drain (dev);
-  wait_idle ((DioVirtioBlk *) dev);
+  if (blk->block)
+    dio_block_set_urgent (blk->block, true);
+  wait_idle (blk);
 }
 
 static void
@@ -511,8 +515,10 @@ resume (DioDevice *dev)
   pthread_mutex_lock (&dev->lock);
   blk->troubled = false;
   pthread_mutex_unlock (&dev->lock);
-  if (blk->block)
+  if (blk->block) {
+    dio_block_set_urgent (blk->block, false);
     dio_block_retry (blk->block);
+  }
   dio_virtio_device_resume (dev);
 }
 

@@ -374,15 +374,31 @@ realize (DioDevice *dev, GError **error)
 }
 
 static void
+set_urgent (DioVirtioScsi *scsi, bool urgent)
+{
+  for (unsigned i = 0; i < scsi->n_drives; i++)
+    if (scsi->drives[i].block)
+      dio_block_set_urgent (scsi->drives[i].block, urgent);
+}
+
+static void
 drain (DioDevice *dev)
 {
   DioVirtioScsi *scsi = (DioVirtioScsi *) dev;
 
   dio_virtio_device_drain (dev);
+  set_urgent (scsi, true);
   pthread_mutex_lock (&dev->lock);
   while (scsi->in_flight)
     pthread_cond_wait (&scsi->idle, &dev->lock);
   pthread_mutex_unlock (&dev->lock);
+}
+
+static void
+resume (DioDevice *dev)
+{
+  set_urgent ((DioVirtioScsi *) dev, false);
+  dio_virtio_device_resume (dev);
 }
 
 static void
@@ -417,6 +433,6 @@ const DioDeviceType dio_virtio_scsi_type = {
   .state = dio_virtio_device_visit,
   .state_version = 1,
   .drain = drain,
-  .resume = dio_virtio_device_resume,
+  .resume = resume,
   .finalize = finalize,
 };

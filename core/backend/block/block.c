@@ -52,6 +52,7 @@ typedef struct {
   uint64_t running_bytes;
   bool changing; /* nothing may be started */
   DioBlockLimit bytes, operations;
+  bool urgent; /* whatever the limits */
 } Queue;
 
 typedef struct {
@@ -246,7 +247,7 @@ now_ns (void)
 static int64_t
 wait_for_limits_locked (Queue *queue)
 {
-  if (!queue->bytes.rate && !queue->operations.rate)
+  if (queue->urgent || (!queue->bytes.rate && !queue->operations.rate))
     return 0;
   int64_t now = now_ns ();
   return MAX (dio_block_limit_wait_ns (&queue->bytes, now),
@@ -264,8 +265,10 @@ static void
 start_locked (Queue *queue, DioBlockRequest *request)
 {
   bool transfers = request->op == DIO_BLOCK_READ || request->op == DIO_BLOCK_WRITE;
-  dio_block_limit_take (&queue->bytes, transfers ? request->length : 0);
-  dio_block_limit_take (&queue->operations, 1);
+  if (!queue->urgent) {
+    dio_block_limit_take (&queue->bytes, transfers ? request->length : 0);
+    dio_block_limit_take (&queue->operations, 1);
+  }
   queue->running++;
   queue->running_bytes += request->length;
   if (!start_on_ring_locked (queue, request))
@@ -484,6 +487,18 @@ dio_block_set_limits (DioBlock *block, const DioBlockLimits *limits)
   pthread_mutex_unlock (&queue->lock);
 }
 
+void
+dio_block_set_urgent (DioBlock *block, bool urgent)
+{
+  Queue *queue = (Queue *) block;
+  if (block->ops != &queue_ops)
+    return; /* others have no limits */
+  pthread_mutex_lock (&queue->lock);
+  queue->urgent = urgent;
+  start_waiting_locked (queue);
+  pthread_mutex_unlock (&queue->lock);
+}
+
 /* ---- Any implementation ---- */
 
 void
@@ -525,6 +540,7 @@ dio_block_free (DioBlock *block)
   while (block->n_lent)
     pthread_cond_wait (&block->returned, &block->held_lock);
   pthread_mutex_unlock (&block->held_lock);
+  dio_block_set_urgent (block, true);
   if (block->ops->drain)
     block->ops->drain (block);
   dio_block_give_up (block);

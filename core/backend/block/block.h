@@ -110,6 +110,10 @@ typedef struct {
 } DioBlockLimits;
 void dio_block_set_limits (DioBlock *block, const DioBlockLimits *limits);
 
+/* While @urgent, nothing waits for the limits, or counts: who has to have a disk idle would wait
+ * for what the guest asked of it in advance. Any thread. */
+void dio_block_set_urgent (DioBlock *block, bool urgent);
+
 /* Before the first request. */
 void dio_block_set_trouble (DioBlock *block, DioBlockTrouble trouble, void *data);
 

@@ -368,7 +368,23 @@ test_limits (Fixture *f, gconstpointer data)
   dio_block_set_limits (block, &none);
   dio_block_drain (block);
   g_assert_cmpuint (done, ==, COUNT * 2);
+
+  /* Nor does what waits keep anybody who is in a hurry; and that is not made up for later. */
+  dio_block_set_limits (block, &bytes);
+  for (unsigned i = 0; i < COUNT; i++)
+    dio_block_submit (block, &smalls[i].request);
+  dio_block_set_urgent (block, true);
+  dio_block_drain (block);
+  g_assert_cmpuint (done, ==, COUNT * 3);
+  dio_block_set_urgent (block, false);
+  dio_block_set_limits (block, &few);
+  dio_block_submit (block, &smalls[0].request);
+  dio_block_drain (block);
+  dio_block_set_limits (block, &bytes);
+  for (unsigned i = 0; i < COUNT; i++)
+    dio_block_submit (block, &smalls[i].request);
   dio_block_free (block);
+  g_assert_cmpuint (done, ==, COUNT * 4 + 1);
 }
 
 typedef struct {
