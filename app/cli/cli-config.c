@@ -44,6 +44,33 @@ parse_engine (const char *text, DioEngine *engine)
   return FALSE;
 }
 
+/* A limit per second, as "bps=10M"; FALSE after printing a usage error. */
+static gboolean
+parse_limit (Cli *cli, const char *text, const char *option, DioBlockLimits *limits)
+{
+  g_autoptr (GError) error = NULL;
+  const char *value = strchr (text, '=') + 1;
+  gboolean good = *text == 'b' ? dio_size_parse (value, &limits->bytes, &error)
+                               : g_ascii_string_to_unsigned (value, 10, 0, G_MAXINT64,
+                                                             &limits->operations, &error);
+  if (!good || !dio_manifest_check_limits (limits, &error))
+    cli_usage (cli, "%s: %s: %s", option, text, error->message);
+  return error == NULL;
+}
+
+gboolean
+cli_config_take_limits (Cli *cli, char *text, const char *option, DioBlockLimits *limits)
+{
+  for (char *comma; (comma = strrchr (text, ','));) {
+    if (!g_str_has_prefix (comma, ",bps=") && !g_str_has_prefix (comma, ",iops="))
+      break;
+    if (!parse_limit (cli, comma + 1, option, limits))
+      return FALSE;
+    *comma = '\0';
+  }
+  return TRUE;
+}
+
 static gboolean
 take_suffix (char *text, const char *suffix)
 {
@@ -62,20 +89,29 @@ warn_of_incomplete (const char *path)
     cli_message (_ ("“%s” is incomplete: its end is missing. Get it again"), path);
 }
 
-static void
-add_disk (DioMachineConfig *config, const CliConfigOptions *options, const char *text)
+static gboolean
+add_disk (Cli *cli, DioMachineConfig *config, const CliConfigOptions *options, const char *text)
 {
   const char *format = options->disk_format ? options->disk_format : "raw";
   g_autofree char *path = g_strdup (text);
-  gboolean cdrom = take_suffix (path, ",cdrom");
-  gboolean readonly = take_suffix (path, ",readonly");
+  DioBlockLimits limits = { 0 };
+  gboolean cdrom = FALSE, readonly = FALSE;
+  for (gsize length = 0; length != strlen (path);) {
+    length = strlen (path);
+    if (!cli_config_take_limits (cli, path, "--disk", &limits))
+      return FALSE;
+    cdrom |= take_suffix (path, ",cdrom");
+    readonly |= take_suffix (path, ",readonly");
+  }
   if (options->detect && !options->disk_format)
     format = dio_block_detect (dio_files_host (), path);
   if (cdrom)
     dio_machine_config_add_cdrom (config, path, format);
   else
     dio_machine_config_add_disk (config, path, format, readonly);
+  ((DioDiskConfig *) g_ptr_array_index (config->disks, config->disks->len - 1))->limits = limits;
   warn_of_incomplete (path);
+  return TRUE;
 }
 
 /* "1280x800" */
@@ -206,7 +242,8 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
   replace (&config->append, options->append);
   replace (&config->firmware, options->firmware);
   for (char **disk = options->disks; disk && *disk; disk++)
-    add_disk (config, options, *disk);
+    if (!add_disk (cli, config, options, *disk))
+      return FALSE;
   return TRUE;
 }
 

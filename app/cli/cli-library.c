@@ -7,6 +7,7 @@
 #include "app/bridge/bridge-control.h"
 #include "app/cli/cli-private.h"
 #include "app/library/library-journal.h"
+#include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
 #include "app/model/model-image.h"
 
@@ -220,10 +221,12 @@ print_disks (const DioMachineConfig *config)
     struct stat st;
     g_autofree char *size =
         stat (disk->path, &st) == 0 ? dio_size_to_text (st.st_size) : g_strdup (_ ("missing"));
-    g_autofree char *text = g_strdup_printf ("%s (%s, %s%s)", disk->path, disk->format, size,
+    g_autofree char *limits = dio_manifest_describe_limits (&disk->limits);
+    g_autofree char *text = g_strdup_printf ("%s (%s, %s%s%s%s)", disk->path, disk->format, size,
                                              disk->cdrom      ? _ (", in a CD-ROM drive")
                                              : disk->readonly ? _ (", read-only")
-                                                              : "");
+                                                              : "",
+                                             limits ? ", " : "", limits ? limits : "");
     print_fact (_ ("Disk"), text);
   }
 }

@@ -149,7 +149,7 @@ typedef struct {
         0,                                                                                         \
         G_OPTION_ARG_FILENAME_ARRAY,                                                               \
         &(options).disks,                                                                          \
-        N_ ("Disk image; may be repeated. FILE,readonly; FILE,cdrom: in a drive"),                 \
+        N_ ("Disk image, also FILE,readonly ,cdrom ,bps=SIZE ,iops=N (see man)"),                  \
         N_ ("FILE") },                                                                             \
       { "disk-format",                                                                             \
         0,                                                                                         \
@@ -195,6 +195,10 @@ void cli_config_options_clear (CliConfigOptions *options);
 
 /* Changes @config as the options that were given say; FALSE after printing a usage error. */
 gboolean cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *config);
+
+/* Takes ",bps=10M" and ",iops=100" off the end of @text, an argument of @option; 0 is no limit.
+ * FALSE after printing a usage error. */
+gboolean cli_config_take_limits (Cli *cli, char *text, const char *option, DioBlockLimits *limits);
 
 /* The configuration from the options; NULL after printing a usage error. */
 DioMachineConfig *cli_config (Cli *cli, const CliConfigOptions *options, const char *name);

@@ -30,17 +30,41 @@ find_disk (const DioMachineConfig *config, const char *text)
   return -1;
 }
 
+/* Prints it when there is none. */
+static int
+demand_disk (const DioMachineConfig *config, const char *text)
+{
+  int index = find_disk (config, text);
+  if (index < 0)
+    cli_message (_ ("“%s” has no disk “%s”. “diorama show” tells which it has"), config->name,
+                 text);
+  return index;
+}
+
+static int
+limit_disks (Cli *cli, DioMachineConfig *config, char **limited)
+{
+  for (char **text = limited; text && *text; text++) {
+    g_autofree char *name = g_strdup (*text);
+    DioBlockLimits limits = { 0 };
+    if (!cli_config_take_limits (cli, name, "--limit-disk", &limits))
+      return DIO_CLI_USAGE;
+    int index = demand_disk (config, name);
+    if (index < 0)
+      return DIO_CLI_ERROR;
+    ((DioDiskConfig *) g_ptr_array_index (config->disks, index))->limits = limits;
+  }
+  return DIO_CLI_OK;
+}
+
 static gboolean
 remove_disks (const DioMachineConfig *old, DioMachineConfig *config, char **removed)
 {
   gboolean gone[64] = { FALSE };
   for (char **text = removed; text && *text; text++) {
-    int index = find_disk (old, *text);
-    if (index < 0 || index >= (int) G_N_ELEMENTS (gone)) {
-      cli_message (_ ("“%s” has no disk “%s”. “diorama show” tells which it has"), old->name,
-                   *text);
+    int index = demand_disk (old, *text);
+    if (index < 0 || index >= (int) G_N_ELEMENTS (gone))
       return FALSE;
-    }
     gone[index] = TRUE;
   }
   for (guint i = G_N_ELEMENTS (gone); i-- > 0;)
@@ -62,7 +86,8 @@ configure (DioMachineItem *item, const DioMachineConfig *config, guint64 disk_si
 }
 
 static int
-set (Cli *cli, const char *name, const CliConfigOptions *options, char **removed, guint64 disk_size)
+set (Cli *cli, const char *name, const CliConfigOptions *options, char **limited, char **removed,
+     guint64 disk_size)
 {
   int code;
   DioMachineItem *item = cli_find (cli, name, &code);
@@ -74,6 +99,10 @@ set (Cli *cli, const char *name, const CliConfigOptions *options, char **removed
     return DIO_CLI_ERROR;
   }
   g_autoptr (DioMachineConfig) config = dio_machine_config_copy (old);
+  /* Disks have the numbers that they had: none is taken away before. */
+  code = limit_disks (cli, config, limited);
+  if (code != DIO_CLI_OK)
+    return code;
   if (!remove_disks (old, config, removed))
     return DIO_CLI_ERROR;
   if (!cli_config_apply (cli, options, config))
@@ -86,11 +115,13 @@ cli_command_set (Cli *cli, int argc, char **argv)
 {
   CliConfigOptions options = CLI_CONFIG_OPTIONS_INIT;
   g_autofree char *disk_size = NULL;
-  g_auto (GStrv) removed = NULL;
+  g_auto (GStrv) limited = NULL, removed = NULL;
   const GOptionEntry entries[] = {
     CLI_CONFIG_ENTRIES (options),
     { "disk-size", 0, 0, G_OPTION_ARG_STRING, &disk_size,
       N_ ("Make a new disk of this size in the machine, like 8G"), N_ ("SIZE") },
+    { "limit-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &limited,
+      N_ ("Limit a disk, by its number or name, as DISK,bps=SIZE,iops=N"), N_ ("DISK") },
     { "remove-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &removed,
       N_ ("Take a disk away, by its number from 1 on or its name; may be repeated"), N_ ("DISK") },
     { "snapshot-hours", 0, 0, G_OPTION_ARG_INT, &options.snapshot_hours,
@@ -111,7 +142,7 @@ cli_command_set (Cli *cli, int argc, char **argv)
     else if (disk_size && !dio_size_parse (disk_size, &bytes, &error))
       code = cli_usage (cli, "--disk-size: %s", error->message);
     else
-      code = set (cli, argv[1], &options, removed, bytes);
+      code = set (cli, argv[1], &options, limited, removed, bytes);
   }
   cli_config_options_clear (&options);
   return code;

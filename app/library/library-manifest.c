@@ -194,6 +194,27 @@ parse_flag (Parse *parse, JsonObject *object, const char *where, const char *nam
 }
 
 static void
+parse_limits (Parse *parse, JsonObject *disk, const char *where, DioBlockLimits *limits)
+{
+  JsonNode *node = json_object_get_member (disk, "limits");
+  g_autofree char *key = g_strconcat (where, ".limits", NULL);
+  g_autofree char *bytes_key = g_strconcat (key, ".bytes", NULL);
+  g_autofree char *operations_key = g_strconcat (key, ".operations", NULL);
+  g_autoptr (GError) error = NULL;
+  if (!node)
+    return;
+  if (!JSON_NODE_HOLDS_OBJECT (node)) {
+    refuse (parse, key, "%s", _ ("an object is expected"));
+    return;
+  }
+  JsonObject *object = json_node_get_object (node);
+  get_whole (parse, object, "bytes", bytes_key, FALSE, &limits->bytes);
+  get_whole (parse, object, "operations", operations_key, FALSE, &limits->operations);
+  if (!dio_manifest_check_limits (limits, &error))
+    refuse (parse, key, "%s", error->message);
+}
+
+static void
 parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *config)
 {
   g_autofree char *key = g_strdup_printf ("disks[%u]", index);
@@ -208,6 +229,8 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
   g_autofree char *format = get_string (parse, disk, "format", format_key, TRUE, 64);
   gboolean readonly = parse_flag (parse, disk, key, "readonly");
   gboolean cdrom = parse_flag (parse, disk, key, "cdrom");
+  DioBlockLimits limits = { 0 };
+  parse_limits (parse, disk, key, &limits);
   if (path && !dio_file_is_inside (*path == '/' ? path + 1 : path))
     refuse (parse, path_key,
             _ ("“%s” is neither a plain name inside the machine’s folder nor an absolute path"),
@@ -215,10 +238,13 @@ parse_disk (Parse *parse, JsonNode *node, unsigned index, DioMachineConfig *conf
   if (format && !dio_block_is_format (format))
     refuse (parse, format_key, _ ("“%s” is not known; this version knows %s"), format,
             DIO_BLOCK_FORMATS);
-  if (!parse->error && cdrom)
+  if (parse->error)
+    return;
+  if (cdrom)
     dio_machine_config_add_cdrom (config, path, format);
-  else if (!parse->error)
+  else
     dio_machine_config_add_disk (config, path, format, readonly);
+  ((DioDiskConfig *) g_ptr_array_index (config->disks, config->disks->len - 1))->limits = limits;
 }
 
 static void
@@ -426,6 +452,31 @@ set_string (JsonObject *object, const char *key, const char *value)
     json_object_remove_member (object, key);
 }
 
+static void
+set_limit (JsonObject *object, const char *key, guint64 value)
+{
+  if (value)
+    json_object_set_int_member (object, key, (gint64) value);
+  else if (json_object_has_member (object, key))
+    json_object_remove_member (object, key);
+}
+
+/* Only where there are some; other keys of them stay. */
+static void
+limits_to_json (JsonObject *disk, const DioBlockLimits *limits)
+{
+  gboolean has = json_object_has_member (disk, "limits");
+  if (!has && !limits->bytes && !limits->operations)
+    return;
+  JsonObject *object =
+      has ? copy_object (json_object_get_object_member (disk, "limits")) : json_object_new ();
+  set_limit (object, "bytes", limits->bytes);
+  set_limit (object, "operations", limits->operations);
+  json_object_set_object_member (disk, "limits", object);
+  if (json_object_get_size (object) == 0)
+    json_object_remove_member (disk, "limits");
+}
+
 static JsonArray *
 disks_to_json (const DioManifest *manifest)
 {
@@ -451,6 +502,7 @@ disks_to_json (const DioManifest *manifest)
       json_object_set_boolean_member (object, "readonly", disk->readonly);
     if (disk->cdrom || json_object_has_member (object, "cdrom"))
       json_object_set_boolean_member (object, "cdrom", disk->cdrom);
+    limits_to_json (object, &disk->limits);
     json_array_add_object_element (array, object);
   }
   return array;
@@ -546,6 +598,46 @@ dio_manifest_resolve (const DioManifest *manifest, const char *path)
       make_absolute (&((DioBlockImage *) g_ptr_array_index (disk->chain, j))->path, path);
   }
   return config;
+}
+
+gboolean
+dio_manifest_check_limits (const DioBlockLimits *limits, GError **error)
+{
+  if (limits->bytes
+      && (limits->bytes < DIO_MANIFEST_MIN_DISK_BYTES
+          || limits->bytes > DIO_MANIFEST_MAX_DISK_BYTES)) {
+    g_autofree char *asked = dio_size_to_text (limits->bytes);
+    g_autofree char *least = dio_size_to_text (DIO_MANIFEST_MIN_DISK_BYTES);
+    g_autofree char *most = dio_size_to_text (DIO_MANIFEST_MAX_DISK_BYTES);
+    g_set_error (error, DIO_ERROR, DIO_ERROR_CONFIG,
+                 _ ("A disk cannot be limited to %s per second; %s to %s are possible"), asked,
+                 least, most);
+    return FALSE;
+  }
+  if (limits->operations
+      && (limits->operations < DIO_MANIFEST_MIN_DISK_OPERATIONS
+          || limits->operations > DIO_MANIFEST_MAX_DISK_OPERATIONS)) {
+    g_set_error (
+        error, DIO_ERROR, DIO_ERROR_CONFIG,
+        _ ("A disk cannot be limited to %" PRIu64 " operations per second; %d to %d are possible"),
+        limits->operations, DIO_MANIFEST_MIN_DISK_OPERATIONS, DIO_MANIFEST_MAX_DISK_OPERATIONS);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+char *
+dio_manifest_describe_limits (const DioBlockLimits *limits)
+{
+  g_autofree char *bytes = dio_size_to_text (limits->bytes);
+  if (limits->bytes && limits->operations)
+    return g_strdup_printf (_ ("at most %s and %" PRIu64 " operations per second"), bytes,
+                            limits->operations);
+  if (limits->bytes)
+    return g_strdup_printf (_ ("at most %s per second"), bytes);
+  if (limits->operations)
+    return g_strdup_printf (_ ("at most %" PRIu64 " operations per second"), limits->operations);
+  return NULL;
 }
 
 gboolean

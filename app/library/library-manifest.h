@@ -20,6 +20,11 @@
 #define DIO_MANIFEST_MIN_MEMORY (G_GUINT64_CONSTANT (64) << 20)
 #define DIO_MANIFEST_MAX_MEMORY (G_GUINT64_CONSTANT (1) << 40)
 #define DIO_MANIFEST_MAX_CPUS 64
+/* Of the limits of a disk, per second. With less a guest would take it for broken. */
+#define DIO_MANIFEST_MIN_DISK_BYTES (G_GUINT64_CONSTANT (1) << 16)
+#define DIO_MANIFEST_MAX_DISK_BYTES (G_GUINT64_CONSTANT (1) << 40)
+#define DIO_MANIFEST_MIN_DISK_OPERATIONS 10
+#define DIO_MANIFEST_MAX_DISK_OPERATIONS 1000000
 #define DIO_MANIFEST_MAX_SNAPSHOT_HOURS 8760
 #define DIO_MANIFEST_MAX_SNAPSHOT_KEEP 48  /* DIO_SNAPSHOT_ROW: of more there is no room */
 #define DIO_MANIFEST_OLD_SNAPSHOT_KEEP 100 /* read, and taken for the above */
@@ -51,6 +56,12 @@ DioMachineConfig *dio_manifest_resolve (const DioManifest *manifest, const char 
 
 /* FALSE when @text names no kind of graphics. */
 gboolean dio_manifest_parse_graphics (const char *text, DioGraphics *graphics);
+
+/* FALSE and a sentence when these cannot be the limits of a disk; 0 is none. */
+gboolean dio_manifest_check_limits (const DioBlockLimits *limits, GError **error);
+
+/* "at most 10 MiB and 100 operations per second"; NULL when there are none. Caller frees. */
+char *dio_manifest_describe_limits (const DioBlockLimits *limits);
 
 /* FALSE and a sentence when @name cannot be the name of a machine. */
 gboolean dio_manifest_check_name (const char *name, GError **error);

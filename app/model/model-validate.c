@@ -145,7 +145,7 @@ check_disk (const GPtrArray *disks, guint index, struct stat *files, GError **er
 {
   const DioDiskConfig *disk = g_ptr_array_index (disks, index);
   struct stat *st = &files[index];
-  if (!dio_machine_check_disk (disk, error))
+  if (!dio_manifest_check_limits (&disk->limits, error) || !dio_machine_check_disk (disk, error))
     return FALSE;
   const DioBlockImage *top =
       disk->chain ? g_ptr_array_index (disk->chain, disk->chain->len - 1) : NULL;

@@ -111,6 +111,7 @@ dio_machine_config_copy (const DioMachineConfig *config)
     dio_machine_config_add_disk (copy, disk->path, disk->format, disk->readonly);
     DioDiskConfig *same = g_ptr_array_index (copy->disks, i);
     same->cdrom = disk->cdrom;
+    same->limits = disk->limits;
     for (guint j = 0; disk->chain && j < disk->chain->len; j++) {
       const DioBlockImage *image = g_ptr_array_index (disk->chain, j);
       dio_disk_config_add_image (same, image->path, image->format);

@@ -46,6 +46,7 @@ typedef struct {
   char *format; /* "raw", "qcow2"; from the configuration, never probed */
   bool readonly;
   bool cdrom; /* a disc in a CD-ROM drive, and @readonly */
+  DioBlockLimits limits;
   /* Where snapshots made a chain of it: DioBlockImage*, the lowest first. NULL: @path alone. */
   GPtrArray *chain;
 } DioDiskConfig;

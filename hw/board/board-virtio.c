@@ -38,7 +38,11 @@ open_disk (DioMachine *machine, unsigned index, GError **error)
   const DioDiskConfig *disk = g_ptr_array_index (machine->config->disks, index);
   DioBlockNode *node = dio_disk_config_open (disk, dio_files_host (), 0, error);
 
-  return node ? dio_block_new (node, machine->loop, machine->host.pool) : NULL;
+  if (!node)
+    return NULL;
+  DioBlock *block = dio_block_new (node, machine->loop, machine->host.pool);
+  dio_block_set_limits (block, &disk->limits);
+  return block;
 }
 
 static bool

@@ -510,6 +510,32 @@ class CliTest(unittest.TestCase):
             file.write(text.replace('"cdrom" : true', '"cdrom" : 1'))
         self.assertIn("cdrom: true or false", self.cli("set", "m", "--memory", "1G", code=ERROR).stderr)
 
+    def test_limits(self):
+        """Limits of disks: given to new ones and to those that are there, shown, and taken away."""
+        def limits():
+            return [disk.get("limits") for disk in self.manifest("m")["disks"]]
+
+        disks = [self.write(name, bytes(1 << 20)) for name in ("a.raw", "b,bps.raw", "c.raw")]
+        self.cli("create", "m", "--kernel", self.kernel, "--memory", "128M", "--disk", disks[0] + ",bps=10M,iops=100",
+                 "--disk", disks[1] + ",iops=20,readonly,bps=1.5M", "--disk", disks[2] + ",bps=0")
+        self.assertEqual(disks, [disk["path"] for disk in self.manifest("m")["disks"]])
+        self.assertTrue(self.manifest("m")["disks"][1]["readonly"])
+        first, second = {"bytes": 10 << 20, "operations": 100}, {"bytes": 3 << 19, "operations": 20}
+        self.assertEqual([first, second, None], limits())
+        self.assertIn("at most 10 MiB and 100 operations per second", self.cli("show", "m").stdout)
+        self.cli("set", "m", "--memory", "256M")
+        self.assertEqual([first, second, None], limits())
+        # They take the place of others, also while disks are taken away.
+        self.cli("set", "m", "--remove-disk", "1", "--limit-disk", "2,iops=50", "--limit-disk", "c.raw,bps=64K")
+        self.assertEqual([{"operations": 50}, {"bytes": 1 << 16}], limits())
+        self.cli("set", "m", "--limit-disk", disks[1], "--limit-disk", "c.raw,bps=0")
+        self.assertEqual([None, None], limits())
+        for text in ("1,bps=ten", "1,bps=1K", "1,iops=1.5", "1,iops=9", "1,iops=-1", "1,bps=", "1,bps=2T"):
+            self.assertIn("--limit-disk", self.cli("set", "m", "--limit-disk", text, code=USAGE).stderr)
+        self.assertIn("no disk", self.cli("set", "m", "--limit-disk", "3,bps=1M", code=ERROR).stderr)
+        self.assertIn("bps=x", self.cli("run", "--disk", disks[0] + ",bps=x", "--headless", code=USAGE).stderr)
+        self.assertEqual([None, None], limits())
+
     def test_set_bad(self):
         self.cli("create", "m", "--kernel", self.kernel)
         manifest, files = self.manifest("m"), self.files("m")

@@ -86,6 +86,18 @@ def test_life(program, shots):
         drives[-1].do_action(0)
         wait_until("the lock is shut", lambda: not app.has_state(locks[-1], "SENSITIVE"))
         check(app.has_state(locks[0], "SENSITIVE"), "only that of the disc")
+        # It is limited, to too few operations at first.
+        menus = [n for _, n in app.walk() if n.get_name() == "Limits of the Disk"]
+        menus[-1].do_action(0)
+        app.find("spin button", "MiB per second").set_current_value(20)
+        operations = app.find("spin button", "Operations per second")
+        operations.set_current_value(5)
+        app.find("label", "cannot be limited to 5")
+        app.shot("settings-5-limits")
+        operations.set_current_value(500)
+        app.gone("label", "cannot be limited to 5")
+        app.key("Escape")
+        app.find("label", "at most 20 MiB and 500 operations per second")
         app.shot("settings-5-filled")
         app.press("push button", "_Save")
         app.gone("push button", "_Save")
@@ -95,6 +107,8 @@ def test_life(program, shots):
               f"saved: {saved}")
         check([d["path"] for d in saved["disks"]] == ["disk0.qcow2", str(disk), "disk1.qcow2"], f"disks: {saved['disks']}")
         check([d.get("cdrom", False) for d in saved["disks"]] == [False, True, False], f"discs: {saved['disks']}")
+        check([d.get("limits") for d in saved["disks"]] == [None, {"bytes": 20 << 20, "operations": 500}, None],
+              f"limits: {saved['disks']}")
         app.shot("settings-6-machine")
 
         # It starts, and then its settings are closed.

@@ -212,13 +212,15 @@ describe_disk (DioSettingsWindow *self, const DioDiskConfig *disk)
   g_autofree char *place = is_in_machine (self, disk->path)
                                ? g_strdup (_ ("In the machine’s folder"))
                                : g_filename_display_name (folder);
+  g_autofree char *limits = dio_manifest_describe_limits (&disk->limits);
   struct stat st;
 
   if (stat (disk->path, &st) != 0)
     return g_steal_pointer (&place);
   g_autofree char *size = g_format_size_full ((guint64) st.st_size, G_FORMAT_SIZE_IEC_UNITS);
   /* Translators: a disk: its size, then where its file lies. */
-  return g_strdup_printf (_ ("%s · %s"), size, place);
+  g_autofree char *text = g_strdup_printf (_ ("%s · %s"), size, place);
+  return limits ? g_strdup_printf ("%s\n%s", text, limits) : g_steal_pointer (&text);
 }
 
 static void show_disks (DioSettingsWindow *self);
@@ -278,6 +280,78 @@ cdrom_cb (GtkToggleButton *button, DioSettingsWindow *self)
   check (self);
 }
 
+/* Limits of a disk, in a popover of its row */
+
+static void
+show_text (DioSettingsWindow *self, AdwActionRow *row, const DioDiskConfig *disk)
+{
+  g_autofree char *text = describe_disk (self, disk);
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_action_row_set_subtitle (row, escaped);
+}
+
+static void
+limit_cb (GtkSpinButton *spin, DioSettingsWindow *self)
+{
+  DioDiskConfig *disk = g_ptr_array_index (self->config->disks, index_of (GTK_WIDGET (spin)));
+  gboolean bytes = g_object_get_data (G_OBJECT (spin), "bytes") != NULL;
+  guint64 value = (guint64) gtk_spin_button_get_value_as_int (spin);
+  GtkWidget *row = gtk_widget_get_ancestor (GTK_WIDGET (spin), ADW_TYPE_ACTION_ROW);
+
+  if (bytes)
+    disk->limits.bytes = value * MIB;
+  else
+    disk->limits.operations = value;
+  show_text (self, ADW_ACTION_ROW (row), disk);
+  check (self);
+}
+
+static void
+make_limit (DioSettingsWindow *self, GtkGrid *grid, gboolean bytes, const char *title, guint index)
+{
+  const DioBlockLimits *limits =
+      &((DioDiskConfig *) g_ptr_array_index (self->config->disks, index))->limits;
+  int line = bytes ? 1 : 2;
+  GtkWidget *label = gtk_label_new (title);
+  GtkWidget *spin = gtk_spin_button_new_with_range (
+      0, bytes ? (double) (DIO_MANIFEST_MAX_DISK_BYTES / MIB) : DIO_MANIFEST_MAX_DISK_OPERATIONS,
+      bytes ? 1 : DIO_MANIFEST_MIN_DISK_OPERATIONS);
+
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_widget_set_hexpand (label, TRUE);
+  /* It may show less than there is to it; what is not touched stays. */
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (spin), bytes ? ceil ((double) limits->bytes / MIB)
+                                                           : (double) limits->operations);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (spin), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
+  g_object_set_data (G_OBJECT (spin), "index", GUINT_TO_POINTER (index));
+  g_object_set_data (G_OBJECT (spin), "bytes", GINT_TO_POINTER (bytes));
+  gtk_grid_attach (grid, label, 0, line, 1, 1);
+  gtk_grid_attach (grid, spin, 1, line, 1, 1);
+  g_signal_connect_object (spin, "value-changed", G_CALLBACK (limit_cb), self, 0);
+}
+
+static GtkWidget *
+make_limits (DioSettingsWindow *self, guint index)
+{
+  GtkWidget *button = gtk_menu_button_new ();
+  GtkWidget *popover = gtk_popover_new ();
+  GtkWidget *grid = gtk_grid_new ();
+  GtkWidget *heading = gtk_label_new (_ ("At most, or 0 for no limit:"));
+
+  gtk_grid_set_row_spacing (GTK_GRID (grid), 6);
+  gtk_grid_set_column_spacing (GTK_GRID (grid), 12);
+  gtk_label_set_xalign (GTK_LABEL (heading), 0);
+  gtk_widget_add_css_class (heading, "dim-label");
+  gtk_grid_attach (GTK_GRID (grid), heading, 0, 0, 2, 1);
+  make_limit (self, GTK_GRID (grid), TRUE, _ ("MiB per second"), index);
+  make_limit (self, GTK_GRID (grid), FALSE, _ ("Operations per second"), index);
+  gtk_popover_set_child (GTK_POPOVER (popover), grid);
+  gtk_menu_button_set_popover (GTK_MENU_BUTTON (button), popover);
+  gtk_menu_button_set_icon_name (GTK_MENU_BUTTON (button), "view-more-symbolic");
+  return button;
+}
+
 static void
 add_button (AdwActionRow *row, GtkWidget *button, const char *text, guint index)
 {
@@ -294,17 +368,16 @@ make_disk_row (DioSettingsWindow *self, guint index)
 {
   const DioDiskConfig *disk = g_ptr_array_index (self->config->disks, index);
   g_autofree char *name = g_filename_display_basename (disk->path);
-  g_autofree char *text = describe_disk (self, disk);
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
   g_autofree char *path = g_filename_display_name (disk->path);
   GtkWidget *row = adw_action_row_new ();
   GtkWidget *disc = gtk_toggle_button_new ();
   GtkWidget *lock = gtk_toggle_button_new ();
+  GtkWidget *limits = make_limits (self, index);
   GtkWidget *away = gtk_button_new_from_icon_name ("list-remove-symbolic");
 
   adw_preferences_row_set_use_markup (ADW_PREFERENCES_ROW (row), FALSE);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), name);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
+  show_text (self, ADW_ACTION_ROW (row), disk);
   show_drive (ADW_ACTION_ROW (row), disk->cdrom);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 1);
   gtk_widget_set_tooltip_text (row, path);
@@ -315,6 +388,7 @@ make_disk_row (DioSettingsWindow *self, guint index)
   show_lock (GTK_TOGGLE_BUTTON (lock));
   add_button (ADW_ACTION_ROW (row), disc, _ ("In a CD-ROM Drive"), index);
   add_button (ADW_ACTION_ROW (row), lock, _ ("Read-Only"), index);
+  add_button (ADW_ACTION_ROW (row), limits, _ ("Limits of the Disk"), index);
   add_button (ADW_ACTION_ROW (row), away, _ ("Remove from the Machine; the File Stays"), index);
   g_object_set_data (G_OBJECT (disc), "lock", lock);
   g_signal_connect_object (disc, "toggled", G_CALLBACK (cdrom_cb), self, 0);

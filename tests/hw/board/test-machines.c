@@ -82,18 +82,27 @@ check (Slot *slot)
   }
 }
 
+/* Its name; caller removes and frees. */
+static char *
+write_program (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *name = NULL;
+  int fd = g_file_open_tmp ("dio-machines-XXXXXX", &name, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (write (fd, program, sizeof program), ==, sizeof program);
+  close (fd);
+  return name;
+}
+
 static void
 test_together (void)
 {
   DioPool *pool = dio_pool_new (0);
   Slot slots[MACHINES] = { 0 };
-  g_autofree char *firmware = NULL;
-  g_autoptr (GError) error = NULL;
-  int fd = g_file_open_tmp ("dio-machines-XXXXXX", &firmware, &error);
+  g_autofree char *firmware = write_program ();
 
-  g_assert_no_error (error);
-  g_assert_cmpint (write (fd, program, sizeof program), ==, sizeof program);
-  close (fd);
   for (unsigned i = 0; i < MACHINES; i++) {
     slots[i].host = (DioMachineHost){ dio_hw_boards, dio_hw_devices, pool };
     make (&slots[i], firmware);
@@ -130,10 +139,81 @@ test_together (void)
   g_remove (firmware);
 }
 
+enum { REQUESTS = 120 };
+
+static void
+read_done (DioBlockRequest *request, int result)
+{
+  g_assert_cmpint (result, ==, 0);
+  atomic_fetch_add ((_Atomic unsigned *) request->opaque, 1);
+}
+
+/* The limits of a disk are those of the machine's, which stands still at once all the same. */
+static void
+test_limits (void)
+{
+  DioPool *pool = dio_pool_new (0);
+  Slot slot = { .host = { dio_hw_boards, dio_hw_devices, pool } };
+  g_autoptr (DioMachineConfig) config = dio_machine_config_new ();
+  char *paths[2];
+  g_autoptr (GError) error = NULL;
+  static uint8_t sector[512];
+  struct iovec iov = { sector, sizeof sector };
+  DioBlockRequest requests[REQUESTS];
+  _Atomic unsigned done = 0;
+
+  config->name = g_strdup ("limited");
+  config->arch = DIO_ARCH_RISCV64;
+  config->memory = 64 << 20;
+  config->firmware = write_program ();
+  for (unsigned i = 0; i < 2; i++) {
+    int fd = g_file_open_tmp ("dio-machines-XXXXXX", &paths[i], &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (ftruncate (fd, 1 << 20), ==, 0);
+    close (fd);
+  }
+  dio_machine_config_add_disk (config, paths[0], "raw", false);
+  dio_machine_config_add_cdrom (config, paths[1], "raw");
+  for (unsigned i = 0; i < 2; i++)
+    ((DioDiskConfig *) g_ptr_array_index (config->disks, i))->limits.operations = 10;
+  slot.machine = dio_machine_new (config, &slot.host, &error);
+  g_assert_no_error (error);
+  command (&slot, dio_machine_start);
+  for (unsigned i = 0; i < REQUESTS; i++) {
+    DioBlock *block = g_ptr_array_index (slot.machine->disks, i % 2);
+    requests[i] = (DioBlockRequest){ .op = DIO_BLOCK_READ,
+                                     .length = sizeof sector,
+                                     .iov = &iov,
+                                     .n_iov = 1,
+                                     .done = read_done,
+                                     .opaque = &done };
+    dio_block_submit (block, &requests[i]);
+  }
+  /* Of each about 16 at once, and the last would come after more than four seconds. */
+  g_usleep (100000);
+  g_assert_cmpuint (done, >, 0);
+  g_assert_cmpuint (done, <, REQUESTS / 2);
+  gint64 start = g_get_monotonic_time ();
+  command (&slot, dio_machine_pause);
+  for (unsigned i = 0; i < 2; i++)
+    dio_block_drain (g_ptr_array_index (slot.machine->disks, i));
+  g_assert_cmpuint (done, ==, REQUESTS);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 3000000);
+  command (&slot, dio_machine_resume);
+  dio_machine_free (slot.machine);
+  dio_pool_free (pool);
+  g_remove (config->firmware);
+  for (unsigned i = 0; i < 2; i++) {
+    g_remove (paths[i]);
+    g_free (paths[i]);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/hw/board/machines/together", test_together);
+  g_test_add_func ("/hw/board/machines/limits", test_limits);
   return g_test_run ();
 }
