@@ -35,12 +35,13 @@ key_of (const DioTlbSet *set, DioGva va)
   return (va & ~DIO_PAGE_MASK) | set->number;
 }
 
+/* Sums, so that the slot of the next page is the next one. */
 static DIO_ALWAYS_INLINE DioTlbSecond *
 slot_of (const DioTlb *tlb, const DioTlbSet *set, DioGva va)
 {
   uint64_t page = va >> DIO_PAGE_SHIFT;
   uint64_t index =
-      page ^ page >> DIO_TLB_SECOND_BITS ^ (uint64_t) set->number << DIO_TLB_SECOND_SALT;
+      page + (page >> DIO_TLB_SECOND_BITS) + ((uint64_t) set->number << DIO_TLB_SECOND_SALT);
   return &tlb->second[index & (DIO_TLB_SECOND_ENTRIES - 1)];
 }
 

@@ -181,6 +181,13 @@ dio_x64_lea (DioX64Asm *a, unsigned w, DioX64Reg dst, DioX64Mem mem)
   dio_x64_put_rm (a, 0x8d | dio_x64_wide (w), dst, mem, 0);
 }
 
+/* The line of @mem into all caches; nothing where that is not possible. */
+static inline void
+dio_x64_prefetch (DioX64Asm *a, DioX64Mem mem)
+{
+  dio_x64_put_rm (a, 0x18 | DIO_X64_0F, 1, mem, 0);
+}
+
 /* The address of the label, relative to rip. */
 static inline void
 dio_x64_lea_label (DioX64Asm *a, DioX64Reg dst, DioX64Label *label)

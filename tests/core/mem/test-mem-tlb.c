@@ -155,6 +155,29 @@ second_has (const DioTlb *tlb, unsigned set, DioGva va, unsigned permissions)
   return dio_tlb_second_find (tlb, &tlb->sets[set], va, permissions);
 }
 
+/* What is at hand in the second level follows what is at hand in the guest: compiled code fetches
+ * the next entry while it takes one. */
+static void
+test_second_order (void)
+{
+  const DioGva starts[] = { 0, 0xffff00000000, 0xffffffffffff0000 - (UINT64_C (8) << 20) };
+  DioTlb tlb;
+  g_assert_true (dio_tlb_init (&tlb, 3, NULL));
+  g_assert_true (dio_tlb_add_second (&tlb, NULL));
+  const DioTlbSet *set = &tlb.sets[2];
+  unsigned n_next = 0, n = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS (starts); i++)
+    for (DioGva va = starts[i]; va < starts[i] + (UINT64_C (8) << 20); va += DIO_PAGE_SIZE, n++) {
+      for (unsigned page = 0; page < 2; page++)
+        dio_tlb_second_fill (&tlb, set, va + page * DIO_PAGE_SIZE, ~DIO_PAGE_MASK, 0x80001000,
+                             host_of (1), 0x1000, DIO_TLB_READ);
+      const DioTlbSecond *found = dio_tlb_second_find (&tlb, set, va, DIO_TLB_READ);
+      n_next += dio_tlb_second_find (&tlb, set, va + DIO_PAGE_SIZE, DIO_TLB_READ) == found + 1;
+    }
+  g_assert_cmpuint (n_next, >=, n - G_N_ELEMENTS (starts));
+  dio_tlb_clear (&tlb);
+}
+
 /* The second level: what is valid by the generations of the sets. */
 static void
 test_second (void)
@@ -329,6 +352,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/mem/tlb/victims", test_victims);
   g_test_add_func ("/core/mem/tlb/local", test_local);
   g_test_add_func ("/core/mem/tlb/second", test_second);
+  g_test_add_func ("/core/mem/tlb/second-order", test_second_order);
   g_test_add_func ("/core/mem/tlb/big", test_big);
   g_test_add_func ("/core/mem/tlb/flush-write", test_flush_write);
   g_test_add_func ("/core/mem/tlb/random", test_random);

@@ -262,6 +262,14 @@ form_lea (Judge *judge)
   dio_x64_lea (d.a, d.w, d.r, d.m);
 }
 
+static void
+form_prefetch (Judge *judge)
+{
+  Draw d = draw (judge, ALL);
+  judge_expect (judge, "prefetcht0 %s", judge_mem_text (judge, 1, d.m));
+  dio_x64_prefetch (d.a, d.m);
+}
+
 static const char *
 movsx_name (unsigned w)
 {
@@ -470,7 +478,7 @@ form_branch_abs (Judge *judge)
 #define FORMS(X) \
   X (alu_rr) X (alu_ri) X (alu_rm) X (alu_mr) X (alu_mi) X (test_rr) X (test_ri) X (test_mi) X (test_mr) \
   X (mov_rr) X (mov_ri) X (mov_rm) X (mov_mr) X (mov_mi) X (movbe_rm) X (movbe_mr) X (movzx_rr) X (movzx_rm) \
-  X (movsx_rr) X (movsx_rm) X (lea) X (shift_ri) X (shift_cl) X (shld_rri) X (shrd_rri) X (shlx) X (shrx) \
+  X (movsx_rr) X (movsx_rm) X (lea) X (prefetch) X (shift_ri) X (shift_cl) X (shld_rri) X (shrd_rri) X (shlx) X (shrx) \
   X (sarx) X (rorx) X (bextr) X (andn) X (mulx) X (neg) X (not) X (inc) X (dec) X (imul_rr) X (imul_rri) X (imul_rm) \
   X (mul1) X (imul1) X (div1) X (idiv1) X (cqo) X (setcc) X (cmov) X (cmov_rm) X (bswap) X (popcnt) X (lzcnt) \
   X (tzcnt) X (bsf) X (bsr) X (bt_ri) X (bt_rr) X (bts_rr) X (btr_rr) X (crc32) X (xchg_mr) X (lock_xadd_mr) X (lock_cmpxchg_mr) \
