@@ -35,6 +35,7 @@ struct _DioImage {
   char *append;
   guint64 memory;
   guint64 disk_size;
+  gboolean incomplete;
 };
 
 G_DEFINE_FINAL_TYPE (DioImage, dio_image, G_TYPE_OBJECT)
@@ -166,6 +167,7 @@ dio_image_probe_file (const char *path, GError **error)
     image->arch = arch_of_qcow2 (path);
   image->title = title_of_file (path);
   image->subtitle = make_subtitle (image->arch, image->kind, st.st_size);
+  image->incomplete = identity.incomplete;
   if (identity.incomplete) {
     char *subtitle = g_strdup_printf (_ ("%s, incomplete: get it again"), image->subtitle);
     g_free (image->subtitle);
@@ -433,6 +435,12 @@ DioArch
 dio_image_get_arch (DioImage *self)
 {
   return self->arch;
+}
+
+gboolean
+dio_image_is_incomplete (DioImage *self)
+{
+  return self->incomplete;
 }
 
 DioImageKind

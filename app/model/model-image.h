@@ -24,6 +24,7 @@ const char *dio_image_get_title (DioImage *self);
 const char *dio_image_get_subtitle (DioImage *self);
 DioArch dio_image_get_arch (DioImage *self); /* NONE when it cannot be told */
 DioImageKind dio_image_get_kind (DioImage *self);
+gboolean dio_image_is_incomplete (DioImage *self); /* a disc whose end is missing */
 const char *dio_image_get_kernel (DioImage *self);
 const char *dio_image_get_initrd (DioImage *self);
 const char *dio_image_get_disk (DioImage *self);

@@ -4,6 +4,7 @@
 console, keys, menus, fullscreen, the question at closing, library, rename, delete and undo.
 Usage: test-ui.py PROGRAM FOLDER-FOR-SCREENSHOTS [NAME-OF-ONE-TEST]"""
 
+import json
 import pathlib
 import shutil
 import struct
@@ -366,7 +367,62 @@ def test_open_file(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-TESTS = {"open-file": test_open_file, "whole-way": test_whole_way, "looks": test_looks,
+def test_open_disc(program, shots):
+    """A disc goes into a CD-ROM drive, beside an empty disk to install to; a cut one is told of."""
+    folder = make_folder("dummy:still")
+    disc = bytearray(64 << 10)
+    disc[32769:32774] = b"CD001"
+    disc[32768 + 40:32768 + 72] = b"Debian 13 riscv64 n".ljust(32)
+    disc[32768 + 80:32768 + 84] = struct.pack("<I", len(disc) // 2048)
+    disc[32768 + 128:32768 + 130] = struct.pack("<H", 2048)
+    path = folder / "debian-13.iso"
+    path.write_bytes(disc)
+    app = Application(program, shots, (str(path),), folder=folder)
+    try:
+        app.find("push button", "Create and _Start")
+        check(app.find("label", str(path)), "the disc is not in the wizard")
+        app.find("label", "CD-ROM Drive")
+        app.gone("label", "Incomplete: its end is missing")
+        app.shot("open-disc")
+        app.press("push button", "C_reate")
+        app.gone("push button", "Create and _Start")
+        manifests = list((folder / "machines").glob("*/machine.json"))
+        check(len(manifests) == 1, f"there are {manifests}")
+        machine = json.loads(manifests[0].read_text(encoding="utf-8"))
+        check(machine["name"] == "debian-13", f"it is called {machine['name']}")
+        disks = machine["disks"]
+        check([(d["path"], d.get("cdrom", False)) for d in disks if d["path"] == str(path)] == [(str(path), True)],
+              f"the disc is not in a drive: {disks}")
+        check([d for d in disks if not d.get("cdrom", False)], f"there is no disk to install to: {disks}")
+
+        # Of another one only a part came; a disk in its place does not go into a drive.
+        cut = folder / "cut.iso"
+        cut.write_bytes(disc[:32768 + 80] + struct.pack("<I", 1 << 20) + disc[32768 + 84:])
+        disk = folder / "disk.raw"
+        disk.write_bytes(bytes(1 << 20))
+        app.key("ctrl+n")
+        app.activate_row("File…")
+        app.choose_file(cut)
+        app.find("label", "Incomplete: its end is missing")
+        app.shot("open-disc-cut")
+        app.activate_row("CD-ROM Drive")
+        app.choose_file(disk)
+        app.gone("label", "Incomplete: its end is missing")
+        app.gone("label", "CD-ROM Drive")
+        app.press("push button", "C_reate")
+        app.gone("push button", "Create and _Start")
+        texts = [m.read_text(encoding="utf-8") for m in (folder / "machines").glob("*/machine.json")]
+        disks = [d for t in texts for d in json.loads(t)["disks"] if d["path"] == str(disk)]
+        check(disks and not disks[0].get("cdrom", False), f"the disk is in a drive: {disks}")
+        app.key("ctrl+q")
+        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+TESTS = {"open-file": test_open_file, "open-disc": test_open_disc, "whole-way": test_whole_way, "looks": test_looks,
          "failures": test_failures, "snapshots": test_snapshots}
 
 

@@ -10,6 +10,7 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
+#include <string.h>
 
 #include "app/job/job-thread.h"
 #include "app/model/model-image.h"
@@ -48,6 +49,7 @@ struct _DioCreateWindow {
   char *kernel, *initrd, *disk, *firmware;
   const char *disk_format; /* found out once, here */
   gboolean disk_is_medium; /* an ISO: goes into a CD-ROM drive */
+  gboolean disk_is_incomplete;
 
   AdwWindowTitle *window_title;
   GtkButton *cancel_button;
@@ -167,6 +169,20 @@ fill_archs (DioCreateWindow *self, DioArch detected)
 }
 
 static void
+show_disk (DioCreateWindow *self)
+{
+  g_autofree char *path = self->disk ? g_filename_display_name (self->disk) : NULL;
+  g_autofree char *text =
+      self->disk_is_incomplete
+          ? g_strdup_printf (_ ("%s\nIncomplete: its end is missing. Get it again"), path)
+          : g_strdup (path);
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->disk_row),
+                                 self->disk_is_medium ? _ ("CD-ROM Drive") : _ ("Disk"));
+  dio_form_set_file (self->disk_row, text, "");
+}
+
+static void
 show_files (DioCreateWindow *self, gboolean kernel)
 {
   gtk_widget_set_visible (GTK_WIDGET (self->disk_row), self->disk != NULL);
@@ -175,7 +191,7 @@ show_files (DioCreateWindow *self, gboolean kernel)
   gtk_widget_set_visible (GTK_WIDGET (self->append_row), kernel);
   gtk_widget_set_visible (GTK_WIDGET (self->system_group), kernel || self->disk);
   gtk_widget_set_visible (GTK_WIDGET (self->initrd_clear_button), self->initrd != NULL);
-  dio_form_set_file (self->disk_row, self->disk, "");
+  show_disk (self);
   dio_form_set_file (self->kernel_row, self->kernel, _ ("None chosen"));
   dio_form_set_file (self->initrd_row, self->initrd, _ ("None"));
 }
@@ -202,7 +218,6 @@ show_review (DioCreateWindow *self, const char *title, DioArch arch, guint64 mem
   gtk_widget_set_visible (GTK_WIDGET (self->back_button), TRUE);
   dio_showing_stack (self->stack, "review");
   check (self);
-  gtk_window_set_default_widget (GTK_WINDOW (self), GTK_WIDGET (self->start_button));
   gtk_widget_grab_focus (GTK_WIDGET (self->start_button));
   /* The focus passed through the name and selected it. */
   gtk_editable_select_region (GTK_EDITABLE (self->name_row), 0, 0);
@@ -218,6 +233,14 @@ clear_source (DioCreateWindow *self)
   g_clear_pointer (&self->disk, g_free);
   g_clear_pointer (&self->firmware, g_free);
   self->disk_is_medium = FALSE;
+  self->disk_is_incomplete = FALSE;
+}
+
+static void
+set_disk_kind (DioCreateWindow *self, DioImage *image)
+{
+  self->disk_is_medium = dio_image_get_kind (image) == DIO_IMAGE_ISO;
+  self->disk_is_incomplete = dio_image_is_incomplete (image);
 }
 
 static void
@@ -227,6 +250,22 @@ back_cb (DioCreateWindow *self)
   gtk_widget_set_visible (GTK_WIDGET (self->back_button), FALSE);
   dio_showing_stack (self->stack, "source");
   gtk_widget_grab_focus (GTK_WIDGET (self->file_row));
+}
+
+/* What a machine is called at first: a file without what says its format. */
+static char *
+name_of_image (DioImage *image)
+{
+  static const char *const formats[] = { ".iso",  ".img", ".raw", ".qcow2",
+                                         ".vmdk", ".vdi", ".vhd", ".vhdx" };
+  char *name = g_strdup (dio_image_get_title (image));
+
+  for (gsize i = 0; dio_image_get_disk (image) && i < G_N_ELEMENTS (formats); i++) {
+    gsize length = strlen (name), end = strlen (formats[i]);
+    if (length > end && g_ascii_strcasecmp (name + length - end, formats[i]) == 0)
+      name[length - end] = '\0';
+  }
+  return name;
 }
 
 static void
@@ -242,7 +281,7 @@ use_image (DioCreateWindow *self, DioImage *image, const char *path)
   self->disk = g_strdup (dio_image_get_disk (image));
   if (self->disk)
     self->disk_format = dio_block_detect (dio_files_host (), self->disk);
-  self->disk_is_medium = kind == DIO_IMAGE_ISO;
+  set_disk_kind (self, image);
   if (kind == DIO_IMAGE_FIRMWARE && !self->kernel)
     self->firmware = g_strdup (path);
   if (kind == DIO_IMAGE_INITRD && !self->initrd)
@@ -251,8 +290,9 @@ use_image (DioCreateWindow *self, DioImage *image, const char *path)
   gboolean has_kernel = self->kernel || kind == DIO_IMAGE_INITRD;
   if (!disk && kind != DIO_IMAGE_DISK)
     disk = DEFAULT_DISK * GIB;
-  show_review (self, dio_image_get_title (image), dio_image_get_arch (image),
-               memory ? memory : DEFAULT_MEMORY, disk, has_kernel, dio_image_get_append (image));
+  g_autofree char *name = name_of_image (image);
+  show_review (self, name, dio_image_get_arch (image), memory ? memory : DEFAULT_MEMORY, disk,
+               has_kernel, dio_image_get_append (image));
 }
 
 static void
@@ -422,6 +462,32 @@ kernel_probed_cb (GObject *object, GAsyncResult *result, gpointer data)
 }
 
 static void
+disk_probed_cb (GObject *object, GAsyncResult *result, gpointer data)
+{
+  DioCreateWindow *self = DIO_CREATE_WINDOW (object);
+  Probe *probe = g_task_get_task_data (G_TASK (result));
+  g_autoptr (DioImage) image = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (!image || !self->library || g_strcmp0 (probe->path, self->disk) != 0)
+    return;
+  set_disk_kind (self, image);
+  show_disk (self);
+  check (self);
+}
+
+/* Has a worker look into the file; @callback gets the image. */
+static void
+probe_part (DioCreateWindow *self, const char *path, GAsyncReadyCallback callback)
+{
+  g_autoptr (GTask) task = g_task_new (self, self->cancellable, callback, NULL);
+  Probe *data = g_new0 (Probe, 1);
+
+  data->path = g_strdup (path);
+  g_task_set_task_data (task, data, probe_free);
+  dio_job_thread_run (task, probe_thread);
+}
+
+static void
 file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
 {
   switch (purpose) {
@@ -432,21 +498,18 @@ file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
     g_free (self->disk);
     self->disk = g_strdup (path);
     self->disk_format = dio_block_detect (dio_files_host (), path);
+    self->disk_is_medium = self->disk_is_incomplete = FALSE;
+    probe_part (self, path, disk_probed_cb);
     break;
   case PURPOSE_INITRD:
     g_free (self->initrd);
     self->initrd = g_strdup (path);
     break;
-  case PURPOSE_KERNEL: {
-    g_autoptr (GTask) task = g_task_new (self, self->cancellable, kernel_probed_cb, NULL);
-    Probe *data = g_new0 (Probe, 1);
-    data->path = g_strdup (path);
-    g_task_set_task_data (task, data, probe_free);
-    dio_job_thread_run (task, probe_thread);
+  case PURPOSE_KERNEL:
+    probe_part (self, path, kernel_probed_cb);
     g_free (self->kernel);
     self->kernel = g_strdup (path);
     break;
-  }
   }
   show_files (self, gtk_widget_get_visible (GTK_WIDGET (self->kernel_row)));
   check (self);
