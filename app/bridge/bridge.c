@@ -145,6 +145,7 @@ dio_bridge_post_event (DioBridge *bridge, const DioMachineEvent *event)
       .exit_code = event->exit_code,
       .time_us = event->time_us,
       .count = 1,
+      .held = event->held,
       .message = g_strdup (event->message),
     };
     g_queue_push_tail (&bridge->messages, message);
@@ -383,8 +384,11 @@ dio_bridge_command_async (DioBridge *bridge, DioBridgeCommand command, GAsyncRea
                           gpointer user_data)
 {
   static void (*const functions[]) (DioMachine * machine, DioMachineDone done, void *data) = {
-    [DIO_BRIDGE_PAUSE] = dio_machine_pause, [DIO_BRIDGE_RESUME] = dio_machine_resume,
-    [DIO_BRIDGE_RESET] = dio_machine_reset, [DIO_BRIDGE_POWER_BUTTON] = dio_machine_power_button,
+    [DIO_BRIDGE_PAUSE] = dio_machine_pause,
+    [DIO_BRIDGE_RESUME] = dio_machine_resume,
+    [DIO_BRIDGE_RESET] = dio_machine_reset,
+    [DIO_BRIDGE_RELEASE] = dio_machine_release,
+    [DIO_BRIDGE_POWER_BUTTON] = dio_machine_power_button,
     [DIO_BRIDGE_STOP] = dio_machine_stop,
   };
   GTask *task = g_task_new (NULL, NULL, callback, user_data);

@@ -24,6 +24,7 @@ typedef struct {
   int exit_code;
   gint64 time_us;
   unsigned count;
+  bool held;
   char *message; /* may be NULL */
 } DioBridgeEvent;
 
@@ -37,6 +38,7 @@ typedef enum {
   DIO_BRIDGE_PAUSE,
   DIO_BRIDGE_RESUME,
   DIO_BRIDGE_RESET,
+  DIO_BRIDGE_RELEASE,
   DIO_BRIDGE_POWER_BUTTON,
   DIO_BRIDGE_STOP,
 } DioBridgeCommand;

@@ -20,6 +20,7 @@ typedef enum {
   COMMAND_PAUSE,
   COMMAND_RESUME,
   COMMAND_RESET,
+  COMMAND_RELEASE,
   COMMAND_POWER_BUTTON,
   COMMAND_STOP,
   COMMAND_GUEST_OFF,
@@ -60,6 +61,7 @@ emit (DioMachine *machine, DioMachineEventKind kind, DioStopReason reason, int e
     .reason = reason,
     .exit_code = exit_code,
     .time_us = g_get_real_time (),
+    .held = machine->priv->held,
     .message = message,
   };
   if (machine->host.event)
@@ -196,6 +198,7 @@ do_pause (DioMachine *machine, GError **error)
 {
   if (!is_on (machine))
     return fail_off (machine, error);
+  machine->priv->pause_wanted = true;
   if (state_of (machine) == DIO_MACHINE_PAUSED)
     return true;
   dio_machine_stand_still (machine);
@@ -206,25 +209,15 @@ do_pause (DioMachine *machine, GError **error)
 }
 
 static bool
-do_resume (DioMachine *machine, GError **error)
-{
-  if (!is_on (machine))
-    return fail_off (machine, error);
-  if (state_of (machine) == DIO_MACHINE_RUNNING)
-    return true;
-  unfreeze_devices (machine);
-  enter_state (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
-  go (machine);
-  return true;
-}
-
-static bool
 do_reset (DioMachine *machine, GError **error)
 {
+  struct DioMachinePrivate *priv = machine->priv;
   g_autoptr (GError) own_error = NULL;
   if (!is_on (machine))
     return fail_off (machine, error);
   bool running = state_of (machine) == DIO_MACHINE_RUNNING;
+  bool released = priv->held && !priv->pause_wanted;
+  priv->held = false;
   if (running)
     dio_machine_stand_still (machine);
   if (!power_up (machine, true, &own_error)) {
@@ -233,18 +226,50 @@ do_reset (DioMachine *machine, GError **error)
     return false;
   }
   emit (machine, DIO_EVENT_RESET, DIO_STOP_NONE, 0, NULL);
-  if (running) {
+  if (running || released)
     unfreeze_devices (machine);
+  if (released)
+    enter_state (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
+  if (running || released)
     go (machine);
-  }
+  return true;
+}
+
+static bool
+do_release (DioMachine *machine, GError **error)
+{
+  machine->priv->hold = false;
+  return !machine->priv->held || do_reset (machine, error);
+}
+
+static bool
+do_resume (DioMachine *machine, GError **error)
+{
+  if (!is_on (machine))
+    return fail_off (machine, error);
+  machine->priv->pause_wanted = false;
+  if (state_of (machine) == DIO_MACHINE_RUNNING)
+    return true;
+  /* What comes after the call for the reset is not for the guest to see. */
+  if (machine->priv->held)
+    return do_reset (machine, error);
+  unfreeze_devices (machine);
+  enter_state (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
+  go (machine);
   return true;
 }
 
 static bool
 do_snapshot (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 {
-  return is_on (machine) ? dio_machine_do_snapshot (machine, snapshot, error)
-                         : fail_off (machine, error);
+  if (!is_on (machine))
+    return fail_off (machine, error);
+  if (snapshot->before_reset && !machine->priv->held)
+    return fail_state (error, _ ("The machine has restarted meanwhile"));
+  /* A guest that has called for its reset has nothing to go on with. */
+  if (machine->priv->held && !snapshot->before_reset && !do_reset (machine, error))
+    return false;
+  return dio_machine_do_snapshot (machine, snapshot, error);
 }
 
 static bool
@@ -301,9 +326,19 @@ do_guest_off (DioMachine *machine, const Command *command)
 static void
 do_guest_reset (DioMachine *machine)
 {
-  atomic_store (&machine->priv->reset_requested, false);
-  if (is_on (machine))
+  struct DioMachinePrivate *priv = machine->priv;
+  atomic_store (&priv->reset_requested, false);
+  if (!is_on (machine) || priv->held)
+    return;
+  if (!priv->hold) {
     do_reset (machine, NULL); /* a failure is in the event */
+    return;
+  }
+  priv->pause_wanted = state_of (machine) == DIO_MACHINE_PAUSED;
+  if (!priv->pause_wanted)
+    dio_machine_stand_still (machine);
+  priv->held = true;
+  enter_state (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
 }
 
 static void
@@ -329,6 +364,8 @@ run_command (DioMachine *machine, const Command *command, GError **error)
     return do_resume (machine, error);
   case COMMAND_RESET:
     return do_reset (machine, error);
+  case COMMAND_RELEASE:
+    return do_release (machine, error);
   case COMMAND_POWER_BUTTON:
     return do_power_button (machine, error);
   case COMMAND_STOP:
@@ -435,6 +472,12 @@ void
 dio_machine_reset (DioMachine *machine, DioMachineDone done, void *data)
 {
   enqueue_plain (machine, COMMAND_RESET, done, data);
+}
+
+void
+dio_machine_release (DioMachine *machine, DioMachineDone done, void *data)
+{
+  enqueue_plain (machine, COMMAND_RELEASE, done, data);
 }
 
 void
@@ -603,6 +646,7 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   if (!machine->config->name)
     machine->config->name = g_strdup ("machine");
   machine->host = *host;
+  machine->priv->hold = config->installing;
   machine->board = board;
   machine->space = dio_space_new ();
   machine->clock = dio_clock_new ();

@@ -7,7 +7,8 @@
  *
  *   CREATED --start--> RUNNING <--pause/resume--> PAUSED
  *      RUNNING/PAUSED --stop, guest power-off, fatal error--> STOPPED (final: free it, make a new
- * one) A reset keeps RUNNING or PAUSED. */
+ * one) A reset keeps RUNNING or PAUSED. One that the guest asked for may be held: PAUSED, until
+ * dio_machine_release(). */
 #pragma once
 
 #include <glib.h>
@@ -80,6 +81,8 @@ typedef struct {
   /* Snapshots are taken by themselves every so many hours (0: never), and so many are kept. Used by
    * the application alone. */
   unsigned snapshot_hours, snapshot_keep;
+  /* A system is being installed: the machine is held before a reset that the guest asks for. */
+  bool installing;
   /* What the guest has for the identifier of this life of the machine (hw/misc/vmgenid.h); all
    * zero: a random one. Of the application, not of machine.json. */
   uint8_t generation[DIO_GENERATION_BYTES];
@@ -145,6 +148,7 @@ typedef struct {
   DioStopReason reason;
   int exit_code; /* of DIO_STOP_CRASHED / GUEST_OFF as the guest gave it */
   int64_t time_us;
+  bool held;           /* PAUSED, before a reset: see dio_machine_release() */
   const char *message; /* valid during the call; may be NULL */
 } DioMachineEvent;
 
@@ -206,6 +210,10 @@ void dio_machine_start (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_pause (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_resume (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_reset (DioMachine *machine, DioMachineDone done, void *data);
+/* Does the reset that the machine is held before, if it still is, and lets it go on unless a pause
+ * was asked for meanwhile. Resets to come are not held any more. dio_machine_resume() and
+ * dio_machine_reset() do that reset, too, but those to come are held. */
+void dio_machine_release (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_power_button (DioMachine *machine, DioMachineDone done, void *data);
 void dio_machine_stop (DioMachine *machine, DioMachineDone done, void *data);
 

@@ -22,6 +22,9 @@ struct DioMachinePrivate {
   _Atomic bool off_requested, reset_requested;
   _Atomic uint32_t reports; /* waiting in the queue */
 
+  /* Resets of the guest are held; one is, and a pause was asked for meanwhile. Control thread. */
+  bool hold, held, pause_wanted;
+
   void (*power_button) (void *data);
   void *power_button_data;
 

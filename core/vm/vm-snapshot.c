@@ -178,7 +178,11 @@ pass_point (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 static bool
 take (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 {
-  if (!settle (machine, error) || !freeze_ram (machine, snapshot, error))
+  if (!settle (machine, error))
+    return false;
+  if (snapshot->before_reset)
+    return pass_point (machine, snapshot, error);
+  if (!freeze_ram (machine, snapshot, error))
     return false;
   DioVisitor *visitor = dio_visitor_new_save ();
   visit_machine (machine, visitor);

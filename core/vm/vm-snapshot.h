@@ -16,6 +16,9 @@ typedef struct {
   bool (*point) (void *data, GError **error);
   void *data;
   bool stay; /* paused, for a machine that is about to be closed */
+  /* Disks alone, as of a machine that is off: of one that is held before a reset, and only while it
+   * is. Others are reset before they are saved. */
+  bool before_reset;
 
   GBytes *devices;      /* of vCPUs, devices and the clock */
   DioRamFreeze *freeze; /* of the RAM: to be ended before the machine is freed */

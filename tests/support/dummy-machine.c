@@ -44,6 +44,7 @@ typedef enum {
   COMMAND_PAUSE,
   COMMAND_RESUME,
   COMMAND_RESET,
+  COMMAND_RELEASE,
   COMMAND_POWER,
   COMMAND_STOP,
   COMMAND_GUEST_OFF,
@@ -73,6 +74,7 @@ typedef struct DioMachinePrivate {
   int64_t run_us; /* control thread */
   int64_t running_since;
   _Atomic uint64_t frames;
+  bool hold, held; /* control thread */
 
   GMutex lock; /* below */
   uint32_t want_width, want_height;
@@ -371,6 +373,7 @@ emit (DioMachine *machine, DioMachineEventKind kind, DioStopReason reason, int e
     .reason = reason,
     .exit_code = exit_code,
     .time_us = g_get_real_time (),
+    .held = machine->priv->held,
     .message = message,
   };
   if (machine->host.event)
@@ -412,6 +415,9 @@ started (DioMachine *machine)
     push (machine, (Command){ .kind = COMMAND_GUEST_OFF,
                               .reason = DIO_STOP_ERROR,
                               .due_us = g_get_monotonic_time () + atoi (value) * 1000 });
+  if ((value = word (machine, "dummy:reset-after=")))
+    push (machine, (Command){ .kind = COMMAND_GUEST_RESET,
+                              .due_us = g_get_monotonic_time () + atoi (value) * 1000 });
   if (word (machine, "dummy:reset-storm"))
     for (unsigned i = 0; i < 10000; i++)
       emit (machine, DIO_EVENT_RESET, DIO_STOP_NONE, 0, NULL);
@@ -424,6 +430,10 @@ take_snapshot (DioMachine *machine, DioSnapshot *snapshot, GError **error)
 {
   Private *priv = machine->priv;
   uint64_t n;
+  if (snapshot->before_reset && !priv->held)
+    g_set_error (error, DIO_ERROR, DIO_ERROR_BUSY, "The machine was reset");
+  if (snapshot->before_reset)
+    return priv->held && (!snapshot->point || snapshot->point (snapshot->data, error));
   dio_ram_begin_write (machine->ram, 0, DIO_PAGE_SIZE);
   g_mutex_lock (&priv->lock);
   n = priv->n_drawn;
@@ -466,6 +476,17 @@ restore (DioMachine *machine, DioRestore *from, GError **error)
 }
 
 static void
+reset (DioMachine *machine)
+{
+  bool held = machine->priv->held;
+  machine->priv->held = false;
+  serial_print (machine, "dummy: reset\r\n");
+  emit (machine, DIO_EVENT_RESET, DIO_STOP_NONE, 0, NULL);
+  if (held)
+    enter (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
+}
+
+static void
 execute (DioMachine *machine, const Command *command)
 {
   Private *priv = machine->priv;
@@ -491,8 +512,15 @@ execute (DioMachine *machine, const Command *command)
     else
       enter (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
     break;
+  case COMMAND_RELEASE:
+    priv->hold = false;
+    if (priv->held)
+      reset (machine);
+    break;
   case COMMAND_RESUME:
-    if (state != DIO_MACHINE_PAUSED)
+    if (priv->held)
+      reset (machine);
+    else if (state != DIO_MACHINE_PAUSED)
       g_set_error (&error, DIO_ERROR, DIO_ERROR_BUSY, "The machine is not paused");
     else
       enter (machine, DIO_MACHINE_RUNNING, DIO_STOP_NONE, 0, NULL);
@@ -501,8 +529,11 @@ execute (DioMachine *machine, const Command *command)
   case COMMAND_GUEST_RESET:
     if (!live)
       g_set_error (&error, DIO_ERROR, DIO_ERROR_BUSY, "The machine does not run");
-    else
-      emit (machine, DIO_EVENT_RESET, DIO_STOP_NONE, 0, NULL);
+    else if (command->kind == COMMAND_GUEST_RESET && priv->hold) {
+      priv->held = true;
+      enter (machine, DIO_MACHINE_PAUSED, DIO_STOP_NONE, 0, NULL);
+    } else
+      reset (machine);
     break;
   case COMMAND_POWER:
     if (word (machine, "dummy:deaf"))
@@ -594,6 +625,7 @@ dio_machine_new (const DioMachineConfig *config, const DioMachineHost *host, GEr
   priv->want_height = config->height ? config->height : 800;
   priv->commands = g_async_queue_new_full (g_free);
   priv->state = DIO_MACHINE_CREATED;
+  priv->hold = config->installing;
   const char *log = word (machine, "dummy:log=");
   if (log) {
     g_autofree char *path = g_strndup (log, strcspn (log, " "));
@@ -671,6 +703,12 @@ void
 dio_machine_reset (DioMachine *machine, DioMachineDone done, void *data)
 {
   push (machine, (Command){ .kind = COMMAND_RESET, .done = done, .data = data });
+}
+
+void
+dio_machine_release (DioMachine *machine, DioMachineDone done, void *data)
+{
+  push (machine, (Command){ .kind = COMMAND_RELEASE, .done = done, .data = data });
 }
 
 void

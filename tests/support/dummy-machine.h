@@ -15,6 +15,7 @@
  *   dummy:crash-after=MS  the guest asks for a failure exit (code 7)
  *   dummy:error-after=MS  the host cannot go on
  *   dummy:deaf            there is no power button
+ *   dummy:reset-after=MS  the guest resets so many milliseconds after the start
  *   dummy:reset-storm     the guest resets 10000 times at the start
  *   dummy:still           the box stands still (no frames without input)
  *   dummy:full            every frame changes the whole picture

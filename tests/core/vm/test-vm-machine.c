@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/base-error.h"
+#include "core/vm/vm-private.h"
 #include "tests/support/support-machine.h"
 
 #define MIB (UINT64_C (1) << 20)
@@ -193,6 +194,89 @@ test_guest_reset (void)
   g_assert_cmpuint (machine->ram->host[12345], ==, 0);
   support_machine_free (machine);
   g_assert_true (g_str_has_suffix (log.text->str, "reset stopped(1,0) "));
+  g_string_free (log.text, TRUE);
+}
+
+static _Atomic bool reset_wanted;
+
+static DioExit
+reset_if_wanted (SupportCpu *cpu)
+{
+  atomic_fetch_add (&cpu->progress, 1);
+  if (atomic_exchange (&reset_wanted, false))
+    dio_machine_guest_reset (cpu->cpu.machine);
+  return DIO_EXIT_KICK;
+}
+
+/* After @resets of the CPU. */
+static void
+call_for_reset (DioMachine *machine, unsigned resets)
+{
+  atomic_store (&reset_wanted, true);
+  wait_state (machine, DIO_MACHINE_PAUSED);
+  g_assert_true (machine->priv->held);
+  g_assert_cmpuint (support_machine_cpu (machine, 0)->resets, ==, resets);
+}
+
+static bool
+pass_cb (void *data, GError **error)
+{
+  ++*(unsigned *) data;
+  return true;
+}
+
+static DioSnapshot *asked;
+
+static void
+ask_snapshot (DioMachine *machine, DioMachineDone done, void *data)
+{
+  dio_machine_snapshot (machine, asked, done, data);
+}
+
+/* A machine whose guest is held before its reset: whatever comes next, the reset does, too. */
+static void
+test_held_reset (void)
+{
+  Log log = { PTHREAD_MUTEX_INITIALIZER, g_string_new (NULL) };
+  DioMachine *machine = support_machine_new_full (4 * MIB, 1, reset_if_wanted, log_event, &log);
+  unsigned passed = 0;
+  DioSnapshot disks = { .before_reset = true, .point = pass_cb, .data = &passed };
+  machine->priv->hold = true;
+  expect_ok (machine, dio_machine_start);
+  call_for_reset (machine, 1);
+  asked = &disks;
+  expect_ok (machine, ask_snapshot);
+  g_assert_cmpuint (passed, ==, 1);
+  g_assert_true (!disks.devices && !disks.freeze);
+  /* It stays paused if that was asked for. */
+  expect_ok (machine, dio_machine_pause);
+  expect_ok (machine, dio_machine_reset);
+  g_assert_cmpuint (support_machine_cpu (machine, 0)->resets, ==, 2);
+  g_assert_cmpint (dio_machine_get_state (machine), ==, DIO_MACHINE_PAUSED);
+  expect_error (machine, ask_snapshot, DIO_ERROR_BUSY);
+  expect_ok (machine, dio_machine_resume);
+  call_for_reset (machine, 2);
+  expect_ok (machine, dio_machine_resume);
+  call_for_reset (machine, 3);
+  /* What is saved can go on. */
+  DioSnapshot all = { .stay = true };
+  asked = &all;
+  expect_ok (machine, ask_snapshot);
+  g_assert_true (!machine->priv->held && all.devices && all.freeze);
+  g_assert_cmpuint (support_machine_cpu (machine, 0)->resets, ==, 4);
+  dio_ram_freeze_end (all.freeze, false);
+  g_bytes_unref (all.devices);
+  expect_ok (machine, dio_machine_resume);
+  call_for_reset (machine, 4);
+  g_string_truncate (log.text, 0);
+  expect_ok (machine, dio_machine_release);
+  atomic_store (&reset_wanted, true);
+  for (unsigned i = 0; i < 100000 && support_machine_cpu (machine, 0)->resets < 6; i++)
+    g_usleep (100);
+  expect_ok (machine, dio_machine_release);
+  g_assert_cmpint (dio_machine_get_state (machine), ==, DIO_MACHINE_RUNNING);
+  support_machine_free (machine);
+  g_assert_cmpstr (log.text->str, ==, "reset running(0,0) reset stopped(2,0) ");
   g_string_free (log.text, TRUE);
 }
 
@@ -464,6 +548,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/vm/machine/free-anytime", test_free_anytime);
   g_test_add_func ("/core/vm/machine/guest-off", test_guest_off);
   g_test_add_func ("/core/vm/machine/guest-reset", test_guest_reset);
+  g_test_add_func ("/core/vm/machine/held-reset", test_held_reset);
   g_test_add_func ("/core/vm/machine/report", test_report);
   g_test_add_func ("/core/vm/machine/no-lost-wakeup", test_no_lost_wakeup);
   g_test_add_func ("/core/vm/machine/idle", test_idle);
