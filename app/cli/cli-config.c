@@ -26,6 +26,7 @@ cli_config_options_clear (CliConfigOptions *options)
   g_free (options->firmware);
   g_free (options->engine);
   g_free (options->acpi);
+  g_free (options->installing);
   g_free (options->graphics);
   g_free (options->display);
 }
@@ -226,6 +227,12 @@ cli_config_apply (Cli *cli, const CliConfigOptions *options, DioMachineConfig *c
   }
   if (options->acpi)
     config->no_acpi = !on;
+  if (options->installing && !parse_switch (options->installing, &on)) {
+    cli_usage (cli, _ ("--installing: “%s” is neither on nor off"), options->installing);
+    return FALSE;
+  }
+  if (options->installing)
+    config->installing = on;
   if (options->graphics && !dio_manifest_parse_graphics (options->graphics, &config->graphics)) {
     cli_usage (cli, _ ("--graphics: “%s” is none of virtio, ramfb"), options->graphics);
     return FALSE;

@@ -91,6 +91,7 @@ typedef struct {
   char *graphics;
   char *display;
   int snapshot_hours, snapshot_keep;
+  char *installing;
 } CliConfigOptions;
 
 #define CLI_CONFIG_OPTIONS_INIT                                                                    \

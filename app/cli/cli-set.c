@@ -128,6 +128,8 @@ cli_command_set (Cli *cli, int argc, char **argv)
       N_ ("Take a snapshot every so many hours while it runs; 0: none"), N_ ("HOURS") },
     { "snapshot-keep", 0, 0, G_OPTION_ARG_INT, &options.snapshot_keep,
       N_ ("How many of these snapshots are kept"), N_ ("COUNT") },
+    { "installing", 0, 0, G_OPTION_ARG_STRING, &options.installing,
+      N_ ("Whether to take a snapshot before an installer’s reboot: on or off"), N_ ("STATE") },
     { NULL },
   };
   int code = cli_parse (cli, entries, &argc, &argv, 1, 1);

@@ -204,6 +204,8 @@ apply (Change *change, DioManifest *manifest, const DioBlockCreate *new_disk, co
       || !place_file (change, "kernel", &config->kernel, error)
       || !place_file (change, "initrd", &config->initrd, error))
     return FALSE;
+  config->installing |= new_disk->size && dio_bundle_is_first_disk (config);
+  config->installing &= dio_bundle_has_installer (config);
   return place_disks (change, config, error) && add_new_disk (change, config, new_disk, error)
          && !g_cancellable_set_error_if_cancelled (change->cancellable, error)
          && write_manifest (change, manifest, old_name, error);

@@ -18,6 +18,9 @@ gboolean dio_bundle_add_size (DioFiles *files, const char *path, guint64 *total,
 gboolean dio_bundle_require_free_name (DioFiles *files, const char *library, const char *name,
                                        GError **error);
 
+/* Will the disk that is about to be added be the first that can be written to? */
+gboolean dio_bundle_is_first_disk (const DioMachineConfig *config);
+
 /* Is @disk an image that only can be read, to be written to? */
 gboolean dio_bundle_must_import (const DioDiskConfig *disk);
 

@@ -282,6 +282,7 @@ fill_bundle (Creation *creation, const char *path, int fd, const char *library,
     g_autofree char *disk = g_build_filename (path, name, NULL);
     if (!dio_block_create (files, disk, new_disk, error))
       return FALSE;
+    config->installing |= dio_bundle_is_first_disk (config) && dio_bundle_has_installer (config);
     dio_machine_config_add_disk (config, name, new_disk->format, FALSE);
   }
   if (g_cancellable_set_error_if_cancelled (creation->cancellable, error))
@@ -635,6 +636,37 @@ dio_bundle_rename (DioFiles *files, const char *path, const char *name, GError *
     return FALSE;
   g_free (manifest->config->name);
   manifest->config->name = g_strdup (name);
+  return dio_bundle_save (files, path, manifest, error);
+}
+
+gboolean
+dio_bundle_has_installer (const DioMachineConfig *config)
+{
+  gboolean medium = FALSE;
+  for (guint i = 0; config->disks && i < config->disks->len; i++)
+    medium |= ((const DioDiskConfig *) g_ptr_array_index (config->disks, i))->readonly;
+  return medium || (config->kernel && config->initrd);
+}
+
+gboolean
+dio_bundle_is_first_disk (const DioMachineConfig *config)
+{
+  gboolean others = FALSE;
+  for (guint i = 0; config->disks && i < config->disks->len; i++)
+    others |= !((const DioDiskConfig *) g_ptr_array_index (config->disks, i))->readonly;
+  return !others;
+}
+
+gboolean
+dio_bundle_end_installing (DioFiles *files, const char *path, GError **error)
+{
+  g_autofree char *library = g_path_get_dirname (path);
+  /* Others write names. */
+  g_autoptr (DioLock) names = dio_bundle_lock_library (files, library, error);
+  g_autoptr (DioManifest) manifest = names ? dio_bundle_load (files, path, error) : NULL;
+  if (!manifest)
+    return FALSE;
+  manifest->config->installing = false;
   return dio_bundle_save (files, path, manifest, error);
 }
 

@@ -75,6 +75,13 @@ char *dio_bundle_restore (DioFiles *files, const char *library, const char *id, 
 /* Changes the name in machine.json of the bundle at @path; other keys stay as they are on disk. */
 gboolean dio_bundle_rename (DioFiles *files, const char *path, const char *name, GError **error);
 
+/* Is there what a system may be installed from: a medium that is only read, or a kernel with its
+ * initial RAM disk? With a new disk, its first, such a machine is one that is being installed. */
+gboolean dio_bundle_has_installer (const DioMachineConfig *config);
+
+/* The installation of the machine at @path is over. Whoever runs it may do so. */
+gboolean dio_bundle_end_installing (DioFiles *files, const char *path, GError **error);
+
 /* Makes the bundle at @path, which must not be in use, into what @config says; its name may change
  * too. Files of @config that are not in the bundle already are copied into it, but for disks, which
  * are used where they are; those it no longer names are removed, but for disks, which stay. A

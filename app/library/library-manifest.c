@@ -152,6 +152,20 @@ parse_engine (Parse *parse, JsonObject *root, DioMachineConfig *config)
     refuse (parse, "engine", _ ("“%s” is none of auto, interpreter, compiler"), text);
 }
 
+/* A member that is true or false; false if it is not there. */
+static gboolean
+parse_flag (Parse *parse, JsonObject *object, const char *where, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+  if (!node)
+    return FALSE;
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_BOOLEAN)
+    return json_node_get_boolean (node);
+  g_autofree char *key = where ? g_strconcat (where, ".", name, NULL) : g_strdup (name);
+  refuse (parse, key, "%s", _ ("true or false is expected"));
+  return FALSE;
+}
+
 static void
 parse_acpi (Parse *parse, JsonObject *root, DioMachineConfig *config)
 {
@@ -177,20 +191,6 @@ parse_file (Parse *parse, JsonObject *root, const char *key, char **file)
   *file = get_string (parse, root, key, key, FALSE, 1024);
   if (*file && !dio_file_is_inside (*file))
     refuse (parse, key, _ ("“%s” is not a plain name inside the machine’s folder"), *file);
-}
-
-/* A member that is true or false; false if it is not there. */
-static gboolean
-parse_flag (Parse *parse, JsonObject *object, const char *where, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-  if (!node)
-    return FALSE;
-  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_BOOLEAN)
-    return json_node_get_boolean (node);
-  g_autofree char *key = g_strconcat (where, ".", name, NULL);
-  refuse (parse, key, "%s", _ ("true or false is expected"));
-  return FALSE;
 }
 
 static void
@@ -365,6 +365,7 @@ parse_root (Parse *parse, JsonObject *root, DioManifest *manifest)
   parse_graphics (parse, root, config);
   parse_display (parse, root, config);
   parse_snapshots (parse, root, config);
+  config->installing = parse_flag (parse, root, NULL, "installing");
 }
 
 static const char *const graphics_names[] = {
@@ -567,6 +568,8 @@ dio_manifest_to_text (const DioManifest *manifest, gsize *length)
     json_object_set_object_member (root, "display", display);
   }
   snapshots_to_json (root, config);
+  if (config->installing || json_object_has_member (root, "installing"))
+    json_object_set_boolean_member (root, "installing", config->installing);
   g_autofree char *text = dio_json_object_to_text (root, TRUE);
   char *result = g_strconcat (text, "\n", NULL);
   if (length)

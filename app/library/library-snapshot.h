@@ -32,7 +32,7 @@
 
 typedef enum {
   DIO_SNAPSHOT_MANUAL,
-  DIO_SNAPSHOT_AUTOMATIC, /* before a revert, or on a schedule */
+  DIO_SNAPSHOT_AUTOMATIC, /* before a revert or an installer's reboot, or on a schedule */
   DIO_SNAPSHOT_SUSPEND,   /* not in the tree: where a suspended machine goes on */
 } DioSnapshotKind;
 

@@ -125,6 +125,11 @@ void dio_machine_snapshots_handle (DioMachineItem *self, DioControlCall *call, J
 /* Timers of the schedule and late merges, and overlays that are thrown away. */
 void dio_machine_snapshots_run_begins (DioMachineItem *self);
 void dio_machine_snapshots_run_over (DioMachineItem *self);
+/* The machine is held before a reset that its guest asked for: takes a snapshot if the system has
+ * been installed just now; in any case it goes on. */
+void dio_machine_installer_held (DioMachineItem *self);
+/* What is being installed is on the disks. */
+gboolean dio_machine_installer_is_done (DioMachineItem *self);
 /* Ends timers. */
 void dio_machine_snapshots_stop (DioMachineItem *self);
 

@@ -30,6 +30,7 @@ typedef struct {
   char *path;
   GBytes *pixels;
   uint32_t width, height;
+  gboolean installed; /* by an installer that turned the machine off */
 } Farewell;
 
 static void
@@ -50,6 +51,8 @@ farewell_thread (GTask *task, gpointer source, gpointer task_data, GCancellable 
   /* A snapshot that is being written needs the machine's memory to its end. */
   if (farewell->snapshots)
     dio_snapshots_wait (farewell->snapshots);
+  if (farewell->installed)
+    dio_bundle_end_installing (dio_files_host (), farewell->path, NULL);
   farewell->pixels = dio_scanout_snapshot (farewell->scanout_box->scanout, DIO_THUMBNAIL_WIDTH,
                                            &farewell->width, &farewell->height);
   if (farewell->pixels && farewell->path)
@@ -220,6 +223,8 @@ begin_close (DioMachineItem *self, GError *error)
   farewell->scanout_box = g_atomic_rc_box_acquire (self->scanout_box);
   farewell->path = g_strdup (self->path);
   farewell->snapshots = self->snapshots ? dio_snapshots_ref (self->snapshots) : NULL;
+  farewell->installed =
+      self->stop_reason == DIO_STOP_GUEST_OFF && dio_machine_installer_is_done (self);
   g_autoptr (GTask) task = g_task_new (self, NULL, farewell_cb, closing);
   g_task_set_task_data (task, farewell, farewell_free);
   dio_job_thread_run (task, farewell_thread);
@@ -247,6 +252,8 @@ state_event (DioMachineItem *self, const DioBridgeEvent *event)
     journal (self, "paused", NULL, 1, event->message);
     dio_input_release_all (self->input);
     dio_machine_item_set_state (self, DIO_ITEM_PAUSED);
+    if (event->held)
+      dio_machine_installer_held (self);
     break;
   case DIO_MACHINE_STOPPED:
     self->stop_reason = event->reason;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/model/model-machine-private.h"
@@ -43,6 +44,7 @@ typedef struct {
   DioScanoutBox *scanout_box;
   char *taken;     /* id */
   bool off;        /* the machine was when this began */
+  bool installed;  /* just now, and the machine is held before its reboot */
   GPtrArray *lent; /* the disks of the machine that runs, for a worker that merges */
   bool moved;      /* the tree has, and with it the disks */
   gulong handler;
@@ -230,12 +232,20 @@ pointed_cb (GObject *source, GAsyncResult *result, gpointer user_data)
 
 static gboolean make_room (Job *job, GCancellable *cancellable, GError **error);
 
+/* First: whoever goes back to the snapshot has the system installed. */
+static gboolean
+end_installing (Job *job, GError **error)
+{
+  return !job->installed || dio_bundle_end_installing (dio_files_host (), job->path, error);
+}
+
 static void
 begin_thread (GTask *work, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Job *job = data;
   GError *error = NULL;
-  if (open_tree (job, &error) && make_room (job, cancellable, &error))
+  if (open_tree (job, &error) && end_installing (job, &error)
+      && make_room (job, cancellable, &error))
     job->take = dio_snapshots_begin (job->snapshots, job->kind, job->name, job->note, &error);
   /* The machine is off: there are disks alone, and nobody writes them. */
   if (job->take && job->lock && !dio_snapshot_take_disks (job->take, &error))
@@ -264,6 +274,7 @@ begun_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   }
   if (job->kind != DIO_SNAPSHOT_SUSPEND)
     job->snapshot.overlays = dio_snapshot_take_get_overlays (job->take, &job->snapshot.n_overlays);
+  job->snapshot.before_reset = job->installed;
   job->snapshot.point = point_cb;
   job->snapshot.data = job;
   if (self->scanout_box)
@@ -881,6 +892,110 @@ dio_machine_item_schedule_snapshots (DioMachineItem *self, unsigned minutes, uns
   self->schedule_keep = keep;
   if (minutes && self->path)
     self->schedule_source = g_timeout_add_seconds (minutes * 60, schedule_cb, self);
+}
+
+/* ---- Before the reboot that ends an installation ---- */
+
+/* What a system takes at least; installers write less before they have begun. */
+#define INSTALLED_BYTES (INT64_C (32) << 20)
+
+static gint64
+allocated (const char *path)
+{
+  struct stat st;
+  return stat (path, &st) == 0 ? (gint64) st.st_blocks * 512 : 0;
+}
+
+/* They began empty, perhaps in another run of the machine. */
+static gint64
+written (const DioMachineConfig *config)
+{
+  gint64 bytes = 0;
+  for (guint i = 0; config->disks && i < config->disks->len; i++) {
+    const DioDiskConfig *disk = g_ptr_array_index (config->disks, i);
+    if (disk->readonly)
+      continue;
+    if (!disk->chain)
+      bytes += allocated (disk->path);
+    for (guint j = 0; disk->chain && j < disk->chain->len; j++)
+      bytes += allocated (((const DioBlockImage *) g_ptr_array_index (disk->chain, j))->path);
+  }
+  return bytes;
+}
+
+gboolean
+dio_machine_installer_is_done (DioMachineItem *self)
+{
+  const DioMachineConfig *config = self->config;
+  return self->path && !self->disposable && config->installing
+         && written (config) >= INSTALLED_BYTES;
+}
+
+typedef struct {
+  DioMachineItem *self;
+  char *complaint; /* or NULL */
+} Release;
+
+static void
+released_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Release *release = user_data;
+  /* Only now: what a machine was paused for is forgotten when it goes on. */
+  if (release->complaint && is_on (release->self))
+    dio_machine_item_set_error (release->self, release->complaint);
+  g_object_unref (release->self);
+  g_free (release->complaint);
+  g_free (release);
+}
+
+/* @complaint is taken. */
+static void
+let_go (DioMachineItem *self, DioBridgeCommand command, char *complaint)
+{
+  Release *release = g_new (Release, 1);
+  *release = (Release){ g_object_ref (self), complaint };
+  if (self->bridge)
+    dio_bridge_command_async (self->bridge, command, released_cb, release);
+  else
+    released_cb (NULL, NULL, release);
+}
+
+static void
+installer_taken_cb (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  DioMachineItem *self = DIO_MACHINE_ITEM (source);
+  g_autoptr (GError) error = NULL;
+  char *complaint = NULL;
+  if (!dio_machine_item_snapshot_finish (self, result, NULL, &error)
+      && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    complaint = g_strdup_printf (
+        _ ("The snapshot before the installer’s reboot could not be taken: %s"), error->message);
+  let_go (self, DIO_BRIDGE_RELEASE, complaint);
+}
+
+/* With the disks alone, as they are: the guest that called for its reset has nothing else that
+ * anybody could go on with. */
+void
+dio_machine_installer_held (DioMachineItem *self)
+{
+  if (!dio_machine_installer_is_done (self)) {
+    let_go (self, DIO_BRIDGE_RESET, NULL);
+    return;
+  }
+  self->config->installing = false;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GTask *task = g_task_new (self, cancellable, installer_taken_cb, NULL);
+  Job *job = g_new0 (Job, 1);
+  job->action = DIO_SNAPSHOT_TAKE;
+  job->kind = DIO_SNAPSHOT_AUTOMATIC;
+  job->installed = true;
+  /* Translators: the name of a snapshot. */
+  job->name = g_strdup (_ ("Before the installer’s reboot"));
+  job->keep = self->schedule_source ? self->schedule_keep : 0;
+  job->path = g_strdup (self->path);
+  job->machine_name = g_strdup (self->name);
+  g_task_set_task_data (task, job, job_free);
+  start_job (task);
 }
 
 void

@@ -536,6 +536,25 @@ class CliTest(unittest.TestCase):
         self.assertIn("bps=x", self.cli("run", "--disk", disks[0] + ",bps=x", "--headless", code=USAGE).stderr)
         self.assertEqual([None, None], limits())
 
+    def test_installing(self):
+        """A machine with an installer and its first disk installs; a person may say otherwise."""
+        self.cli("create", "m", "--memory", "128M")
+        self.assertNotIn("installing", self.manifest("m"))
+        self.cli("set", "m", "--kernel", self.kernel, "--initrd", self.kernel, "--disk-size", "1M")
+        self.assertTrue(self.manifest("m")["installing"])
+        self.cli("set", "m", "--installing", "off", "--disk-size", "1M")
+        self.assertFalse(self.manifest("m")["installing"])
+        self.cli("set", "m", "--installing", "on")
+        self.assertTrue(self.manifest("m")["installing"])
+        self.cli("set", "m", "--initrd", "")
+        self.assertFalse(self.manifest("m")["installing"])
+        self.assertIn("--installing", self.cli("set", "m", "--installing", "maybe", code=USAGE).stderr)
+        disc = self.write("disc.iso", bytes(1 << 20))
+        self.cli("create", "d", "--memory", "128M", "--disk", disc + ",cdrom", "--disk-size", "1M")
+        self.assertTrue(self.manifest("d")["installing"])
+        self.cli("create", "k", "--memory", "128M", "--kernel", self.kernel, "--disk-size", "1M")
+        self.assertNotIn("installing", self.manifest("k"))
+
     def test_set_bad(self):
         self.cli("create", "m", "--kernel", self.kernel)
         manifest, files = self.manifest("m"), self.files("m")

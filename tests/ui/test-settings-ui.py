@@ -99,10 +99,14 @@ def test_life(program, shots):
         app.key("Escape")
         app.find("label", "at most 20 MiB and 500 operations per second")
         app.shot("settings-5-filled")
+        # There is a medium now that a system may be installed from.
+        app.activate_row("Before an Installer")
+        app.shot("settings-5-installer")
         app.press("push button", "_Save")
         app.gone("push button", "_Save")
         app.gone("label", "no system in it yet")
         saved = manifest(folder)
+        check(saved["installing"], f"saved: {saved}")
         check((saved["kernel"], saved["append"], saved["memory"]) == ("kernel", "dummy:still quiet", 512 << 20),
               f"saved: {saved}")
         check([d["path"] for d in saved["disks"]] == ["disk0.qcow2", str(disk), "disk1.qcow2"], f"disks: {saved['disks']}")

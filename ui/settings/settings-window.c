@@ -12,6 +12,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
+#include "app/library/library-bundle.h"
 #include "app/library/library-manifest.h"
 #include "app/job/job-thread.h"
 #include "app/model/model-image.h"
@@ -72,6 +73,8 @@ struct _DioSettingsWindow {
   AdwActionRow *disk_size_row;
   GtkSpinButton *disk_size_spin;
   GtkSpinButton *snapshot_hours_spin, *snapshot_keep_spin;
+  AdwActionRow *installing_row;
+  GtkSwitch *installing_switch;
   DioErrorRow *name_error_row, *arch_error_row, *memory_error_row, *cpus_error_row,
       *kernel_error_row, *initrd_error_row, *append_error_row, *firmware_error_row, *disk_error_row,
       *disk_size_error_row;
@@ -96,6 +99,7 @@ take_values (DioSettingsWindow *self)
   config->cpus = gtk_spin_button_get_value_as_int (self->cpus_spin);
   config->snapshot_hours = (unsigned) gtk_spin_button_get_value_as_int (self->snapshot_hours_spin);
   config->snapshot_keep = (unsigned) gtk_spin_button_get_value_as_int (self->snapshot_keep_spin);
+  config->installing = gtk_switch_get_active (self->installing_switch);
   g_free (config->append);
   config->append = config->kernel && *append ? g_strdup (append) : NULL;
 }
@@ -126,6 +130,8 @@ check (DioSettingsWindow *self)
   const char *field = NULL;
 
   take_values (self);
+  gtk_widget_set_visible (GTK_WIDGET (self->installing_row),
+                          dio_bundle_has_installer (self->config));
   too_much = dio_form_check_memory (self->config->memory);
   if (dio_machine_item_get_state (self->item) != DIO_ITEM_OFF)
     show_problem (self, NULL, _ ("The machine can only be changed while it is off."));
@@ -689,6 +695,8 @@ dio_settings_window_class_init (DioSettingsWindowClass *klass)
   BIND (disk_size_spin);
   BIND (snapshot_hours_spin);
   BIND (snapshot_keep_spin);
+  BIND (installing_row);
+  BIND (installing_switch);
   BIND (name_error_row);
   BIND (arch_error_row);
   BIND (memory_error_row);
@@ -750,6 +758,7 @@ fill (DioSettingsWindow *self)
   gtk_spin_button_set_value (self->snapshot_keep_spin, config->snapshot_keep
                                                            ? config->snapshot_keep
                                                            : DIO_MANIFEST_SNAPSHOT_KEEP);
+  gtk_switch_set_active (self->installing_switch, config->installing);
   gtk_editable_set_text (GTK_EDITABLE (self->append_row), config->append ? config->append : "");
   dio_form_show_host (self->memory_row, self->cpus_row);
   show_files (self);
