@@ -261,6 +261,74 @@ test_chain (Fixture *f, gconstpointer data)
   loop (f, "chain", write_chain, check_chain, 6);
 }
 
+#define TABLE (GIB / 2) /* what an L2 table tells of */
+#define N_TABLES 4
+
+/* The second and the last cluster of a table, so that all of it has changed. */
+static uint64_t
+place_of (unsigned i)
+{
+  return i % 2 ? (i / 2 + 1) * TABLE - CLUSTER : i / 2 * TABLE + CLUSTER;
+}
+
+/* Tables that the disk knows, one that it does not, and clusters to be given back. */
+static DioBlockNode *
+leave_unflushed (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  DioBlockNode *node = dio_block_node_open (dio_files_host (), path, "qcow2", 0, NULL, &error);
+  uint8_t sector[512];
+  g_assert_no_error (error);
+  memset (sector, 0x11, sizeof sector);
+  for (unsigned i = 0; i < N_TABLES - 1; i++)
+    g_assert_cmpint (dio_block_node_write (node, i * TABLE, sector, sizeof sector), ==, 0);
+  g_assert_cmpint (dio_block_node_flush (node), ==, 0);
+  memset (sector, 0x22, sizeof sector);
+  for (unsigned i = 0; i < 2 * N_TABLES; i++)
+    g_assert_cmpint (dio_block_node_write (node, place_of (i), sector, sizeof sector), ==, 0);
+  g_assert_cmpint (dio_block_node_discard (node, 0, CLUSTER), ==, 0);
+  return node;
+}
+
+static void
+check_closed (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioBlockNode) node =
+      dio_block_node_open (dio_files_host (), path, "qcow2", 0, NULL, &error);
+  DioQcow2Check check = { 0 };
+  uint8_t data[512];
+  g_assert_no_error (error);
+  for (unsigned i = 0; i < 2 * N_TABLES; i++) {
+    g_assert_cmpint (dio_block_node_read (node, place_of (i), data, sizeof data), ==, 0);
+    g_assert_cmpint (data[0], ==, 0x22);
+  }
+  for (unsigned i = 0; i < N_TABLES - 1; i++) {
+    g_assert_cmpint (dio_block_node_read (node, i * TABLE, data, sizeof data), ==, 0);
+    g_assert_cmpint (data[0], ==, i ? 0x11 : 0);
+  }
+  g_assert_true (dio_qcow2_check (node, DIO_QCOW2_REPAIR_NOTHING, &check, NULL, NULL, &error));
+  g_assert_cmpuint (check.errors + check.corruptions, ==, 0);
+}
+
+/* A close cannot be tried again: it loses nothing, however little memory there is. */
+static void
+test_close (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "closed");
+  unsigned failures = 0;
+  for (bool failed = true; failed; failures += failed) {
+    create (f, "closed", (DioBlockCreate){ .format = "qcow2", .size = N_TABLES * TABLE });
+    DioBlockNode *node = leave_unflushed (path);
+    oom_arm_for_ever (failures + 1, 1024);
+    g_assert_cmpint (dio_block_node_close (node), ==, 0);
+    failed = oom_disarm ();
+    check_closed (path);
+    g_assert_cmpint (dio_file_unlink (dio_files_host (), f->dir, "closed", 0), ==, 0);
+  }
+  g_assert_cmpuint (failures, >=, N_TABLES - 1);
+}
+
 /* A file that grows until its reference table does. */
 static bool
 grow_image (Fixture *f, const char *name, GError **error)
@@ -749,6 +817,7 @@ main (int argc, char **argv)
   ADD ("raw", test_raw);
   ADD ("imports", test_imports);
   ADD ("chain", test_chain);
+  ADD ("close", test_close);
   ADD ("grow", test_grow);
   ADD ("resize", test_resize);
   ADD ("create", test_create);

@@ -12,13 +12,17 @@ extern void *__libc_realloc (void *old, size_t size);
 
 static _Atomic unsigned at; /* the allocation that fails; 0: none does */
 static _Atomic unsigned count;
+static _Atomic bool for_ever;
 static _Atomic size_t large = OOM_LARGE;
 
 static bool
 fails (size_t size)
 {
-  if (size < atomic_load (&large) || !atomic_load (&at)
-      || atomic_fetch_add (&count, 1) + 1 != atomic_load (&at))
+  unsigned nth = atomic_load (&at);
+  if (size < atomic_load (&large) || !nth)
+    return false;
+  unsigned number = atomic_fetch_add (&count, 1) + 1;
+  if (number < nth || (number > nth && !atomic_load (&for_ever)))
     return false;
   errno = ENOMEM;
   return true;
@@ -50,12 +54,25 @@ oom_arm (unsigned nth)
   oom_arm_from (nth, OOM_LARGE);
 }
 
-void
-oom_arm_from (unsigned nth, size_t least)
+static void
+arm (unsigned nth, size_t least, bool all)
 {
+  atomic_store (&for_ever, all);
   atomic_store (&large, least);
   atomic_store (&count, 0);
   atomic_store (&at, nth);
+}
+
+void
+oom_arm_from (unsigned nth, size_t least)
+{
+  arm (nth, least, false);
+}
+
+void
+oom_arm_for_ever (unsigned nth, size_t least)
+{
+  arm (nth, least, true);
 }
 
 bool

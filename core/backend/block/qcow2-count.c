@@ -367,21 +367,22 @@ dio_qcow2_write_blocks (Qcow2 *qcow2)
   return 0;
 }
 
+/* In pieces, as a flush must not need memory. */
 int
 dio_qcow2_write_reftable (Qcow2 *qcow2)
 {
   DioBlockNode *node = &qcow2->node;
-  uint64_t from = qcow2->reftable_dirty_from;
-  uint64_t count = qcow2->reftable_dirty_to - from;
-  g_autofree uint64_t *entries = g_try_new (uint64_t, MAX (count, 1));
-  if (!entries)
-    return -ENOMEM;
-  for (uint64_t i = 0; i < count; i++)
-    entries[i] = GUINT64_TO_BE (qcow2->reftable[from + i]);
-  int result = dio_file_write (node->files, node->fd, entries, count * 8,
-                               qcow2->header.reftable_offset + from * 8);
-  if (result < 0)
-    return result;
+  uint64_t entries[512];
+  for (uint64_t at = qcow2->reftable_dirty_from; at < qcow2->reftable_dirty_to;) {
+    uint64_t count = MIN (qcow2->reftable_dirty_to - at, G_N_ELEMENTS (entries));
+    for (uint64_t i = 0; i < count; i++)
+      entries[i] = GUINT64_TO_BE (qcow2->reftable[at + i]);
+    int result = dio_file_write (node->files, node->fd, entries, count * 8,
+                                 qcow2->header.reftable_offset + at * 8);
+    if (result < 0)
+      return result;
+    at += count;
+  }
   qcow2->reftable_dirty_from = qcow2->reftable_dirty_to = 0;
   for (GList *link = qcow2->blocks.lru.head; link; link = link->next)
     ((Qcow2Table *) link->data)->unlinked = false;

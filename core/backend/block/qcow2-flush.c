@@ -83,21 +83,32 @@ add_change (Batch *batch, const Qcow2Table *table)
 
 /* ---- Before the first sync ---- */
 
+static int
+write_table_locked (Qcow2 *qcow2, const Qcow2Table *table)
+{
+  return dio_file_write (qcow2->node.files, qcow2->node.fd, table->data + table->dirty_from,
+                         table->dirty_to - table->dirty_from, table->offset + table->dirty_from);
+}
+
 /* Tables that nothing on the disk points to are written right away, changes of others kept. */
 static int
 collect_table (Qcow2 *qcow2, Qcow2Table *table, Batch *batch)
 {
-  DioBlockNode *node = &qcow2->node;
   int result = table->unlinked ? add_link (batch, table->index) : add_change (batch, table);
   if (result == 0 && table->unlinked)
-    result =
-        dio_file_write (node->files, node->fd, table->data + table->dirty_from,
-                        table->dirty_to - table->dirty_from, table->offset + table->dirty_from);
+    result = write_table_locked (qcow2, table);
   if (result < 0)
     return result;
   table->flushing = true;
   dio_qcow2_table_clean (&qcow2->l2, table);
   return 0;
+}
+
+static void
+take_spans_locked (Qcow2 *qcow2, Batch *batch)
+{
+  batch->unreferenced = qcow2->unreferenced;
+  qcow2->unreferenced = (Qcow2Spans){ 0 };
 }
 
 static int
@@ -117,8 +128,7 @@ collect_locked (Qcow2 *qcow2, Batch *batch)
     if (result < 0)
       return result;
   }
-  batch->unreferenced = qcow2->unreferenced;
-  qcow2->unreferenced = (Qcow2Spans){ 0 };
+  take_spans_locked (qcow2, batch);
   return 0;
 }
 
@@ -139,6 +149,14 @@ write_counts_locked (Qcow2 *qcow2)
 /* ---- After it ---- */
 
 static int
+write_link_locked (Qcow2 *qcow2, uint64_t index)
+{
+  uint64_t entry = GUINT64_TO_BE (qcow2->l1[index]);
+  return dio_file_write (qcow2->node.files, qcow2->node.fd, &entry, sizeof entry,
+                         qcow2->header.l1_offset + index * 8);
+}
+
+static int
 write_changes_locked (Qcow2 *qcow2, const Batch *batch)
 {
   DioBlockNode *node = &qcow2->node;
@@ -149,15 +167,10 @@ write_changes_locked (Qcow2 *qcow2, const Batch *batch)
     if (result < 0)
       return result;
   }
-  for (size_t i = 0; i < batch->n_links; i++) {
-    uint64_t index = batch->links[i];
-    uint64_t entry = GUINT64_TO_BE (qcow2->l1[index]);
-    int result = dio_file_write (node->files, node->fd, &entry, sizeof entry,
-                                 qcow2->header.l1_offset + index * 8);
-    if (result < 0)
-      return result;
-  }
-  return 0;
+  int result = 0;
+  for (size_t i = 0; i < batch->n_links && result == 0; i++)
+    result = write_link_locked (qcow2, batch->links[i]);
+  return result;
 }
 
 /* What the batch wanted to be given back is so next time. Without memory for what came meanwhile
@@ -165,6 +178,8 @@ write_changes_locked (Qcow2 *qcow2, const Batch *batch)
 static void
 restore_spans_locked (Qcow2 *qcow2, Batch *batch)
 {
+  if (!batch->unreferenced.n)
+    return;
   Qcow2Spans newer = qcow2->unreferenced;
   qcow2->unreferenced = batch->unreferenced;
   batch->unreferenced = newer;
@@ -307,12 +322,75 @@ flush_batch (Qcow2 *qcow2, Batch *batch)
   return result;
 }
 
+/* ---- The same without memory ---- */
+
+/* Tables, those that nothing on the disk points to or the others. */
+static int
+write_tables_locked (Qcow2 *qcow2, bool unlinked)
+{
+  int result = 0;
+  for (GList *link = qcow2->l2.lru.head; link && result == 0; link = link->next) {
+    const Qcow2Table *table = link->data;
+    if (table->unlinked == unlinked && table->dirty_from != table->dirty_to)
+      result = write_table_locked (qcow2, table);
+  }
+  return result;
+}
+
+static int
+write_links_locked (Qcow2 *qcow2)
+{
+  int result = 0;
+  for (GList *link = qcow2->l2.lru.head; link && result == 0; link = link->next) {
+    const Qcow2Table *table = link->data;
+    if (table->unlinked)
+      result = write_link_locked (qcow2, table->index);
+  }
+  return result;
+}
+
+/* Nothing changes meanwhile, so nothing has to be set aside; but everybody waits for two syncs.
+ * What fails stays as it is, to be tried again. */
+static int
+flush_locked (Qcow2 *qcow2, Batch *batch)
+{
+  int result = qcow2->failed ? -EIO : write_tables_locked (qcow2, true);
+  if (result == 0)
+    result = write_counts_locked (qcow2);
+  if (result == 0)
+    result = dio_qcow2_sync (qcow2);
+  if (result == 0)
+    result = write_tables_locked (qcow2, false);
+  if (result == 0)
+    result = write_links_locked (qcow2);
+  if (result == 0)
+    result = dio_qcow2_sync (qcow2);
+  if (result < 0)
+    return result;
+  for (GList *link = qcow2->l2.lru.head; link; link = link->next) {
+    Qcow2Table *table = link->data;
+    dio_qcow2_table_clean (&qcow2->l2, table);
+    table->unlinked = false;
+  }
+  take_spans_locked (qcow2, batch);
+  return 0;
+}
+
+/* ---- All of it ---- */
+
 int
 dio_qcow2_flush (Qcow2 *qcow2)
 {
   Batch batch = { 0 };
   pthread_mutex_lock (&qcow2->flush_lock);
   int result = flush_batch (qcow2, &batch);
+  if (result == -ENOMEM) {
+    batch_clear (&batch);
+    batch = (Batch){ 0 };
+    pthread_mutex_lock (&qcow2->lock);
+    result = flush_locked (qcow2, &batch);
+    pthread_mutex_unlock (&qcow2->lock);
+  }
   if (result == 0)
     give_back (qcow2, &batch.unreferenced);
   pthread_mutex_unlock (&qcow2->flush_lock);
