@@ -25,6 +25,7 @@ typedef struct {
   char *cluster_size;
   char **backing;
   char *repair;
+  char *snapshot;
   gboolean json, shrink, quiet;
 } DiskOptions;
 
@@ -35,6 +36,7 @@ options_clear (DiskOptions *options)
   g_free (options->to);
   g_free (options->cluster_size);
   g_free (options->repair);
+  g_free (options->snapshot);
   g_strfreev (options->backing);
 }
 
@@ -212,7 +214,8 @@ disk_create (Cli *cli, int argc, char **argv)
 {
   DiskOptions options = { 0 };
   const GOptionEntry entries[] = {
-    FORMAT_ENTRY (options),
+    { "format", 'f', 0, G_OPTION_ARG_STRING, &options.format,
+      N_ ("Format of FILE: raw or qcow2 (default: by its name)"), N_ ("FORMAT") },
     { "cluster-size", 0, 0, G_OPTION_ARG_STRING, &options.cluster_size,
       N_ ("Cluster size of qcow2, 512 to 2M (default: 64K)"), N_ ("SIZE") },
     { NULL },
@@ -295,6 +298,34 @@ describe (DioBlockNode *node)
   return object;
 }
 
+/* What is in a file that others made must not reach the terminal's controls. */
+static char *
+visible (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  GString *result = g_string_new (NULL);
+  for (const char *p = valid; *p; p = g_utf8_next_char (p)) {
+    gunichar c = g_utf8_get_char (p);
+    g_string_append_unichar (result, g_unichar_iscntrl (c) ? 0xfffd : c);
+  }
+  return g_string_free (result, FALSE);
+}
+
+/* One line each: number, date, name. */
+static void
+print_snapshots (DioBlockNode *node)
+{
+  g_autoptr (GPtrArray) snapshots = dio_qcow2_list_snapshots (node, NULL);
+  for (guint i = 0; snapshots && i < snapshots->len; i++) {
+    const DioQcow2Snapshot *snapshot = g_ptr_array_index (snapshots, i);
+    g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (snapshot->date_s);
+    g_autofree char *date = time ? g_date_time_format (time, "%Y-%m-%d %H:%M:%S") : g_strdup ("?");
+    g_autofree char *id = visible (snapshot->id);
+    g_autofree char *name = visible (snapshot->name);
+    g_print ("  %-4s %s  %s\n", id, date, name);
+  }
+}
+
 static void
 print_json (JsonObject *object)
 {
@@ -323,6 +354,7 @@ print_info (DioBlockNode *node)
   }
   if (info.n_snapshots)
     g_print (_ ("Snapshots inside: %u\n"), info.n_snapshots);
+  print_snapshots (node);
   if (info.dirty)
     g_print ("%s\n", _ ("It was not closed; it is put in order when it is used again"));
   if (info.corrupt)
@@ -448,6 +480,22 @@ disk_check (Cli *cli, int argc, char **argv)
 
 /* ---- convert, compact, merge, resize ---- */
 
+/* The @node as it was in the snapshot @id inside of it. False after printing why not. */
+static bool
+show_snapshot (DioBlockNode *node, const char *id, int *code)
+{
+  g_autoptr (GError) error = NULL;
+  if (!g_str_equal (node->driver->format, "qcow2")) {
+    cli_message (_ ("A disk of the format %s has no snapshots inside"), node->driver->format);
+    *code = DIO_CLI_ERROR;
+    return false;
+  }
+  if (dio_qcow2_show_snapshot (node, id, &error))
+    return true;
+  *code = cli_fail (error);
+  return false;
+}
+
 static int
 disk_convert (Cli *cli, int argc, char **argv)
 {
@@ -461,6 +509,9 @@ disk_convert (Cli *cli, int argc, char **argv)
       N_ ("Format of NEW-FILE: raw or qcow2 (default: by its name)"), N_ ("FORMAT") },
     { "cluster-size", 0, 0, G_OPTION_ARG_STRING, &options.cluster_size,
       N_ ("Cluster size of qcow2, 512 to 2M (default: 64K)"), N_ ("SIZE") },
+    { "snapshot", 0, 0, G_OPTION_ARG_STRING, &options.snapshot,
+      N_ ("Copy what FILE was in this snapshot inside of it; see “diorama disk info”"),
+      N_ ("SNAPSHOT") },
     QUIET_ENTRY (options),
     { NULL },
   };
@@ -472,7 +523,7 @@ disk_convert (Cli *cli, int argc, char **argv)
   if (code < 0)
     node =
         open_disk (cli, &options, argv[1], DIO_BLOCK_OPEN_READONLY, DIO_BLOCK_OPEN_READONLY, &code);
-  if (node) {
+  if (node && (!options.snapshot || show_snapshot (node, options.snapshot, &code))) {
     Progress progress;
     g_autoptr (GError) error = NULL;
     DioBlockJob job = begin_job (&progress, _ ("Copying"), &options);

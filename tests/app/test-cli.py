@@ -183,6 +183,26 @@ class CliTest(unittest.TestCase):
         self.cli("disk", "check", disk)
         self.assertEqual([], [n for n in os.listdir(self.folder) if n.endswith(".tmp")])
 
+    def test_disk_snapshot_inside(self):
+        disk, then, now = self.path("d.qcow2"), self.path("then.raw"), self.path("now.raw")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "4M"], check=True)
+        for name, pattern in ("before\x1b[2J", 1), (None, 2):
+            subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -P {pattern} 0 64k", disk], check=True,
+                           stdout=subprocess.PIPE)
+            if name:
+                subprocess.run(["qemu-img", "snapshot", "-q", "-c", name, disk], check=True)
+        text = self.cli("disk", "info", disk).stdout
+        self.assertRegex(text, r"(?m)^  1 .* before�\[2J$")
+        self.cli("disk", "convert", "--snapshot", "1", disk, then)
+        self.cli("disk", "convert", disk, now)
+        for path, pattern in (then, 1), (now, 2):
+            with open(path, "rb") as file:
+                self.assertEqual(bytes([pattern]) * 4096, file.read(4096))
+        message = self.cli("disk", "convert", "--snapshot", "after", disk, self.path("x.raw"), code=ERROR).stderr
+        self.assertIn("There is no snapshot “after”", message)
+        self.cli("disk", "convert", "--snapshot", "1", then, self.path("x.raw"), code=ERROR)
+        self.assertFalse(os.path.exists(self.path("x.raw")))
+
     def test_disk_usage(self):
         odd = self.write("odd", bytes(1024))
         for arguments in (["nonsense"], ["create", "x.qcow2"], ["create", "x", "1M"],
