@@ -98,6 +98,24 @@ dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **error)
   return change (self, id, set_deleted, &never, error);
 }
 
+char *
+dio_snapshots_name_deleted (DioSnapshots *self)
+{
+  const DioSnapshotInfo *found = NULL;
+  guint n = 0;
+  pthread_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->infos->len; i++) {
+    const DioSnapshotInfo *info = g_ptr_array_index (self->infos, i);
+    if (!info->deleted_s)
+      continue;
+    found = info;
+    n++;
+  }
+  char *name = n == 1 ? g_strdup (found->name) : NULL;
+  pthread_mutex_unlock (&self->lock);
+  return name;
+}
+
 gint64
 dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s)
 {

@@ -178,6 +178,9 @@ gboolean dio_snapshots_undelete (DioSnapshots *self, const char *id, GError **er
 gboolean dio_snapshots_purge (DioSnapshots *self, gint64 until_s, DioFileProgress progress,
                               void *data, guint64 *freed, GError **error);
 
+/* The name of the one that was deleted and is not gone yet, to be freed. NULL: none, or several. */
+char *dio_snapshots_name_deleted (DioSnapshots *self);
+
 /* When that of the deleted ones was deleted which is the first after @after_s; 0: there is none. */
 gint64 dio_snapshots_next_deleted (DioSnapshots *self, gint64 after_s);
 

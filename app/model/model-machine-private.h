@@ -73,6 +73,8 @@ struct _DioMachineItem {
   guint purge_source;
   GCancellable *snapshot_cancellable; /* of what has progress */
   GCancellable *merge_cancellable;    /* of what goes on by itself while the machine is off */
+  char *snapshot_work;                /* what that is, in words */
+  gboolean snapshot_awaited;          /* a person has begun it */
   gint64 snapshot_pause_ns;           /* of the last one */
   unsigned schedule_keep;
   gboolean schedule_busy; /* a snapshot of the schedule is being taken */

@@ -35,6 +35,7 @@ enum {
   SIGNAL_THUMBNAIL_CHANGED,
   SIGNAL_STOPPED,
   SIGNAL_SNAPSHOTS_CHANGED,
+  SIGNAL_SNAPSHOT_WORK,
   N_SIGNALS,
 };
 
@@ -410,6 +411,7 @@ dio_machine_item_finalize (GObject *object)
   g_free (self->name);
   g_free (self->error);
   g_free (self->engine_note);
+  g_free (self->snapshot_work);
   G_OBJECT_CLASS (dio_machine_item_parent_class)->finalize (object);
 }
 
@@ -444,6 +446,9 @@ dio_machine_item_class_init (DioMachineItemClass *klass)
   signals[SIGNAL_STOPPED] =
       g_signal_new ("stopped", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                     G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_STRING);
+  signals[SIGNAL_SNAPSHOT_WORK] =
+      g_signal_new ("snapshot-work", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                    G_TYPE_NONE, 0);
   signals[SIGNAL_SNAPSHOTS_CHANGED] =
       g_signal_new ("snapshots-changed", DIO_TYPE_MACHINE_ITEM, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                     NULL, G_TYPE_NONE, 0);

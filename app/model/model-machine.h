@@ -34,7 +34,7 @@ GType dio_item_state_get_type (void);
  * STOPPING (notify::state) the last picture and the statistics can still be had. Signals:
  * "thumbnail-changed": dio_machine_item_get_thumbnail() has a new picture (at most once a second).
  * "stopped" (DioStopReason reason, const char *message).
- * "snapshots-changed". */
+ * "snapshots-changed". "snapshot-work" (see model-snapshots.h). */
 const char *dio_machine_item_get_id (DioMachineItem *self);
 const char *dio_machine_item_get_name (DioMachineItem *self);
 DioItemState dio_machine_item_get_state (DioMachineItem *self);

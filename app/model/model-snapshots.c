@@ -79,6 +79,15 @@ is_on (DioMachineItem *self)
   return self->state == DIO_ITEM_RUNNING || self->state == DIO_ITEM_PAUSED;
 }
 
+static void
+set_work (DioMachineItem *self, char *work, gboolean awaited)
+{
+  g_free (self->snapshot_work);
+  self->snapshot_work = work;
+  self->snapshot_awaited = awaited;
+  g_signal_emit_by_name (self, "snapshot-work");
+}
+
 /* The end of every chain. */
 static void
 finish (GTask *task, GError *error)
@@ -87,8 +96,10 @@ finish (GTask *task, GError *error)
   Job *job = g_task_get_task_data (task);
   if (job->progress) {
     self->snapshot_progress = -1;
-    if (self->snapshot_cancellable == g_task_get_cancellable (task))
+    if (self->snapshot_cancellable == g_task_get_cancellable (task)) {
       g_clear_object (&self->snapshot_cancellable);
+      set_work (self, NULL, FALSE);
+    }
   }
   /* Before anyone hears of it: they may start the machine. */
   g_clear_pointer (&job->take, dio_snapshot_take_free);
@@ -282,14 +293,41 @@ begun_cb (GObject *source, GAsyncResult *result, gpointer user_data)
   dio_bridge_snapshot_async (self->bridge, &job->snapshot, pointed_cb, task);
 }
 
+static char *
+words_of (DioMachineItem *self, const Job *job)
+{
+  g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (self, NULL);
+  g_autoptr (DioSnapshotInfo) info = NULL;
+  g_autofree char *deleted = NULL;
+  switch (job->action) {
+  case DIO_SNAPSHOT_SAVE:
+    return g_strdup (_ ("Suspending"));
+  case DIO_SNAPSHOT_REVERT:
+    info = tree ? dio_snapshots_find (tree, job->id, NULL) : NULL;
+    return g_strdup_printf (_ ("Going back to “%s”"), info ? info->name : "");
+  case DIO_SNAPSHOT_CLONE:
+    return g_strdup_printf (_ ("Making “%s”"), job->name ? job->name : "");
+  case DIO_SNAPSHOT_PURGE:
+    /* Translators: the deleted snapshot's disk is merged with the next. */
+    deleted = tree ? dio_snapshots_name_deleted (tree) : NULL;
+    return deleted ? g_strdup_printf (_ ("Merging “%s”"), deleted)
+                   : g_strdup (_ ("Merging deleted snapshots"));
+  default:
+    return g_strdup (_ ("Taking a snapshot"));
+  }
+}
+
 static void
 begin_progress (GTask *task)
 {
   DioMachineItem *self = g_task_get_source_object (task);
   Job *job = g_task_get_task_data (task);
+  gboolean by_itself =
+      job->keep || (job->action == DIO_SNAPSHOT_TAKE && job->kind == DIO_SNAPSHOT_AUTOMATIC);
   self->snapshot_progress = 0;
   job->progress = &self->snapshot_progress;
   g_set_object (&self->snapshot_cancellable, g_task_get_cancellable (task));
+  set_work (self, words_of (self, job), !by_itself);
 }
 
 static void
@@ -816,6 +854,14 @@ dio_machine_item_get_snapshot_progress (DioMachineItem *self)
 {
   g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), -1);
   return atomic_load (&self->snapshot_progress) / 1000.0;
+}
+
+const char *
+dio_machine_item_get_snapshot_work (DioMachineItem *self, gboolean *awaited)
+{
+  g_return_val_if_fail (DIO_IS_MACHINE_ITEM (self), NULL);
+  *awaited = self->snapshot_awaited;
+  return self->snapshot_work;
 }
 
 void

@@ -43,6 +43,10 @@ DioSnapshots *dio_machine_item_get_snapshots (DioMachineItem *self, GError **err
  * none. */
 double dio_machine_item_get_snapshot_progress (DioMachineItem *self);
 
+/* What that work is, in words for people; NULL: there is none. *@awaited: a person has begun it.
+ * The signal "snapshot-work" tells that it is another. Main thread. */
+const char *dio_machine_item_get_snapshot_work (DioMachineItem *self, gboolean *awaited);
+
 /* Cancels that work, whoever began it; nothing is half-done afterwards. What a merge would have
  * given back is given back by the next one. Nothing when there is none. Main thread. */
 void dio_machine_item_cancel_snapshot (DioMachineItem *self);

@@ -132,7 +132,7 @@ def delete(app, name):
 
 
 def progress(app):
-    bar = app.look("progress bar", "Snapshot")
+    bar = app.look("progress bar", "Merging “Snapshot 1”")
     return bar.get_current_value() if bar else None
 
 
@@ -189,6 +189,20 @@ def test_delete(program, shots):
         check(not app.look("label", "was not"), "an error is shown")
         app.shot("delete-3-cancelled")
         qemu_io(disk_file(folder), *expected)
+
+        # What a person has begun shows in the machine's window as well, and ends there.
+        open_menu(app, "Menu of “Snapshot 2”", "New Machine from Here")
+        app.answer("New Machine from Here", "Create")
+        app.find("progress bar", "Making “")
+        app.shot("delete-4-clone")
+        app.key("Escape")
+        app.gone("list", "Tree of Snapshots")
+        app.find("progress bar", "Making “")
+        app.shot("delete-5-clone-console")
+        app.press("push button", "_Cancel")
+        app.gone("progress bar", "Making “")
+        check(len(list((folder / "machines").glob("*.diorama"))) == 1, "it was made all the same")
+        open_menu(app, "Snapshots", "Show Snapshots")
 
         # The next one does it all.
         host.slow(False)

@@ -12,6 +12,7 @@
 #include "ui/library/library-window.h"
 #include "ui/preferences/preferences-window.h"
 #include "ui/settings/settings-window.h"
+#include "ui/snapshots/snapshot-progress.h"
 #include "ui/snapshots/snapshots-window.h"
 #include "ui/window/machine-window.h"
 
@@ -21,9 +22,10 @@ static void
 test_templates (void)
 {
   const GType types[] = {
-    DIO_TYPE_CREATE_WINDOW,   DIO_TYPE_DISKS_WINDOW,     DIO_TYPE_LIBRARY_CARD,
-    DIO_TYPE_LIBRARY_WINDOW,  DIO_TYPE_MACHINE_WINDOW,   DIO_TYPE_PREFERENCES_WINDOW,
-    DIO_TYPE_SETTINGS_WINDOW, DIO_TYPE_SNAPSHOTS_WINDOW, DIO_TYPE_TYPE_TEXT_DIALOG,
+    DIO_TYPE_CREATE_WINDOW,     DIO_TYPE_DISKS_WINDOW,    DIO_TYPE_LIBRARY_CARD,
+    DIO_TYPE_LIBRARY_WINDOW,    DIO_TYPE_MACHINE_WINDOW,  DIO_TYPE_PREFERENCES_WINDOW,
+    DIO_TYPE_SNAPSHOT_PROGRESS, DIO_TYPE_SETTINGS_WINDOW, DIO_TYPE_SNAPSHOTS_WINDOW,
+    DIO_TYPE_TYPE_TEXT_DIALOG,
   };
   g_auto (GStrv) files = g_resources_enumerate_children (FOLDER, 0, NULL);
   guint made = 0;

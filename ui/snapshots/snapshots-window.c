@@ -9,8 +9,8 @@
 
 #include "ui/snapshots/snapshot-actions.h"
 #include "ui/snapshots/snapshot-lanes.h"
+#include "ui/snapshots/snapshot-progress.h"
 
-#define PROGRESS_MS 100
 #define PICTURE_WIDTH 96
 #define EMBLEM_SIZE 32
 #define PICTURE_HEIGHT 60
@@ -23,14 +23,12 @@ struct _DioSnapshotsWindow {
   AdwWindow parent_instance;
 
   DioMachineItem *item;
-  guint progress_source;
 
   AdwToastOverlay *toasts;
   AdwWindowTitle *title;
   GtkStack *stack;
   GtkListBox *list;
-  GtkProgressBar *progress;
-  GtkWidget *cancel_button;
+  DioSnapshotProgress *progress;
 };
 
 G_DEFINE_FINAL_TYPE (DioSnapshotsWindow, dio_snapshots_window, ADW_TYPE_WINDOW)
@@ -230,29 +228,6 @@ update (DioSnapshotsWindow *self)
   gtk_stack_set_visible_child_name (self->stack, list->len ? "tree" : "empty");
 }
 
-/* ---- Progress ---- */
-
-static gboolean
-progress_cb (gpointer data)
-{
-  DioSnapshotsWindow *self = data;
-  double fraction = dio_machine_item_get_snapshot_progress (self->item);
-  gboolean busy = fraction >= 0;
-
-  gtk_widget_set_visible (GTK_WIDGET (self->progress), busy);
-  gtk_widget_set_visible (self->cancel_button, busy);
-  if (busy)
-    gtk_progress_bar_set_fraction (self->progress, MIN (fraction, 1));
-  return G_SOURCE_CONTINUE;
-}
-
-/* Also of what another window or nobody has begun, as a merge. */
-static void
-cancel_cb (DioSnapshotsWindow *self)
-{
-  dio_machine_item_cancel_snapshot (self->item);
-}
-
 /* ---- Life ---- */
 
 static void
@@ -266,7 +241,6 @@ dio_snapshots_window_dispose (GObject *object)
 {
   DioSnapshotsWindow *self = DIO_SNAPSHOTS_WINDOW (object);
 
-  g_clear_handle_id (&self->progress_source, g_source_remove);
   if (self->item)
     g_signal_handlers_disconnect_by_data (self->item, self);
   g_clear_object (&self->item);
@@ -279,6 +253,7 @@ dio_snapshots_window_class_init (DioSnapshotsWindowClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = dio_snapshots_window_dispose;
+  g_type_ensure (DIO_TYPE_SNAPSHOT_PROGRESS);
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/snapshots-window.ui");
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, toasts);
@@ -286,8 +261,6 @@ dio_snapshots_window_class_init (DioSnapshotsWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, list);
   gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, progress);
-  gtk_widget_class_bind_template_child (widget_class, DioSnapshotsWindow, cancel_button);
-  gtk_widget_class_bind_template_callback (widget_class, cancel_cb);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_w, GDK_CONTROL_MASK, "window.close",
                                        NULL);
@@ -309,7 +282,7 @@ dio_snapshots_window_new (GtkWindow *parent, DioMachineItem *item)
   dio_snapshot_actions_attach (GTK_WIDGET (self), item, self->toasts);
   g_signal_connect_swapped (item, "snapshots-changed", G_CALLBACK (update), self);
   g_signal_connect_swapped (item, "notify::name", G_CALLBACK (name_cb), self);
-  self->progress_source = g_timeout_add (PROGRESS_MS, progress_cb, self);
+  dio_snapshot_progress_set_item (self->progress, item, TRUE);
   name_cb (self);
   update (self);
   return GTK_WIDGET (self);

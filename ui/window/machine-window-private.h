@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ui/console/console-view.h"
+#include "ui/snapshots/snapshot-progress.h"
 #include "ui/window/machine-window.h"
 
 struct _DioMachineWindow {
@@ -40,6 +41,7 @@ struct _DioMachineWindow {
   GtkScrolledWindow *scroller;
   DioConsoleView *console;
   GtkRevealer *paused_revealer;
+  DioSnapshotProgress *snapshot_progress;
   GtkRevealer *pill_revealer;
   GtkLabel *pill_label;
   GtkRevealer *bar_revealer;

@@ -448,6 +448,7 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
                                   NULL, NULL, G_TYPE_NONE, 0);
 
   g_type_ensure (DIO_TYPE_CONSOLE_VIEW);
+  g_type_ensure (DIO_TYPE_SNAPSHOT_PROGRESS);
   gtk_widget_class_set_template_from_resource (widget_class,
                                                "/org/diorama/Diorama/ui/machine-window.ui");
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, toasts);
@@ -474,6 +475,7 @@ dio_machine_window_class_init (DioMachineWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, scroller);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, console);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, paused_revealer);
+  gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, snapshot_progress);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, pill_revealer);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, pill_label);
   gtk_widget_class_bind_template_child (widget_class, DioMachineWindow, bar_revealer);
@@ -544,6 +546,7 @@ dio_machine_window_new (AdwApplication *application, DioMachineItem *item, DioSe
   dio_snapshot_actions_attach (GTK_WIDGET (self), item, self->toasts);
   gtk_widget_set_visible (GTK_WIDGET (self->snapshots_button),
                           !dio_machine_item_is_ephemeral (item));
+  dio_snapshot_progress_set_item (self->snapshot_progress, item, FALSE);
   dio_machine_window_add_actions (self);
 
   g_signal_connect_swapped (item, "notify::state", G_CALLBACK (update_state), self);
