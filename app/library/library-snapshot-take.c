@@ -72,7 +72,7 @@ check_room (DioSnapshots *self, GError **error)
   gboolean full = self->infos->len >= DIO_SNAPSHOT_MAX;
   pthread_mutex_unlock (&self->lock);
   if (full)
-    g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+    g_set_error (error, DIO_ERROR, DIO_ERROR_FULL,
                  _ ("A machine cannot have more than %u snapshots; delete some"), DIO_SNAPSHOT_MAX);
   return !full;
 }
@@ -84,7 +84,7 @@ check_chain (GPtrArray *images, const char *file, const char *path, GError **err
   unsigned n = dio_snapshots_row_length (images, file);
   if (n <= DIO_SNAPSHOT_MAX_ROW)
     return TRUE;
-  g_set_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED,
+  g_set_error (error, DIO_ERROR, DIO_ERROR_FULL,
                _ ("The disk “%s” stands on %u snapshots, one on the other, and more are not "
                   "possible; delete some that are not needed"),
                path, n - 1);

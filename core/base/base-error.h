@@ -20,6 +20,7 @@ typedef enum {
   DIO_ERROR_UNSUPPORTED, /* not possible on this host or in this build */
   DIO_ERROR_EXISTS,      /* the name is taken */
   DIO_ERROR_CANCELLED,   /* the caller asked for it */
+  DIO_ERROR_FULL,        /* there are as many as there can be; some have to go first */
 } DioError;
 
 GQuark dio_error_quark (void);

@@ -213,7 +213,7 @@ fill_row (const char *path)
       break;
     g_free (dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error));
   }
-  g_assert_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
 }
 
 /* It is told, and the machine reboots. */

@@ -266,7 +266,7 @@ fill_row (const char *path)
     else
       first = id;
   }
-  g_assert_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
   return first;
 }
 
@@ -280,7 +280,7 @@ test_full_row (void)
   turn_off (item);
   g_autofree char *oldest = fill_row (dio_machine_item_get_path (item));
   Answer by_hand = snapshot (item, DIO_SNAPSHOT_TAKE, NULL);
-  g_assert_error (by_hand.error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_assert_error (by_hand.error, DIO_ERROR, DIO_ERROR_FULL);
   g_clear_error (&by_hand.error);
   Answer answer = snapshot (item, DIO_SNAPSHOT_REVERT, oldest);
   g_assert_no_error (answer.error);

@@ -704,7 +704,7 @@ test_long_row (Fixture *f, gconstpointer data)
     if (n == 30)
       middle = g_steal_pointer (&id);
   }
-  g_assert_error (error, DIO_ERROR, DIO_ERROR_UNSUPPORTED);
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
   g_assert_nonnull (strstr (error->message, "delete some"));
   g_clear_error (&error);
   g_assert_cmpuint (n, ==, DIO_BLOCK_MAX_CHAIN - 1);

@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from ui_driver import (NAME, Application, check, check_log, differing, focus_card,  # noqa: E402
+from ui_driver import (NAME, Application, Failure, check, check_log, differing, focus_card,  # noqa: E402
                        make_folder, make_locale, run_tests, wait_until)
 
 CARD = NAME + ", RISC-V"
@@ -489,7 +489,111 @@ def test_looks(program, shots):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-TESTS = {"snapshots-delete": test_delete, "snapshots-schedule": test_schedule,
+def focused(app):
+    return next((node.get_name() or "" for _, node in app.walk() if app.has_state(node, "FOCUSED")), "")
+
+
+def walk_to(app, name, key="Tab"):
+    """Goes on with @key until what is called so has the focus."""
+    seen = []
+    for _ in range(40):
+        at = focused(app)
+        if name in at:
+            return
+        seen.append(at)
+        app.key(key)
+    raise Failure(f"“{name}” cannot be reached; reached were {seen}")
+
+
+def walk_menu(app, name):
+    """Opens the menu that has the focus, and takes @name from it."""
+    app.key("space")
+    app.find("menu item", name)
+    walk_to(app, name, "Down")
+    app.key("Return")
+
+
+def fill_row(folder):
+    """As many snapshots, one on the other, as there can be."""
+    path = bundle(folder) / "snapshots/tree.json"
+    value = tree(folder)
+    image = value["images"][-1]
+    backings = {one["file"]: one.get("backing") for one in value["images"]}
+    length, below = 0, image["file"]
+    while below:
+        length, below = length + 1, backings[below]
+    while length < 63:
+        length += 1
+        one = {**image, "file": f"snapshots/{len(value['images']):08x}-0000-4000-8000-000000000000.qcow2",
+               "backing": image["file"]}
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", bundle(folder) / image["file"],
+                        bundle(folder) / one["file"]], check=True)
+        value["images"].append(one)
+        value["snapshots"].append({**value["snapshots"][-1], "id": one["file"][10:46], "disks": [image["file"]],
+                                   "name": f"Row {length}", "parent": value["snapshots"][-1]["id"]})
+        image = one
+    value["current"] = value["snapshots"][-1]["id"]
+    value["disks"][0]["image"] = image["file"]
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def test_keyboard(program, shots):
+    """All of it without a pointer."""
+    folder = make_folder("dummy:still")
+    app = start(program, shots, folder, Host(folder))
+    try:
+        create(app)
+        open_machine(app)
+        for _ in range(2):
+            app.key("ctrl+shift+s")
+            app.find("label", "Snapshot taken")
+            app.gone("label", "Snapshot taken")
+        app.key("F9")
+        app.find("list", "Tree of Snapshots")
+        walk_to(app, "Go Back to “Snapshot 1”")
+        app.shot("keyboard-1-tree")
+        app.key("Return")
+        app.find("label", "Went back to")
+        walk_to(app, "Menu of “Before going back”")
+        walk_menu(app, "Delete")
+        app.find("label", "“Before going back” deleted")
+        walk_to(app, "Undo")
+        app.shot("keyboard-2-undo")
+        app.key("Return")
+        app.find("list item", "Before going back")
+        walk_to(app, "Menu of “Before going back”")
+        walk_menu(app, "Rename")
+        app.find("label", "Rename Snapshot")
+        app.key("ctrl+a")
+        app.type("Renamed")
+        app.key("Return")
+        app.find("list item", "Renamed")
+        walk_to(app, "Take Snapshot")
+        app.key("Return")
+        app.find("list item", "Snapshot 3")
+        app.key("Escape")
+        app.gone("list", "Tree of Snapshots")
+        walk_to(app, "Snapshots")
+        walk_menu(app, "Take Snapshot")
+        wait_until("a fourth", lambda: "Snapshot 4" in names(folder))
+        check(names(folder) == ["Snapshot 1", "Snapshot 2", "Renamed", "Snapshot 3", "Snapshot 4"], f"{names(folder)}")
+
+        # No more fit: the message leads to where they can be deleted.
+        fill_row(folder)
+        app.key("ctrl+shift+s")
+        app.find("label", "The snapshot was not taken")
+        app.shot("keyboard-3-full")
+        app.key("Return")
+        app.find("list item", "Row 63")
+        app.shot("keyboard-4-row")
+        app.key("Escape")
+        check_log(app)
+    finally:
+        app.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+TESTS = {"snapshots-keyboard": test_keyboard, "snapshots-delete": test_delete, "snapshots-schedule": test_schedule,
          "snapshots-disposable": test_disposable, "snapshots-looks": test_looks}
 
 

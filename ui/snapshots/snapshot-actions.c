@@ -136,6 +136,22 @@ update_actions (Context *context)
   }
 }
 
+/* Where too many are what is wrong, the tree is where they can be deleted. */
+static void
+tell_failure (const Waiting *waiting, const GError *error)
+{
+  const char *heading = failure_heading (waiting->action);
+  if (!waiting->widget || !gtk_widget_get_root (waiting->widget)
+      || g_error_matches (error, DIO_ERROR, DIO_ERROR_CANCELLED))
+    return;
+  if (g_error_matches (error, DIO_ERROR, DIO_ERROR_FULL)
+      && !DIO_IS_SNAPSHOTS_WINDOW (waiting->widget))
+    dio_dialogs_error_with (waiting->widget, heading, error, _ ("_Show Snapshots"),
+                            "snapshot.show");
+  else
+    dio_dialogs_error (waiting->widget, heading, error);
+}
+
 static void
 done_cb (GObject *object, GAsyncResult *result, gpointer data)
 {
@@ -149,9 +165,8 @@ done_cb (GObject *object, GAsyncResult *result, gpointer data)
   }
   if (dio_machine_item_snapshot_finish (DIO_MACHINE_ITEM (object), result, NULL, &error))
     tell_success (waiting);
-  else if (waiting->widget && gtk_widget_get_root (waiting->widget)
-           && !g_error_matches (error, DIO_ERROR, DIO_ERROR_CANCELLED))
-    dio_dialogs_error (waiting->widget, failure_heading (waiting->action), error);
+  else
+    tell_failure (waiting, error);
   waiting_free (waiting);
 }
 

@@ -28,6 +28,26 @@ dio_dialogs_error (GtkWidget *widget, const char *heading, const GError *error)
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
+static void
+way_out_cb (GtkWidget *widget, const char *response)
+{
+  if (!g_str_equal (response, "close"))
+    gtk_widget_activate_action (widget, response, NULL);
+}
+
+void
+dio_dialogs_error_with (GtkWidget *widget, const char *heading, const GError *error,
+                        const char *verb, const char *action)
+{
+  AdwMessageDialog *dialog = new_dialog (widget, heading, error->message);
+
+  adw_message_dialog_add_responses (dialog, "close", _ ("_Close"), action, verb, NULL);
+  adw_message_dialog_set_default_response (dialog, action);
+  adw_message_dialog_set_close_response (dialog, "close");
+  g_signal_connect_object (dialog, "response", G_CALLBACK (way_out_cb), widget, G_CONNECT_SWAPPED);
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
 typedef struct {
   DioMachineItem *item;
   AdwMessageDialog *dialog;

@@ -9,6 +9,10 @@
 /* Tells that something failed, with its cause. */
 void dio_dialogs_error (GtkWidget *widget, const char *heading, const GError *error);
 
+/* The same, with a button @verb for a way out: the action of @widget, unless that is gone then. */
+void dio_dialogs_error_with (GtkWidget *widget, const char *heading, const GError *error,
+                             const char *verb, const char *action);
+
 /* Asks for a new name and renames. */
 void dio_dialogs_rename (GtkWidget *widget, DioMachineItem *item);
 
