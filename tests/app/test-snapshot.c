@@ -980,6 +980,47 @@ test_live (Fixture *f, gconstpointer data)
     g_free (ids[i]);
 }
 
+/* Room is made below a guest that writes, so that what is taken by itself goes on while it runs. */
+static void
+test_live_room (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioSnapshots) tree = open_tree (dio_files_host (), f->path);
+  Running running;
+  set_disk (f->path, 1);
+  g_autofree char *hand = take (f, tree, 1, DIO_SNAPSHOT_MANUAL, &error);
+  g_clear_pointer (&tree->tracked, g_free);
+  for (uint32_t number = 2; number <= 4; number++) {
+    while (row_of (tree) <= DIO_SNAPSHOT_MAX_ROW) {
+      g_free (take_automatic (tree, NULL, &error));
+      g_assert_no_error (error);
+    }
+    set_disk (f->path, number);
+    g_assert_null (take_automatic (tree, NULL, &error));
+    g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
+    g_clear_error (&error);
+    running_start (&running, f, dio_files_host (), tree);
+    running.number = number + 4;
+    running_write (&running, running.number);
+    g_assert_true (dio_snapshots_make_room (tree, NULL, 1, running_progress_cb, &running, &error));
+    g_assert_no_error (error);
+    g_assert_cmpuint (running.number, >, number + 4);
+    g_assert_cmpuint (row_of (tree), <=, DIO_SNAPSHOT_MAX_ROW);
+    guint images = 0;
+    for (DioBlockNode *node = dio_block_get_node (running.block); node; node = node->backing)
+      images++;
+    g_assert_cmpuint (images, ==, row_of (tree));
+    g_assert_cmpuint (get_node (dio_block_get_node (running.block)), ==, running.number);
+    g_free (take_automatic (tree, NULL, &error));
+    g_assert_no_error (error);
+    uint32_t last = running.number;
+    running_end (&running);
+    g_assert_cmpuint (get_disk (f->path), ==, last);
+    g_assert_true (has (tree, hand));
+    set_disk (f->path, number); /* of which the next begins */
+  }
+}
+
 /* Other programs follow the names in the images, and find what Diorama finds: with the machine off,
  * and after a merge below an image that was written meanwhile. */
 static void
@@ -1640,6 +1681,8 @@ main (int argc, char **argv)
   ADD ("running", test_running, NULL);
   ADD ("live/raw", test_live, "raw");
   ADD ("live/qcow2", test_live, "qcow2");
+  ADD ("live/room/raw", test_live_room, "raw");
+  ADD ("live/room/qcow2", test_live_room, "qcow2");
   ADD ("names/raw", test_names, "raw");
   ADD ("names/qcow2", test_names, "qcow2");
   ADD ("sweep-gives-way", test_sweep_gives_way, NULL);
