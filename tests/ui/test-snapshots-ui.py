@@ -480,6 +480,7 @@ def test_looks(program, shots):
                 app.find("list item", "1 before I tried")
                 if look == "chinese" and "LOCPATH" in make_locale("zh_CN"):
                     app.find("label", "年")  # dates are as they are there
+                check(look == "chinese" or app.look("label", "\u00a0· "), "date and size break where they like")
                 app.shot(f"snapshots-look-{look}")
                 check_width(words, size)
                 check_log(app)

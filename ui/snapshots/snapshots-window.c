@@ -98,14 +98,16 @@ new_picture_if_room (DioSnapshots *tree, const DioSnapshotInfo *info)
   return squeezer;
 }
 
+/* In narrow windows it breaks between the time and the size, as long as the date is short. */
 static char *
 details_of (const DioSnapshotInfo *info)
 {
   g_autoptr (GDateTime) date = g_date_time_new_from_unix_local (info->time_s);
-  g_autofree char *when = date ? g_date_time_format (date, "%x %X") : g_strdup ("");
+  g_autofree char *when = date ? g_date_time_format (date, "%x %R") : g_strdup ("");
   g_autofree char *size = g_format_size_full (info->stored, G_FORMAT_SIZE_IEC_UNITS);
-  /* Translators: of a snapshot: date and time, then its size on the disk. */
-  g_autofree char *line = g_strdup_printf (_ ("%s · %s"), when, size);
+  /* Translators: of a snapshot: date and time, then its size on the disk. The first of the two
+   * spaces does not break. */
+  g_autofree char *line = g_strdup_printf (_ ("%s\u00a0· %s"), when, size);
   return info->note ? g_strdup_printf ("%s\n%s", line, info->note) : g_steal_pointer (&line);
 }
 
