@@ -10,6 +10,7 @@
 #include "app/library/library-manifest.h"
 #include "app/library/library-size.h"
 #include "app/model/model-image.h"
+#include "app/model/model-snapshots.h"
 
 static void
 print_json (JsonNode *node)
@@ -106,7 +107,10 @@ live_state (DioMachineItem *item, JsonObject *status)
 {
   const char *state =
       status ? json_object_get_string_member_with_default (status, "state", NULL) : NULL;
-  return state ? state : state_name (dio_machine_item_get_state (item));
+  if (state)
+    return state;
+  return dio_machine_item_is_suspended (item) ? N_ ("suspended")
+                                              : state_name (dio_machine_item_get_state (item));
 }
 
 static const char *

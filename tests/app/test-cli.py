@@ -631,12 +631,14 @@ class CliTest(unittest.TestCase):
         self.assertNotIn("Before", self.snapshot("list", "s").stdout)
         # A suspended machine goes on; a forgotten one does not.
         self.cli("suspend", "s")
-        self.wait_state("s", "off")
+        self.wait_state("s", "suspended")
         self.snapshot("verify", "s")
         self.start("s")
         self.cli("suspend", "s")
-        self.wait_state("s", "off")
+        self.wait_state("s", "suspended")
+        self.assertRegex(self.cli("list").stdout, r"(?m)^s +suspended ")
         self.cli("forget", "s")
+        self.assertEqual("off", self.state("s"))
         # Back to when it was off, and a machine of its own from the other one.
         self.snapshot("revert", "s", "off", "--discard")
         self.snapshot("clone", "s", "first", "t", "--linked")

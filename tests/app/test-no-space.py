@@ -161,7 +161,7 @@ class Full:
         self.attempt(left, "snapshot", "take", "m", f"again {left}")
         self.attempt(left, "suspend", "m")
         self.process.wait(30)
-        self.wait_state("m", "off")
+        self.wait_state("m", "suspended")
         self.start("m")
         self.stop("m")
         self.delete_all()
