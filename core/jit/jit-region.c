@@ -120,6 +120,16 @@ flags_behind (const DioJitRegion *region, unsigned index)
   return most;
 }
 
+/* May the guest's state be seen at @op? What asks whether the guest may compute does not if the
+ * entries have asked. */
+static bool
+may_show (const DioJitRegion *region, const DioIrOp *op)
+{
+  if (op->opcode == DIO_IR_FP_REQUIRE && region->checks_fp)
+    return false;
+  return dio_ir_op_info[op->opcode].effects & DIO_IR_FAULT;
+}
+
 DioJitFlags
 dio_jit_region_flags (const DioJitRegion *region, unsigned index, uint32_t from)
 {
@@ -132,7 +142,7 @@ dio_jit_region_flags (const DioJitRegion *region, unsigned index, uint32_t from)
       return DIO_JIT_FLAGS_READ;
     if (use & DIO_IR_FLAGS_SET)
       return least;
-    if (dio_ir_op_info[op->opcode].effects & DIO_IR_FAULT)
+    if (may_show (region, op))
       least = DIO_JIT_FLAGS_SHOWN;
   }
   return MAX (least, flags_behind (region, index));

@@ -315,6 +315,26 @@ test_flags (void)
   }
 }
 
+/* Whether the guest may compute is asked where the region is entered, and shows nothing; unless the
+ * answer may change on the way. */
+static void
+test_flags_and_fp (void)
+{
+  static const char *const ends[] = { "exit +32\n", "%4 = csr.write 2, %1\nexit +32\n" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (ends); i++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    g_autofree char *text = g_strconcat ("insn +0\n%1 = get x1\nfp.require\nflags.logic.64 %1\n",
+                                         ends[i], (char *) NULL);
+    add_block (region, "insn +0\n%1 = get x1\nflags.logic.64 %1\nexit +16\n", NONE, 1);
+    add_block (region, text, NONE, NONE);
+    analyse (region);
+    g_assert_cmpint (region->checks_fp, ==, i == 0);
+    g_assert_cmpint (dio_jit_region_flags (region, 0, 3), ==,
+                     i == 0 ? DIO_JIT_FLAGS_DEAD : DIO_JIT_FLAGS_SHOWN);
+    clear (region);
+  }
+}
+
 /* The poll of a loop without a way out shows flags; a jump to a lower offset that closes no loop
  * has none, and where others are set first nobody wants them. */
 static void
@@ -363,5 +383,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/order", test_order);
   g_test_add_func ("/core/jit/region/flags", test_flags);
   g_test_add_func ("/core/jit/region/flags-at-polls", test_flags_at_polls);
+  g_test_add_func ("/core/jit/region/flags-and-fp", test_flags_and_fp);
   return g_test_run ();
 }
