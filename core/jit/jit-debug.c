@@ -43,11 +43,12 @@ print_block (GString *out, const DioJitRegion *region, unsigned index)
   g_autofree char *ir = dio_ir_block_to_text (block->ir);
   g_string_append_printf (out,
                           "block %u at 0x%x%s depth %u taken %d next %d needed %016" PRIx64
-                          " dirty %016" PRIx64 "\n%s\n",
+                          " dirty %016" PRIx64 " clean %016" PRIx64 " %016" PRIx64 "\n%s\n",
                           index, block->offset, block->entry ? " entry" : "", block->depth,
                           block->taken == DIO_JIT_NO_BLOCK ? -1 : block->taken,
                           block->next == DIO_JIT_NO_BLOCK ? -1 : block->next, block->needed,
-                          block->dirty, ir);
+                          block->dirty, block->clean[DIO_JIT_CLEAN_8],
+                          block->clean[DIO_JIT_CLEAN_4], ir);
 }
 
 static void

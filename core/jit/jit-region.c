@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/opt/opt-bits.h"
+
 /* A use in a loop counts as this many outside of it. */
 #define LOOP_WEIGHT_SHIFT 3
 #define MAX_DEPTH 4
@@ -163,6 +165,124 @@ find_flags (DioJitRegion *region)
   }
 }
 
+/* ---- Vectors that are single numbers ---- */
+
+/* Of a block: vector registers that are read as numbers of 8 or 4 bytes, in a loop, or as vectors,
+ * as they are on entry; and those that have zeros above at the end because it makes them so. */
+typedef struct {
+  uint64_t wanted[DIO_JIT_N_CLEAN], vectors, made[DIO_JIT_N_CLEAN];
+  uint64_t limit; /* what DioJitBlock.clean can have */
+} Clean;
+
+/* GET of what the block was entered with; its variable as a set. */
+static uint64_t
+entered_with (const DioJitBlock *block, const DioIrOp *op)
+{
+  return op->opcode == DIO_IR_GET_V ? block->used & UINT64_C (1) << dio_jit_var (op) : 0;
+}
+
+static void
+scan_numbers (const DioJitBlock *block, const DioIrOp *ops, uint32_t i, Clean *clean)
+{
+  const DioIrOp *op = &ops[i];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
+    const DioIrOp *from = &ops[op->arguments[a]];
+    bool single = op->opcode == DIO_IR_ZEXT32 && from->opcode == DIO_IR_VEC_LOW;
+    if (single)
+      from = &ops[from->arguments[0]];
+    if (!single && op->opcode != DIO_IR_VEC_LOW)
+      clean->vectors |= entered_with (block, from);
+    else if (block->depth)
+      clean->wanted[single ? DIO_JIT_CLEAN_4 : DIO_JIT_CLEAN_8] |= entered_with (block, from);
+  }
+}
+
+static void
+scan_clean (const DioJitBlock *block, GArray *room, Clean *clean)
+{
+  const DioIrOp *ops = (const DioIrOp *) (const void *) block->ir->ops->data;
+  *clean = (Clean){ 0 };
+  g_array_set_size (room, block->ir->ops->len);
+  DioOptBits *bits = (DioOptBits *) (void *) room->data;
+  for (uint32_t i = 0; i < block->ir->ops->len; i++) {
+    bits[i] = dio_opt_bits (ops, i, bits);
+    scan_numbers (block, ops, i, clean);
+    if (ops[i].opcode != DIO_IR_SET_V)
+      continue;
+    uint32_t value = ops[i].arguments[0];
+    uint64_t bit = UINT64_C (1) << dio_jit_var (&ops[i]);
+    bool single =
+        ops[value].opcode == DIO_IR_VEC_MAKE && bits[ops[value].arguments[0]].zero_from <= 32;
+    clean->made[DIO_JIT_CLEAN_8] &= ~bit;
+    clean->made[DIO_JIT_CLEAN_4] &= ~bit;
+    if (bits[value].half)
+      clean->made[DIO_JIT_CLEAN_8] |= bit;
+    if (bits[value].half && single)
+      clean->made[DIO_JIT_CLEAN_4] |= bit;
+  }
+}
+
+/* Backwards: of which registers a loop is better off if they have zeros above. */
+static void
+find_wanted (DioJitRegion *region, const Clean *clean, unsigned k)
+{
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = region->n_blocks; i-- > 0;) {
+      DioJitBlock *block = &region->blocks[i];
+      uint64_t out = 0;
+      if (block->taken != DIO_JIT_NO_BLOCK)
+        out |= region->blocks[block->taken].clean[k];
+      if (block->next != DIO_JIT_NO_BLOCK)
+        out |= region->blocks[block->next].clean[k];
+      out = (out & ~block->defined) | clean[i].wanted[k];
+      changed |= flow (&block->clean[k], out & clean[i].limit);
+    }
+  }
+}
+
+/* Forwards: of which they have them in fact, if that is so wherever the region is entered. */
+static void
+find_kept (DioJitRegion *region, const Clean *clean, unsigned k)
+{
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i = 0; i < region->n_blocks; i++) {
+      const DioJitBlock *block = &region->blocks[i];
+      const uint8_t edges[] = { block->taken, block->next };
+      uint64_t out = (block->clean[k] & ~block->defined) | clean[i].made[k];
+      for (unsigned e = 0; e < G_N_ELEMENTS (edges); e++) {
+        if (edges[e] == DIO_JIT_NO_BLOCK)
+          continue;
+        uint64_t *to = &region->blocks[edges[e]].clean[k];
+        changed |= (*to & ~out) != 0;
+        *to &= out;
+      }
+    }
+  }
+}
+
+/* Entries need not look at what is lost on the way. */
+static void
+find_clean (DioJitRegion *region)
+{
+  g_autofree Clean *clean = g_new (Clean, region->n_blocks);
+  g_autoptr (GArray) room = g_array_new (FALSE, FALSE, sizeof (DioOptBits));
+  for (unsigned i = 0; i < region->n_blocks; i++)
+    scan_clean (&region->blocks[i], room, &clean[i]);
+  for (unsigned k = 0; k < DIO_JIT_N_CLEAN; k++) {
+    for (unsigned i = 0; i < region->n_blocks; i++)
+      clean[i].limit = region->pinned & ~clean[i].vectors;
+    find_wanted (region, clean, k);
+    find_kept (region, clean, k);
+    for (unsigned i = 0; i < region->n_blocks; i++) {
+      clean[i].limit = region->blocks[i].clean[k];
+      region->blocks[i].clean[k] = 0;
+    }
+    find_wanted (region, clean, k);
+  }
+}
+
 void
 dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_pool_x,
                         const uint8_t *pool_f, unsigned n_pool_f)
@@ -176,6 +296,7 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   for (unsigned i = 0; i < region->n_blocks; i++) {
     DioJitBlock *block = &region->blocks[i];
     block->used = block->defined = block->dirty = block->needed = 0;
+    memset (block->clean, 0, sizeof block->clean);
   }
   dio_jit_region_find_loops (region);
   dio_jit_region_find_order (region);
@@ -190,4 +311,6 @@ dio_jit_region_analyse (DioJitRegion *region, const uint8_t *pool_x, unsigned n_
   find_dirty (region);
   find_needed (region);
   find_flags (region);
+  if (region->pinned >> DIO_JIT_F)
+    find_clean (region);
 }

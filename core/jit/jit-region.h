@@ -32,6 +32,9 @@ typedef enum {
   DIO_JIT_FLAGS_READ,  /* an operation of the region */
 } DioJitFlags;
 
+/* Of DioJitBlock.clean: above how many bytes. */
+enum { DIO_JIT_CLEAN_8, DIO_JIT_CLEAN_4, DIO_JIT_N_CLEAN };
+
 typedef struct {
   uint16_t offset; /* of its first byte in the page */
   uint16_t bytes;
@@ -52,6 +55,11 @@ typedef struct {
   uint64_t defined; /* written in the block */
   uint64_t dirty;   /* on entry: may differ from the vCPU's copy */
   uint64_t needed;  /* on entry: must be in their host registers */
+
+  /* On entry, vector registers that have zeros above 8 bytes, and which of these above 4, if the
+   * region was entered where its entry says so. Worth looking at there: the others of which that
+   * is true are not in it. */
+  uint64_t clean[DIO_JIT_N_CLEAN];
 } DioJitBlock;
 
 typedef struct {

@@ -99,6 +99,28 @@ dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold)
 
 /* ---- Ends of blocks ---- */
 
+/* Does a plain version come to @to with all that is taken for granted there? */
+static bool
+brings_all (const DioX64Gen *g, const DioJitBlock *to)
+{
+  for (uint64_t rest = to->clean[DIO_JIT_CLEAN_8]; rest; rest &= rest - 1) {
+    unsigned var = (unsigned) __builtin_ctzll (rest), has = g->clean[var - DIO_JIT_F];
+    bool single = to->clean[DIO_JIT_CLEAN_4] >> var & 1;
+    if (has != 4 && (single || has != 8))
+      return false;
+  }
+  return true;
+}
+
+DioX64Label *
+dio_x64_block_label (DioX64Gen *g, unsigned to)
+{
+  if (!g->plain || brings_all (g, &g->region->blocks[to]))
+    return &g->blocks[to];
+  g->plain_wanted |= UINT64_C (1) << to;
+  return &g->plain_blocks[to];
+}
+
 static void
 count (DioX64Gen *g)
 {
@@ -127,7 +149,7 @@ go (DioX64Gen *g, unsigned to, int64_t target, bool flags)
       dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
     leave_to (g, target, g->dirty);
   } else if (to != g->following) {
-    dio_x64_jmp_label (&g->a, &g->blocks[to]);
+    dio_x64_jmp_label (&g->a, dio_x64_block_label (g, to));
   }
 }
 
@@ -212,8 +234,9 @@ static DioX64Label *
 taken_label (DioX64Gen *g)
 {
   DioJitSweep sweep;
-  if (!dio_jit_sweep_find (g->region, g->index, &sweep))
-    return &g->blocks[g->block->taken];
+  DioX64Label *label = dio_x64_block_label (g, g->block->taken);
+  if (label != &g->blocks[g->block->taken] || !dio_jit_sweep_find (g->region, g->index, &sweep))
+    return label;
   g->swept |= UINT64_C (1) << g->index;
   return &g->sweeps[g->index];
 }
@@ -391,6 +414,38 @@ load_needed (DioX64Gen *g, uint64_t needed)
   }
 }
 
+/* To the block @index, in the version that what has been loaded allows. */
+static void
+enter (DioX64Gen *g, unsigned index)
+{
+  const DioJitBlock *block = &g->region->blocks[index];
+  uint64_t rest = block->clean[DIO_JIT_CLEAN_8];
+  if (rest) {
+    dio_x64_alu_rr (&g->a, DIO_X64_XOR, 4, DIO_X64_RCX, DIO_X64_RCX);
+    for (; rest; rest &= rest - 1) {
+      unsigned var = (unsigned) __builtin_ctzll (rest);
+      DioX64Mem mem = dio_x64_var_mem (g, var);
+      mem.disp += 8;
+      dio_x64_alu_rm (&g->a, DIO_X64_OR, 8, DIO_X64_RCX, mem);
+      mem.disp -= 4;
+      if (block->clean[DIO_JIT_CLEAN_4] >> var & 1)
+        dio_x64_alu_rm (&g->a, DIO_X64_OR, 8, DIO_X64_RCX, mem);
+    }
+    dio_x64_jcc_label (&g->a, DIO_X64_CC_NE, &g->plain_blocks[index]);
+  }
+  dio_x64_jmp_label (&g->a, &g->blocks[index]);
+}
+
+uint64_t
+dio_x64_plain_entries (const DioX64Gen *g)
+{
+  uint64_t blocks = 0;
+  for (unsigned i = 0; i < g->region->n_blocks; i++)
+    if (g->region->blocks[i].entry && g->region->blocks[i].clean[DIO_JIT_CLEAN_8])
+      blocks |= UINT64_C (1) << i;
+  return blocks;
+}
+
 void
 dio_x64_gen_entries (DioX64Gen *g)
 {
@@ -409,6 +464,6 @@ dio_x64_gen_entries (DioX64Gen *g)
       dio_x64_bind (&g->a, &on);
     }
     load_needed (g, block->needed);
-    dio_x64_jmp_label (&g->a, &g->blocks[i]);
+    enter (g, i);
   }
 }

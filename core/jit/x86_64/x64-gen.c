@@ -92,6 +92,22 @@ generate_block (DioX64Gen *g, unsigned index, unsigned following)
   generate_ops (g);
 }
 
+/* Versions that take nothing for granted of vector registers, of the blocks that the entries come
+ * to with something in them, and of those that these go on to like that. */
+static void
+generate_plain (DioX64Gen *g)
+{
+  g->plain = true;
+  for (uint64_t rest; (rest = g->plain_wanted & ~g->plain_done) && !g->failed && !g->a.overflow;) {
+    unsigned index = (unsigned) __builtin_ctzll (rest);
+    g->plain_done |= UINT64_C (1) << index;
+    start_block (g, index, DIO_JIT_NO_BLOCK);
+    dio_x64_bind (&g->a, &g->plain_blocks[index]);
+    generate_ops (g);
+  }
+  g->plain = false;
+}
+
 /* The second version of a block that sweeps over memory. */
 static void
 generate_sweep (DioX64Gen *g, unsigned index)
@@ -133,10 +149,12 @@ dio_jit_host_generate (DioJit *jit, DioJitRegion *region, uint8_t *buffer, size_
   g.traps = code->trapping = dio_jit_fp_traps (jit) && region->checks_fp;
   g.fp_mask = dio_x64_fp_mask (&g);
   for (unsigned i = 0; i < region->n_blocks; i++)
-    g.blocks[i] = g.sweeps[i] = (DioX64Label) DIO_X64_LABEL_INIT;
+    g.blocks[i] = g.plain_blocks[i] = g.sweeps[i] = (DioX64Label) DIO_X64_LABEL_INIT;
+  g.plain_wanted = dio_x64_plain_entries (&g);
   for (unsigned i = 0; i < region->n_blocks && !g.failed && !g.a.overflow; i++)
     generate_block (&g, region->order[i],
                     i + 1 < region->n_blocks ? region->order[i + 1] : DIO_JIT_NO_BLOCK);
+  generate_plain (&g);
   for (uint64_t swept = g.swept; swept && !g.failed && !g.a.overflow; swept &= swept - 1)
     generate_sweep (&g, (unsigned) __builtin_ctzll (swept));
   if (!g.failed && !g.a.overflow) {

@@ -170,6 +170,10 @@ typedef struct {
   struct DioX64SimdLast *last;
 
   DioX64Label blocks[DIO_JIT_MAX_BLOCKS];
+  /* Versions of blocks for who comes without what DioJitBlock.clean says. */
+  DioX64Label plain_blocks[DIO_JIT_MAX_BLOCKS];
+  uint64_t plain_wanted, plain_done; /* sets of blocks */
+  bool plain;                        /* such a version is generated */
 
   /* x64-sweep.c */
   DioJitSweep *sweep; /* of the block at hand, when its second version is generated; else NULL */
@@ -390,8 +394,13 @@ void dio_x64_sweep_store_flags (DioX64Gen *g);
 void dio_x64_probe_rdx (DioX64Gen *g, int32_t size, bool write, DioX64Reg addend,
                         DioX64Label *miss);
 
+/* The version of block @to that may be gone on to from the one at hand. */
+DioX64Label *dio_x64_block_label (DioX64Gen *g, unsigned to);
+
 /* Stores all of @dirty into the CPU structure. */
 void dio_x64_store_dirty (DioX64Gen *g, uint64_t dirty);
 void dio_x64_gen_entries (DioX64Gen *g);
+/* The blocks of which an entry wants a plain version. */
+uint64_t dio_x64_plain_entries (const DioX64Gen *g);
 /* After an access or other call out of line: a fault here finds the state by this. */
 void dio_x64_site (DioX64Gen *g, const DioX64Cold *cold);

@@ -1005,6 +1005,14 @@ use_flags (DioX64Gen *g)
     use (g, op->arguments[a], g->n_ops - 2);
 }
 
+static uint8_t
+clean_on_entry (const DioJitBlock *block, unsigned var)
+{
+  if (block->clean[DIO_JIT_CLEAN_4] >> var & 1)
+    return 4;
+  return block->clean[DIO_JIT_CLEAN_8] >> var & 1 ? 8 : 0;
+}
+
 void
 dio_x64_start_block (DioX64Gen *g)
 {
@@ -1016,7 +1024,8 @@ dio_x64_start_block (DioX64Gen *g)
   g->dirty = g->block->dirty;
   g->boxed = 0;
   g->counted = g->settled = false;
-  memset (g->clean, 0, sizeof g->clean);
+  for (unsigned var = DIO_JIT_F; var < DIO_JIT_N_VARS; var++)
+    g->clean[var - DIO_JIT_F] = g->plain ? 0 : clean_on_entry (g->block, var);
   for (unsigned i = 0; i < X64_GROUPS; i++)
     g->groups[i].active = false;
   g_autofree uint8_t *uses = g_malloc (g->n_ops + 1);

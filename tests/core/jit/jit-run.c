@@ -303,33 +303,46 @@ jit_run_take_calls (JitRun *run)
   return calls;
 }
 
-static DioJitEntry *
-compile (JitRun *run, uint64_t address, DioIrBlock *ir, uint8_t taken)
+static DioJitBlock
+block_of (const JitRunBlock *from, unsigned offset)
 {
-  unsigned insns = 0;
-  for (uint32_t i = 0; i < ir->ops->len; i++)
-    insns += dio_ir_block_op (ir, i)->opcode == DIO_IR_INSN;
+  DioJitBlock block = { .offset = (uint16_t) offset,
+                        .bytes = 4,
+                        .taken = from->taken,
+                        .next = from->next,
+                        .entry = from->entry,
+                        .ir = from->ir };
+  for (uint32_t i = 0; i < from->ir->ops->len; i++)
+    block.n_insns =
+        (uint16_t) (block.n_insns + (dio_ir_block_op (from->ir, i)->opcode == DIO_IR_INSN));
+  return block;
+}
+
+DioJitEntry *
+jit_run_compile_region (JitRun *run, uint64_t address, const JitRunBlock *blocks, unsigned n)
+{
   DioJitRegion *region = g_new0 (DioJitRegion, 1);
   region->page = address & ~(uint64_t) DIO_PAGE_MASK;
-  region->n_blocks = 1;
-  region->blocks[0] = (DioJitBlock){
-    .offset = address & DIO_PAGE_MASK,
-    .bytes = 4,
-    .n_insns = (uint16_t) insns,
-    .taken = taken,
-    .next = DIO_JIT_NO_BLOCK,
-    .entry = true,
-    .ir = ir,
-  };
+  region->n_blocks = n;
+  for (unsigned i = 0; i < n; i++)
+    region->blocks[i] = block_of (&blocks[i], (address & DIO_PAGE_MASK) + i * JIT_RUN_STRIDE);
   DioJitEntry *entry = dio_jit_entry (run->jit, address);
   g_assert_nonnull (entry);
   uint32_t generation = atomic_load (&run->ram->page_write_gen[address >> DIO_PAGE_SHIFT]);
   atomic_fetch_or (&run->ram->page_flags[address >> DIO_PAGE_SHIFT], DIO_PAGE_CODE);
   bool done =
       dio_jit_begin (run->jit, entry) && dio_jit_finish (run->jit, entry, region, generation);
-  dio_ir_block_free (ir);
+  for (unsigned i = 0; i < n; i++)
+    dio_ir_block_free (blocks[i].ir);
   g_free (region);
   return done ? entry : NULL;
+}
+
+static DioJitEntry *
+compile (JitRun *run, uint64_t address, DioIrBlock *ir, uint8_t taken)
+{
+  JitRunBlock block = { .ir = ir, .taken = taken, .next = DIO_JIT_NO_BLOCK, .entry = true };
+  return jit_run_compile_region (run, address, &block, 1);
 }
 
 DioJitEntry *

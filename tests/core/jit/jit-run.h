@@ -39,6 +39,19 @@ DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
 /* The same, whose branch goes back to it when it is taken. */
 DioJitEntry *jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir);
 
+/* A region of @n blocks; they begin JIT_RUN_STRIDE bytes after each other, the first at @address,
+ * and may be entered where they say so. The entry of the first; IR is taken. */
+typedef struct {
+  DioIrBlock *ir;
+  uint8_t taken, next; /* as those of DioJitBlock */
+  bool entry;
+} JitRunBlock;
+
+#define JIT_RUN_STRIDE 64
+
+DioJitEntry *jit_run_compile_region (JitRun *run, uint64_t address, const JitRunBlock *blocks,
+                                     unsigned n);
+
 /* From now on what is not in the TLB is in @memory, not in that of the state; addresses wrap around
  * @bytes. */
 void jit_run_give_memory (JitRun *run, uint8_t *memory, uint64_t bytes);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Facts about regions of hand-made blocks: which guest registers get registers of the host, may be
  * newer than their copies, and must be there on entry. */
+#include <string.h>
+
 #include "core/jit/jit-region.h"
 
 #define BIT(var) (UINT64_C (1) << (var))
@@ -353,6 +355,73 @@ test_flags_at_polls (void)
   clear (region);
 }
 
+/* Of vector registers that a loop reads as numbers, zeros above are counted on: where the region is
+ * entered, and wherever they come from. Not of those that are vectors for somebody, nor behind what
+ * may have made one of them; and then the entries need not look. */
+static void
+test_clean (void)
+{
+  static const uint8_t pool[] = { 4, 5, 6, 7, 8, 9, 10, 11 };
+  static const char *const ends[] = { "%16 = get v3\n", "%16 = get v3\nset v1, %16\n" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (ends); i++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    g_autofree char *text = g_strconcat (
+        "insn +0\n%1 = get v0\n%2 = vec.low %1\n%3 = get v1\n%4 = vec.low %3\n%5 = zext32 %4\n"
+        "%6 = add %2, %5\n%7 = const 0\n%8 = vec.make %6, %7\nset v2, %8\n%10 = get v3\n"
+        "set v4, %10\n%12 = get v4\n%13 = vec.low %12\nset v4, %8\n%15 = ne %13, %7 : i1\n",
+        ends[i], "branch +0, %15\nexit +16\n", (char *) NULL);
+    add_block (region,
+               "insn +0\n%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 0\n"
+               "%4 = vec.make %2, %3\nset v0, %4\nexit +16\n",
+               NONE, 1);
+    add_block (region, text, 1, 2);
+    add_block (region, "insn +0\n%1 = get v2\n%2 = vec.low %1\nset x2, %2\nexit +16\n", NONE, NONE);
+    dio_jit_region_analyse (region, pool_x, G_N_ELEMENTS (pool_x), pool, G_N_ELEMENTS (pool));
+    uint64_t single = i == 0 ? BIT (F (1)) : 0;
+    g_assert_cmphex (region->pinned >> DIO_JIT_F & 0xf, ==, 0xf);
+    g_assert_cmphex (region->blocks[0].clean[DIO_JIT_CLEAN_8], ==, single);
+    g_assert_cmphex (region->blocks[0].clean[DIO_JIT_CLEAN_4], ==, single);
+    g_assert_cmphex (region->blocks[1].clean[DIO_JIT_CLEAN_8], ==, BIT (F (0)) | single);
+    g_assert_cmphex (region->blocks[1].clean[DIO_JIT_CLEAN_4], ==, single);
+    g_assert_cmphex (region->blocks[2].clean[DIO_JIT_CLEAN_8], ==, 0);
+    clear (region);
+  }
+}
+
+/* A single has zeros above 4 bytes; what else is made has them above 8, or none. */
+static void
+test_clean_sizes (void)
+{
+  static const struct {
+    const char *value;
+    bool half, single;
+  } table[] = {
+    { "%5 = vec.make %3, %4\n", true, false },
+    { "%5 = zext32 %3\n%6 = vec.make %5, %4\n", true, true },
+    { "%5 = vec.make %3, %3\n", false, false },
+    { "%5 = vec.make %4, %4\n", true, true },
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (table); i++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    g_autofree char *text =
+        g_strdup_printf ("insn +0\n%%1 = get v1\n%%2 = get v1\n%%3 = get x1\n%%4 = const 0\n%sset "
+                         "v0, %%%u\nexit +16\n",
+                         table[i].value, strchr (table[i].value, '\n')[1] ? 6 : 5);
+    add_block (region, text, NONE, 1);
+    add_block (region,
+               "insn +0\n%1 = get v0\n%2 = vec.low %1\n%3 = zext32 %2\n%4 = ne %2, %3 : i1\n"
+               "branch +0, %4\nexit +16\n",
+               1, NONE);
+    analyse (region);
+    g_assert_true (region->pinned & BIT (F (0)));
+    g_assert_cmphex (region->blocks[1].clean[DIO_JIT_CLEAN_8], ==, table[i].half ? BIT (F (0)) : 0);
+    g_assert_cmphex (region->blocks[1].clean[DIO_JIT_CLEAN_4], ==,
+                     table[i].single ? BIT (F (0)) : 0);
+    g_assert_cmphex (region->blocks[0].clean[DIO_JIT_CLEAN_8], ==, 0);
+    clear (region);
+  }
+}
+
 /* The end of a block that is entered from outside does not stand between it and what follows. */
 static void
 test_order (void)
@@ -380,6 +449,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/nested", test_nested);
   g_test_add_func ("/core/jit/region/shared-head", test_shared_head);
   g_test_add_func ("/core/jit/region/every-loop", test_every_loop);
+  g_test_add_func ("/core/jit/region/clean", test_clean);
+  g_test_add_func ("/core/jit/region/clean-sizes", test_clean_sizes);
   g_test_add_func ("/core/jit/region/order", test_order);
   g_test_add_func ("/core/jit/region/flags", test_flags);
   g_test_add_func ("/core/jit/region/flags-at-polls", test_flags_at_polls);
