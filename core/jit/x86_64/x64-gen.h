@@ -160,6 +160,7 @@ typedef struct {
   uint8_t nan_root[16]; /* of such a register: which is a NaN if it is one */
   uint8_t fp_mask;      /* bits of fp_block with which the region must not compute */
   bool aside;           /* the result of the operation at hand is not made in a guest register */
+  bool apart;           /* nor in that of an operand, if another is free */
   bool traps;           /* MXCSR traps what is invalid or tiny: x64-trap.c */
   bool settled;         /* no condition flags are pending */
   bool counted;         /* the block's instructions are off the budget */

@@ -81,6 +81,7 @@ static void
 begin (DioX64Gen *g, Work *work, const DioIrOp *op)
 {
   g->aside = !work->result;
+  g->apart = !work->in_place;
   work->cold = dio_x64_fp_cold (g, op, 1);
   work->to = work->dst = dio_x64_result_xmm (g);
   for (unsigned i = 0; i + 1u < dio_ir_op_info[op->opcode].n_arguments; i++)

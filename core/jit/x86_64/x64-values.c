@@ -173,13 +173,19 @@ dio_x64_take_gpr (DioX64Gen *g)
   return (DioX64Reg) reg;
 }
 
+static int
+free_xmm (const DioX64Gen *g)
+{
+  for (int i = 2; i < 16; i++)
+    if (g->xmm_owner[i] == X64_FREE && !(g->xmm_locked >> i & 1))
+      return i;
+  return -1;
+}
+
 DioX64Xmm
 dio_x64_take_xmm (DioX64Gen *g)
 {
-  int reg = -1;
-  for (int i = 2; i < 16 && reg < 0; i++)
-    if (g->xmm_owner[i] == X64_FREE && !(g->xmm_locked >> i & 1))
-      reg = i;
+  int reg = free_xmm (g);
   if (reg < 0) {
     reg = victim (g, g->xmm_owner, g->xmm_locked);
     if (reg < 0) {
@@ -487,6 +493,8 @@ dio_x64_result_xmm (DioX64Gen *g)
   int var = hint (g);
   if (var >= DIO_JIT_F)
     return (DioX64Xmm) g->region->host[var];
+  if (g->apart && free_xmm (g) >= 0)
+    return dio_x64_take_xmm (g);
   /* The register of an operand that is not used again, the first first. */
   const DioIrOp *op = &g->ops[g->at];
   for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++) {
@@ -1083,5 +1091,5 @@ dio_x64_end_op (DioX64Gen *g)
   for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
     drop_dead (g, op->arguments[a]);
   g->gpr_locked = g->xmm_locked = 0;
-  g->aside = false;
+  g->aside = g->apart = false;
 }
