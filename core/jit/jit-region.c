@@ -115,7 +115,7 @@ flags_behind (const DioJitRegion *region, unsigned index)
     return DIO_JIT_FLAGS_SHOWN;
   for (unsigned i = is_branch ? 0 : 1; i < 2; i++) {
     bool leaves = edges[i] == DIO_JIT_NO_BLOCK || back[i];
-    most = MAX (most, leaves ? DIO_JIT_FLAGS_SHOWN : DIO_JIT_FLAGS_DEAD);
+    most = MAX (most, leaves ? DIO_JIT_FLAGS_LEFT : DIO_JIT_FLAGS_DEAD);
     if (edges[i] != DIO_JIT_NO_BLOCK)
       most = MAX (most, (DioJitFlags) region->blocks[edges[i]].flags);
   }
@@ -159,6 +159,8 @@ find_flags (DioJitRegion *region)
     changed = false;
     for (unsigned i = region->n_blocks; i-- > 0;) {
       DioJitFlags flags = dio_jit_region_flags (region, i, 0);
+      if (flags == DIO_JIT_FLAGS_LEFT)
+        flags = DIO_JIT_FLAGS_SHOWN; /* by another block than that which sets them */
       changed |= flags != region->blocks[i].flags;
       region->blocks[i].flags = (uint8_t) flags;
     }

@@ -28,6 +28,8 @@ typedef enum {
 /* Who may want the condition flags before all are set anew. */
 typedef enum {
   DIO_JIT_FLAGS_DEAD,  /* nobody */
+  DIO_JIT_FLAGS_LEFT,  /* whoever finds the guest's state where the block, at its end, leaves the
+                          region or polls */
   DIO_JIT_FLAGS_SHOWN, /* whoever finds the guest's state at a fault or outside of the region */
   DIO_JIT_FLAGS_READ,  /* an operation of the region */
 } DioJitFlags;

@@ -93,6 +93,7 @@ void
 dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold)
 {
   dio_x64_bind (&g->a, &cold->label);
+  dio_x64_store_held (g, &cold->held);
   dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
   leave_to (g, cold->constant, cold->dirty);
 }
@@ -132,9 +133,10 @@ count (DioX64Gen *g)
 
 /* Goes out at @offset when the budget is used up, with @give_back instructions not done yet. */
 static void
-poll (DioX64Gen *g, unsigned offset, unsigned give_back)
+poll (DioX64Gen *g, unsigned offset, unsigned give_back, const DioX64Held *held)
 {
   DioX64Cold *cold = dio_x64_cold (g, X64_COLD_POLL);
+  cold->held = *held;
   cold->offset = (uint16_t) offset;
   cold->constant = give_back;
   dio_x64_jcc_label (&g->a, DIO_X64_CC_S, &cold->label);
@@ -142,9 +144,10 @@ poll (DioX64Gen *g, unsigned offset, unsigned give_back)
 
 /* The edge to block @to, or to @target if that is DIO_JIT_NO_BLOCK. */
 static void
-go (DioX64Gen *g, unsigned to, int64_t target, bool flags)
+go (DioX64Gen *g, unsigned to, int64_t target, bool flags, const DioX64Held *held)
 {
   if (to == DIO_JIT_NO_BLOCK) {
+    dio_x64_store_held (g, held);
     if (!flags)
       dio_x64_test_rr (&g->a, 8, X64_BUDGET, X64_BUDGET);
     leave_to (g, target, g->dirty);
@@ -157,12 +160,16 @@ static void
 exit_block (DioX64Gen *g, const DioIrOp *op)
 {
   int64_t target = g->block->offset + op->immediate;
+  DioX64Held held = { 0 };
   /* Behind a branch that was not taken, whose block has been counted. */
   if (g->counted) {
-    go (g, g->block->next, target, false);
+    if (g->block->next == DIO_JIT_NO_BLOCK)
+      held = dio_x64_hold_flags (g);
+    go (g, g->block->next, target, false, &held);
     return;
   }
   dio_x64_flush (g);
+  held = dio_x64_hold_flags (g);
   count (g);
   if (g->block->end == DIO_JIT_END_INTERPRET) {
     dio_x64_store_dirty (g, g->dirty);
@@ -171,8 +178,8 @@ exit_block (DioX64Gen *g, const DioIrOp *op)
     return;
   }
   if (g->block->next_back)
-    poll (g, (unsigned) target, 0);
-  go (g, g->block->next, target, true);
+    poll (g, (unsigned) target, 0, &held);
+  go (g, g->block->next, target, true, &held);
 }
 
 /* To @label if the comparison of floating-point numbers @op holds. */
@@ -206,6 +213,7 @@ branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
 {
   DioX64Asm *a = &g->a;
   DioX64Label out = DIO_X64_LABEL_INIT, on = DIO_X64_LABEL_INIT;
+  const DioX64Held held = { 0 }; /* stored already */
   uint32_t truth = op->arguments[0];
   dio_x64_sweep_hold_flags (g);
   if (dio_x64_is_fp_holds (g->ops[truth].opcode)) {
@@ -219,14 +227,14 @@ branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
   dio_x64_jcc_label (a, DIO_X64_CC_NS, &g->sweep_top);
   dio_x64_sweep_store_flags (g);
   dio_x64_sweep_give_back (g);
-  poll (g, g->offset, 1);
+  poll (g, g->offset, 1, &held);
   dio_x64_jmp_label (a, &g->blocks[g->index]);
   dio_x64_bind (a, &out);
   dio_x64_sweep_store_flags (g);
   dio_x64_sweep_note_short (g);
   dio_x64_sweep_give_back (g);
   count (g);
-  poll (g, g->offset, 1);
+  poll (g, g->offset, 1, &held);
 }
 
 /* Where the branch goes to when it is taken. */
@@ -252,9 +260,10 @@ branch (DioX64Gen *g, const DioIrOp *op)
     branch_in_sweep (g, op);
     return;
   }
+  DioX64Held held = dio_x64_hold_flags (g);
   count (g);
   if (g->block->taken_back || g->block->next_back)
-    poll (g, g->offset, 1);
+    poll (g, g->offset, 1, &held);
   if (g->block->taken != DIO_JIT_NO_BLOCK) {
     jump_if (g, op->arguments[0], taken_label (g));
     return;
@@ -262,6 +271,7 @@ branch (DioX64Gen *g, const DioIrOp *op)
   DioX64Cold cold = *dio_x64_cold (g, X64_COLD_EXIT);
   uint32_t index = g->colds->len - 1;
   cold.constant = g->block->offset + op->immediate;
+  cold.held = held;
   jump_if (g, op->arguments[0], &cold.label);
   g_array_index (g->colds, DioX64Cold, index) = cold;
 }
@@ -330,6 +340,7 @@ cold_poll (DioX64Gen *g, DioX64Cold *cold)
   dio_x64_bind (&g->a, &cold->label);
   if (cold->constant)
     dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, X64_BUDGET, (int32_t) cold->constant);
+  dio_x64_store_held (g, &cold->held);
   dio_x64_store_dirty (g, cold->dirty);
   dio_x64_mov_ri (&g->a, DIO_X64_RAX, cold->offset);
   dio_x64_jmp_abs (&g->a, g->jit->stubs.poll_near);

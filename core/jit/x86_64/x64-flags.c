@@ -95,10 +95,16 @@ small_constant (const DioX64Gen *g, const DioIrOp *op, int32_t *constant)
          && *constant == ((int32_t) ((uint32_t) *constant << 8) >> 8);
 }
 
+static bool
+is_fp (unsigned opcode)
+{
+  return opcode == DIO_IR_FLAGS_FP_32 || opcode == DIO_IR_FLAGS_FP_64;
+}
+
 static void
 store_pending (DioX64Gen *g, const DioIrOp *op)
 {
-  bool fp = op->opcode == DIO_IR_FLAGS_FP_32 || op->opcode == DIO_IR_FLAGS_FP_64;
+  bool fp = is_fp (op->opcode);
   store_operand (g, PENDING (g, a), op->arguments[0], fp);
   int32_t constant, word = op->opcode;
   if (small_constant (g, op, &constant))
@@ -107,6 +113,63 @@ store_pending (DioX64Gen *g, const DioIrOp *op)
     store_operand (g, PENDING (g, b), op->arguments[1], fp);
   dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), word);
   g->settled = false;
+}
+
+/* ---- Left to the ways out ---- */
+
+void
+dio_x64_find_late_flags (DioX64Gen *g)
+{
+  uint32_t at = g->n_ops;
+  g->late_flags = 0;
+  while (at > 0 && !dio_ir_flags_use (g->ops[at - 1].opcode))
+    at--;
+  if (!at-- || !g->guest->pending || g->sweep)
+    return;
+  unsigned opcode = g->ops[at].opcode;
+  bool may_wait = (opcode >= DIO_IR_FLAGS_ADD_32 && opcode <= DIO_IR_FLAGS_SUB_64)
+                  || opcode == DIO_IR_FLAGS_LOGIC_32 || opcode == DIO_IR_FLAGS_LOGIC_64
+                  || is_fp (opcode);
+  if (may_wait && dio_jit_region_flags (g->region, g->index, at + 1) == DIO_JIT_FLAGS_LEFT)
+    g->late_flags = at;
+}
+
+DioX64Held
+dio_x64_hold_flags (DioX64Gen *g)
+{
+  DioX64Held held = { .regs = { -1, -1 } };
+  const DioIrOp *op = &g->ops[g->late_flags];
+  if (!g->late_flags)
+    return held;
+  held.opcode = (uint8_t) op->opcode;
+  held.n = dio_ir_op_info[op->opcode].n_arguments;
+  held.xmm = is_fp (op->opcode);
+  for (unsigned a = 0; a < held.n; a++) {
+    uint32_t value = op->arguments[a];
+    if (!dio_x64_constant (g, unflushed (g, value), &held.constants[a]))
+      held.regs[a] =
+          (int8_t) (held.xmm ? dio_x64_fp_operand (g, value) : dio_x64_gpr_of (g, value));
+  }
+  return held;
+}
+
+/* The host's flags are left alone. */
+void
+dio_x64_store_held (DioX64Gen *g, const DioX64Held *held)
+{
+  const DioX64Mem mems[] = { PENDING (g, a), PENDING (g, b) };
+  for (unsigned a = 0; held->opcode && a < held->n; a++) {
+    if (held->regs[a] >= 0 && held->xmm) {
+      dio_x64_movs_mx (&g->a, 8, mems[a], (DioX64Xmm) held->regs[a]);
+    } else if (held->regs[a] >= 0) {
+      dio_x64_mov_mr (&g->a, 8, mems[a], (DioX64Reg) held->regs[a]);
+    } else {
+      dio_x64_mov_ri (&g->a, DIO_X64_RCX, (uint64_t) held->constants[a]);
+      dio_x64_mov_mr (&g->a, 8, mems[a], DIO_X64_RCX);
+    }
+  }
+  if (held->opcode)
+    dio_x64_mov_mi (&g->a, 8, PENDING (g, opcode), held->opcode);
 }
 
 /* True when the flags of @op need not be worked out here. Within a sweep nobody sees them. */
@@ -118,7 +181,8 @@ put_off (DioX64Gen *g, const DioIrOp *op)
   DioJitFlags flags = dio_jit_region_flags (g->region, g->index, g->at + 1);
   if (flags == DIO_JIT_FLAGS_READ)
     return false;
-  if (flags == DIO_JIT_FLAGS_SHOWN && !(g->sweep && g->at <= g->sweep_flags))
+  bool shown = flags != DIO_JIT_FLAGS_DEAD && !(g->late_flags && g->at == g->late_flags);
+  if (shown && !(g->sweep && g->at <= g->sweep_flags))
     store_pending (g, op);
   return true;
 }
@@ -137,7 +201,8 @@ dio_x64_sweep_find_flags (DioX64Gen *g)
   unsigned opcode = g->ops[at].opcode;
   bool may_wait = (opcode >= DIO_IR_FLAGS_ADD_32 && opcode <= DIO_IR_FLAGS_SUB_64)
                   || opcode == DIO_IR_FLAGS_LOGIC_32 || opcode == DIO_IR_FLAGS_LOGIC_64;
-  if (may_wait && dio_jit_region_flags (g->region, g->index, at + 1) == DIO_JIT_FLAGS_SHOWN)
+  DioJitFlags flags = dio_jit_region_flags (g->region, g->index, at + 1);
+  if (may_wait && (flags == DIO_JIT_FLAGS_LEFT || flags == DIO_JIT_FLAGS_SHOWN))
     g->sweep_flags = at;
 }
 

@@ -99,10 +99,21 @@ typedef struct {
   uint32_t from, to;
 } DioX64Range;
 
+/* Condition flags that a way out leaves pending: the operation and its operands, in registers or
+ * constants. */
+typedef struct {
+  uint8_t opcode; /* or 0 */
+  uint8_t n;
+  bool xmm;
+  int8_t regs[2]; /* or -1 */
+  int64_t constants[2];
+} DioX64Held;
+
 typedef struct {
   uint8_t kind;
   DioX64Label label, back;
   DioX64Range trap;
+  DioX64Held held; /* POLL, EXIT */
   uint64_t dirty;
   uint32_t places, n_places; /* of guest registers that are not where they belong */
   uint16_t offset;           /* in the page, of the instruction; POLL: to go on at */
@@ -163,6 +174,7 @@ typedef struct {
   bool apart;           /* nor in that of an operand, if another is free */
   bool traps;           /* MXCSR traps what is invalid or tiny: x64-trap.c */
   bool settled;         /* no condition flags are pending */
+  uint32_t late_flags;  /* operation whose condition flags the ways out leave pending, or 0 */
   bool counted;         /* the block's instructions are off the budget */
   bool failed;
 
@@ -294,6 +306,12 @@ void dio_x64_simd_want (DioX64Gen *g);
 void dio_x64_simd_colds (DioX64Gen *g);
 /* Condition flags and what is kept per thread: x64-flags.c. */
 bool dio_x64_gen_state (DioX64Gen *g, const DioIrOp *op);
+/* Of a block that begins: which condition flags only its ways out show, if any. */
+void dio_x64_find_late_flags (DioX64Gen *g);
+/* At the block's end: their operands stay where this says to the end of the operation. And what a
+ * way out makes of it. */
+DioX64Held dio_x64_hold_flags (DioX64Gen *g);
+void dio_x64_store_held (DioX64Gen *g, const DioX64Held *held);
 /* Control registers and the system: x64-control.c. */
 bool dio_x64_gen_control (DioX64Gen *g, const DioIrOp *op);
 

@@ -1013,6 +1013,15 @@ use_flags (DioX64Gen *g)
     use (g, op->arguments[a], g->n_ops - 2);
 }
 
+/* To the last operation, where they may be left pending. */
+static void
+use_late_flags (DioX64Gen *g)
+{
+  const DioIrOp *op = &g->ops[g->late_flags];
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    use (g, op->arguments[a], g->n_ops - 1);
+}
+
 static uint8_t
 clean_on_entry (const DioJitBlock *block, unsigned var)
 {
@@ -1056,6 +1065,9 @@ dio_x64_start_block (DioX64Gen *g)
       g->values[op->arguments[a]].want_xmm |= fp_argument (op, a);
     }
   }
+  dio_x64_find_late_flags (g);
+  if (g->late_flags)
+    use_late_flags (g);
   if (g->sweep)
     use_flags (g);
   if (g->guest->v)

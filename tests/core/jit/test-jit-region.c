@@ -337,8 +337,32 @@ test_flags_and_fp (void)
   }
 }
 
-/* The poll of a loop without a way out shows flags; a jump to a lower offset that closes no loop
- * has none, and where others are set first nobody wants them. */
+/* What only the ways out of the block show that sets them is left to these; not so when another
+ * block is left with them. */
+static void
+test_flags_left (void)
+{
+  static const char *const texts[] = { "insn +0\n%1 = get x1\nflags.logic.64 %1\nexit +16\n",
+                                       "insn +0\n%1 = get x1\nset x2, %1\nexit +16\n" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (texts); i++) {
+    DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    add_block (region,
+               "insn +0\n%1 = get x1\nflags.logic.64 %1\n%3 = ne %1, %1 : i1\n"
+               "branch +4096, %3\nexit +16\n",
+               NONE, 1);
+    add_block (region, texts[i], NONE, NONE);
+    analyse (region);
+    g_assert_cmpint (dio_jit_region_flags (region, 0, 3), ==,
+                     i == 0 ? DIO_JIT_FLAGS_LEFT : DIO_JIT_FLAGS_SHOWN);
+    g_assert_cmpint (region->blocks[1].flags, ==,
+                     i == 0 ? DIO_JIT_FLAGS_DEAD : DIO_JIT_FLAGS_SHOWN);
+    g_assert_cmpint (dio_jit_region_flags (region, 1, 3), ==, DIO_JIT_FLAGS_LEFT);
+    clear (region);
+  }
+}
+
+/* The poll of a loop without a way out shows flags, of its block alone; a jump to a lower offset
+ * that closes no loop has none, and where others are set first nobody wants them. */
 static void
 test_flags_at_polls (void)
 {
@@ -350,7 +374,7 @@ test_flags_at_polls (void)
   analyse (region);
   g_assert_true (region->blocks[1].next_back && !region->blocks[2].next_back);
   g_assert_cmpint (dio_jit_region_flags (region, 0, 3), ==, DIO_JIT_FLAGS_DEAD);
-  g_assert_cmpint (dio_jit_region_flags (region, 1, 3), ==, DIO_JIT_FLAGS_SHOWN);
+  g_assert_cmpint (dio_jit_region_flags (region, 1, 3), ==, DIO_JIT_FLAGS_LEFT);
   g_assert_cmpint (dio_jit_region_flags (region, 2, 3), ==, DIO_JIT_FLAGS_DEAD);
   clear (region);
 }
@@ -455,5 +479,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/jit/region/flags", test_flags);
   g_test_add_func ("/core/jit/region/flags-at-polls", test_flags_at_polls);
   g_test_add_func ("/core/jit/region/flags-and-fp", test_flags_and_fp);
+  g_test_add_func ("/core/jit/region/flags-left", test_flags_left);
   return g_test_run ();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Condition flags behind loops over pages: of the last round where they end, and of the round
- * before where one faults at the end of what is mapped. */
+ * before where one faults at the end of what is mapped. And those that a comparison leaves to
+ * another page, where the other way sets them anew. */
 #include "guest.h"
 
 #define VA 0x100000000ull
@@ -13,7 +14,7 @@
 static uint64_t area[2 * PAGE_BYTES / 8] __attribute__ ((aligned (PAGE_BYTES)));
 
 /* x0: from where on; x1: rounds, by ones with flags that tell odd from even, or by threes. */
-extern const char by_ones[], by_threes[];
+extern const char by_ones[], by_threes[], leaves[];
 __asm__(".pushsection .probe, \"awx\"\n"
         ".balign 64\n"
         "by_ones:\n"
@@ -26,6 +27,15 @@ __asm__(".pushsection .probe, \"awx\"\n"
         "  ldr x3, [x0], #8\n"
         "  subs x1, x1, #3\n"
         "  b.hi by_threes\n"
+        "  svc #0xfff\n"
+        ".balign 4096\n"
+        "leaves:\n"
+        "  subs x1, x1, x0\n"
+        "  b.ne elsewhere\n"
+        "  adds x2, x1, #1\n"
+        "  svc #0xfff\n"
+        ".balign 4096\n"
+        "elsewhere:\n"
         "  svc #0xfff\n"
         ".popsection\n");
 
@@ -55,6 +65,16 @@ test_faults (void)
   }
 }
 
+static void
+test_leaves (void)
+{
+  for (unsigned n = 0; n < 200; n++) {
+    struct outcome o = probe (EL1, leaves, 100, n);
+    CHECK_EQ (o.vector, -1);
+    CHECK_EQ (NZCV (o), n == 100 ? 0 : n < 100 ? N : C);
+  }
+}
+
 int
 main (void)
 {
@@ -65,5 +85,6 @@ main (void)
   mmu_on (root, 12, 1, 0);
   test_ends ();
   test_faults ();
+  test_leaves ();
   pass ();
 }
