@@ -612,27 +612,73 @@ is_in_xmm (const DioX64Gen *g, uint32_t value)
          || (v->where == X64_VAR && v->reg >= DIO_JIT_F && g->region->host[v->reg] >= 0);
 }
 
+/* All ones in the low 64 bits of xmm0 if the comparison of numbers @op holds, else zeros; above is
+ * anything. False: there is no such instruction. */
+static bool
+mask_of_fp (DioX64Gen *g, const DioIrOp *op)
+{
+  /* Of the even conditions: predicates that raise for signalling NaNs alone. */
+  static const uint8_t table[] = {
+    0x00, /* equal */
+    0x15, /* not less */
+    0x11, /* less */
+    0x03, /* unordered */
+    0x16, /* greater or unordered */
+    0x1d, /* greater or equal */
+    0x1e, /* greater */
+  };
+  /* And the inverse of each, in the same order. */
+  static const uint8_t inverse[] = { 0x04, 0x11, 0x15, 0x07, 0x12, 0x19, 0x1a };
+  unsigned condition = (unsigned) op->immediate & 15;
+  bool wide = op->opcode == DIO_IR_FP_HOLDS_64;
+  if (!g->cpu.avx || !dio_x64_is_fp_holds (op->opcode) || condition >> 1 == 7)
+    return false;
+  if (wide)
+    widen_operands (g, op);
+  DioX64Xmm x = dio_x64_fp_operand (g, op->arguments[0]);
+  DioX64Xmm y = dio_x64_fp_operand (g, op->arguments[1]);
+  unsigned predicate = (condition & 1 ? inverse : table)[condition >> 1];
+  if (g->values[op - g->ops].signals)
+    predicate ^= 0x10;
+  dio_x64_simd_3i (g, wide ? P (BINARY_IMM_128, cmpsd) : P (BINARY_IMM_128, cmpss), SIMD_0, x, y,
+                   predicate);
+  if (!wide)
+    dio_x64_simd_2i (g, P (UNARY_IMM, pshufd), SIMD_0, SIMD_0, 0);
+  return true;
+}
+
+/* The same of any truth; true: with zeros above. */
+static bool
+mask_of_truth (DioX64Gen *g, uint32_t truth)
+{
+  DioX64Asm *a = &g->a;
+  if (mask_of_fp (g, &g->ops[truth]))
+    return false;
+  DioX64Cc cc = dio_x64_gen_flags (g, truth);
+  dio_x64_setcc (a, cc, DIO_X64_RCX);
+  dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
+  dio_x64_neg (a, 8, DIO_X64_RCX);
+  dio_x64_movq_xr (a, 8, SIMD_0, DIO_X64_RCX);
+  return true;
+}
+
 /* By a mask, as the moves to general registers and back take longer. */
 static bool
 select_xmm (DioX64Gen *g, const DioIrOp *op)
 {
-  DioX64Asm *a = &g->a;
   if (!g->values[g->at].want_xmm || !g->cpu.sse41 || !is_in_xmm (g, op->arguments[1])
       || !is_in_xmm (g, op->arguments[2]))
     return false;
   unsigned clean[2];
   DioX64Xmm yes = operand (g, op->arguments[1], &clean[0]);
   DioX64Xmm no = operand (g, op->arguments[2], &clean[1]);
-  DioX64Cc cc = dio_x64_gen_flags (g, op->arguments[0]);
-  dio_x64_setcc (a, cc, DIO_X64_RCX);
-  dio_x64_movzx_rr (a, 1, DIO_X64_RCX, DIO_X64_RCX);
-  dio_x64_neg (a, 8, DIO_X64_RCX);
-  dio_x64_movq_xr (a, 8, SIMD_0, DIO_X64_RCX);
+  bool low = mask_of_truth (g, op->arguments[0]);
+  bool half = clean[1] && (low || clean[0]);
   DioX64Xmm dst = dio_x64_result_xmm (g);
   DioX64Xmm to = dst == yes && yes != no ? SIMD_1 : dst;
   dio_x64_simd_blend (g, to, no, yes, SIMD_0);
   dio_x64_simd_move (g, dst, to);
-  dio_x64_define_clean (g, dst, false, clean[0] == 4 && clean[1] == 4 ? 4 : clean[1] ? 8 : 0);
+  dio_x64_define_clean (g, dst, false, clean[0] == 4 && clean[1] == 4 ? 4 : half ? 8 : 0);
   return true;
 }
 

@@ -72,6 +72,21 @@ arithmetic (Writer *writer)
                            single ? 32 : 64, mode, a, b));
 }
 
+/* One of two numbers, by a comparison of others. */
+static void
+choice (Writer *writer)
+{
+  static const char *const conditions[] = { "compare", "comparee" };
+  bool single = g_rand_boolean (writer->rng), single_result = g_rand_boolean (writer->rng);
+  unsigned bits = single ? 32 : 64;
+  unsigned a = number (writer, single), b = number (writer, single);
+  unsigned yes = number (writer, single_result), no = number (writer, single_result);
+  add (writer, "fp.test.%s%u %%%u, %%%u", conditions[g_rand_boolean (writer->rng)], bits, a, b);
+  unsigned holds = add (writer, "fp.holds.%u %d, %%%u, %%%u : i1", bits,
+                        g_rand_int_range (writer->rng, 0, 14), a, b);
+  set_number (writer, add (writer, "select %%%u, %%%u, %%%u", holds, yes, no));
+}
+
 /* Mostly what keeps zeros above numbers. */
 static void
 instruction (Writer *writer)
@@ -107,6 +122,10 @@ instruction (Writer *writer)
       break;
     a = add (writer, "get v%u", some_register (writer));
     add (writer, "set v%u, %%%u", some_register (writer), a);
+    break;
+  case 6:
+  case 7:
+    choice (writer);
     break;
   default:
     arithmetic (writer);
@@ -173,7 +192,7 @@ random_state (IrEvalState *state, GRand *rng)
     if (g_rand_int_range (rng, 0, 8))
       state->v[i][0] = g_rand_boolean (rng) ? UINT64_C (0x3ff0000000000000) | g_rand_int (rng) << 8
                                             : UINT32_C (0x3f800000) | g_rand_int (rng) >> 9;
-    if (dirty != 3 && (!dirty || g_rand_int_range (rng, 0, 8)))
+    if (!dirty || g_rand_int_range (rng, 0, dirty == 1 ? 8 : 4 - (int) dirty))
       state->v[i][1] = 0;
   }
   state->x[COUNTER] = (uint64_t) g_rand_int_range (rng, 1, 30);
