@@ -244,3 +244,140 @@ dio_jit_sweep_find (const DioJitRegion *region, unsigned index, DioJitSweep *swe
   }
   return sweep->n > 0;
 }
+
+/* ---- Pairs ---- */
+
+static bool
+is_get (const DioIrBlock *ir, uint32_t value, unsigned var)
+{
+  const DioIrOp *op = dio_ir_block_op (ir, value);
+  return op->opcode == DIO_IR_GET_X && op->immediate == var;
+}
+
+/* Does @at make a vector of the pair as it is there? @since: where it was last set. */
+static bool
+is_joined (const DioIrBlock *ir, uint32_t at, const DioJitSweepPair *pair, uint32_t since)
+{
+  const DioIrOp *op = dio_ir_block_op (ir, at);
+  return op->opcode == DIO_IR_VEC_MAKE && is_get (ir, op->arguments[0], pair->low)
+         && is_get (ir, op->arguments[1], pair->high) && op->arguments[0] >= since
+         && op->arguments[1] >= since;
+}
+
+/* Do the two operations from @at on set the pair to the halves of a vector that was loaded? */
+static bool
+sets_pair (const DioIrBlock *ir, uint32_t at, const DioJitSweepPair *pair)
+{
+  const DioIrOp *set[2], *half[2];
+  for (unsigned i = 0; i < 2; i++) {
+    set[i] = dio_ir_block_op (ir, at + i);
+    if (set[i]->opcode != DIO_IR_SET_X)
+      return false;
+    half[i] = dio_ir_block_op (ir, set[i]->arguments[0]);
+  }
+  return set[0]->immediate == pair->low && set[1]->immediate == pair->high
+         && half[0]->opcode == DIO_IR_VEC_LOW && half[1]->opcode == DIO_IR_VEC_HIGH
+         && half[0]->arguments[0] == half[1]->arguments[0]
+         && dio_ir_block_op (ir, half[0]->arguments[0])->opcode == DIO_IR_LOAD_V128;
+}
+
+static bool
+uses_pair (const DioIrBlock *ir, const DioIrOp *op, const DioJitSweepPair *pair)
+{
+  for (unsigned a = 0; a < dio_ir_op_info[op->opcode].n_arguments; a++)
+    if (is_get (ir, op->arguments[a], pair->low) || is_get (ir, op->arguments[a], pair->high))
+      return true;
+  return false;
+}
+
+/* Nothing else is done with either register. */
+static bool
+check_pair (const DioIrBlock *ir, DioJitSweepPair *pair)
+{
+  uint32_t since = 0;
+  for (uint32_t i = 0; i < ir->ops->len; i++) {
+    const DioIrOp *op = dio_ir_block_op (ir, i);
+    if (uses_pair (ir, op, pair) && !is_joined (ir, i, pair, since))
+      return false;
+    if (op->opcode != DIO_IR_SET_X || (op->immediate != pair->low && op->immediate != pair->high))
+      continue;
+    if (!sets_pair (ir, i, pair))
+      return false;
+    pair->written = true;
+    since = ++i;
+  }
+  return pair->low != pair->high;
+}
+
+/* A variable for a pair, or 0. */
+static unsigned
+unused_vector (const DioJitRegion *region, const DioIrBlock *ir, const DioJitSweepPair *pairs,
+               unsigned n_pairs)
+{
+  uint64_t used = region->pinned;
+  for (uint32_t i = 0; i < ir->ops->len; i++) {
+    int var = dio_jit_var (dio_ir_block_op (ir, i));
+    if (var >= 0)
+      used |= UINT64_C (1) << var;
+  }
+  for (unsigned i = 0; i < n_pairs; i++)
+    used |= UINT64_C (1) << pairs[i].vector;
+  uint64_t unused = ~used >> DIO_JIT_F;
+  return unused ? DIO_JIT_F + (unsigned) __builtin_ctzll (unused) : 0;
+}
+
+unsigned
+dio_jit_sweep_find_pairs (const DioJitRegion *region, const DioIrBlock *ir, DioJitSweepPair *pairs,
+                          unsigned max)
+{
+  unsigned n = 0;
+  for (uint32_t i = 0; i < ir->ops->len && n < max; i++) {
+    const DioIrOp *op = dio_ir_block_op (ir, i);
+    if (op->opcode != DIO_IR_VEC_MAKE)
+      continue;
+    const DioIrOp *low = dio_ir_block_op (ir, op->arguments[0]);
+    const DioIrOp *high = dio_ir_block_op (ir, op->arguments[1]);
+    if (low->opcode != DIO_IR_GET_X || high->opcode != DIO_IR_GET_X)
+      continue;
+    DioJitSweepPair pair = { .low = (uint8_t) low->immediate, .high = (uint8_t) high->immediate };
+    bool known = false;
+    for (unsigned k = 0; k < n; k++)
+      known |= pairs[k].low == pair.low;
+    if (known || !check_pair (ir, &pair))
+      continue;
+    pair.vector = (uint8_t) unused_vector (region, ir, pairs, n);
+    if (!pair.vector)
+      return n;
+    pairs[n++] = pair;
+  }
+  return n;
+}
+
+static void
+join_pair (DioIrBlock *ir, const DioJitSweepPair *pair)
+{
+  int64_t vector = pair->vector - DIO_JIT_F;
+  for (uint32_t i = 0; i < ir->ops->len; i++) {
+    DioIrOp *op = &g_array_index (ir->ops, DioIrOp, i);
+    if (is_joined (ir, i, pair, 0)) {
+      *op = (DioIrOp){ .opcode = DIO_IR_GET_V, .immediate = vector };
+    } else if (op->opcode == DIO_IR_SET_X && op->immediate == pair->low) {
+      uint32_t half = op->arguments[0];
+      *op++ = (DioIrOp){ .opcode = DIO_IR_NOP };
+      *op = (DioIrOp){ .opcode = DIO_IR_SET_V,
+                       .immediate = vector,
+                       .arguments = { dio_ir_block_op (ir, half)->arguments[0] } };
+    }
+  }
+}
+
+DioIrBlock *
+dio_jit_sweep_join_pairs (const DioIrBlock *ir, const DioJitSweepPair *pairs, unsigned n_pairs)
+{
+  DioIrBlock *joined = dio_ir_block_new ();
+  joined->pc_zeros = ir->pc_zeros;
+  g_array_append_vals (joined->ops, ir->ops->data, ir->ops->len);
+  for (unsigned i = 0; i < n_pairs; i++)
+    join_pair (joined, &pairs[i]);
+  return joined;
+}

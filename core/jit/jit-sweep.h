@@ -31,6 +31,15 @@ typedef struct {
   uint8_t pointer[DIO_JIT_SWEEP_OPS]; /* by operation: which, or DIO_JIT_SWEEP_NO_POINTER */
 } DioJitSweep;
 
+#define DIO_JIT_SWEEP_PAIRS 8
+
+/* Two general registers that the loop only loads and stores together, as the halves of a vector. */
+typedef struct {
+  uint8_t low, high;
+  uint8_t vector; /* variable of the vector file that stands for them */
+  bool written;
+} DioJitSweepPair;
+
 /* Bytes that a plain load or store (no atomic one, and with the rights in force) accesses; 0 for
  * any other operation. @writes (or NULL): is it a store? */
 unsigned dio_jit_plain_access (unsigned opcode, bool *writes);
@@ -38,3 +47,11 @@ unsigned dio_jit_plain_access (unsigned opcode, bool *writes);
 /* Is block @index of @region such a loop, with at least one access? @sweep: what it accesses. Any
  * thread. */
 bool dio_jit_sweep_find (const DioJitRegion *region, unsigned index, DioJitSweep *sweep);
+
+/* Finds the pairs of the block @ir of @region, at most @max: their number. Each gets a variable
+ * that the region has no register for and @ir does not mention. */
+unsigned dio_jit_sweep_find_pairs (const DioJitRegion *region, const DioIrBlock *ir,
+                                   DioJitSweepPair *pairs, unsigned max);
+/* @ir with the variables of @pairs in their place; operations keep their numbers. */
+DioIrBlock *dio_jit_sweep_join_pairs (const DioIrBlock *ir, const DioJitSweepPair *pairs,
+                                      unsigned n_pairs);

@@ -226,11 +226,14 @@ branch_in_sweep (DioX64Gen *g, const DioIrOp *op)
   count (g);
   dio_x64_jcc_label (a, DIO_X64_CC_NS, &g->sweep_top);
   dio_x64_sweep_store_flags (g);
+  dio_x64_sweep_leave_vars (g);
   dio_x64_sweep_give_back (g);
   poll (g, g->offset, 1, &held);
   dio_x64_jmp_label (a, &g->blocks[g->index]);
   dio_x64_bind (a, &out);
   dio_x64_sweep_store_flags (g);
+  dio_x64_sweep_leave_vars (g);
+  dio_x64_sweep_end_vars (g);
   dio_x64_sweep_note_short (g);
   dio_x64_sweep_give_back (g);
   count (g);

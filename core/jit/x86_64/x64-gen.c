@@ -121,7 +121,15 @@ generate_sweep (DioX64Gen *g, unsigned index)
   g->sweep_top = (DioX64Label) DIO_X64_LABEL_INIT;
   start_block (g, index, DIO_JIT_NO_BLOCK);
   dio_x64_sweep_begin (g);
+  DioIrBlock *ir = g->block->ir;
+  g->block->ir = dio_x64_sweep_ir (g);
+  start_block (g, index, DIO_JIT_NO_BLOCK);
+  dio_x64_sweep_keep_addends (g);
   generate_ops (g);
+  dio_x64_sweep_end_vars (g);
+  dio_ir_block_free (g->block->ir);
+  g->block->ir = ir;
+  g->ops = NULL;
   g->sweep = NULL;
 }
 

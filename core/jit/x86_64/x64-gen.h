@@ -137,6 +137,26 @@ typedef struct {
   DioX64Mode mode; /* FP */
 } DioX64Cold;
 
+/* Where guest registers are within a sweep: x64-sweep-vars.c. */
+typedef struct {
+  DioJitSweepPair pair;
+  uint8_t xmm;
+  int8_t homes[2]; /* host registers of the halves in the region, or -1 */
+} DioX64SweepPair;
+
+typedef struct {
+  uint8_t var, reg;
+  bool written;
+} DioX64SweepVar;
+
+typedef struct {
+  unsigned n_pairs, n_vars;
+  DioX64SweepPair pairs[DIO_JIT_SWEEP_PAIRS];
+  DioX64SweepVar vars[16];
+  uint64_t joined;      /* variables that are in pairs */
+  unsigned left, given; /* registers of the region that these leave, and those of them in use */
+} DioX64SweepVars;
+
 typedef struct {
   DioX64Asm a;
   DioJit *jit;
@@ -192,6 +212,7 @@ typedef struct {
   DioJitSweep *sweep; /* of the block at hand, when its second version is generated; else NULL */
   uint64_t swept;     /* blocks that have one */
   int8_t sweep_addends[DIO_JIT_SWEEP_POINTERS]; /* registers, or -1: on the stack */
+  DioX64SweepVars sweep_vars;
   uint32_t sweep_flags; /* operation whose condition flags its ways out leave pending, or 0 */
   DioX64Label sweep_top;
   DioX64Label sweeps[DIO_JIT_MAX_BLOCKS]; /* where the first version goes to go round */
@@ -333,6 +354,7 @@ bool dio_x64_drop_group (DioX64Gen *g);
 int dio_x64_free_gpr (const DioX64Gen *g);
 /* A free one of those that a region may give to guest registers, or -1. */
 int dio_x64_free_pinnable (const DioX64Gen *g);
+#define X64_FIRST_PINNABLE_XMM 6
 void dio_x64_cold_fp (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_flags (DioX64Gen *g, DioX64Cold *cold);
 void dio_x64_cold_exit (DioX64Gen *g, DioX64Cold *cold);
@@ -397,6 +419,20 @@ void dio_x64_nans_replace (DioX64Gen *g, uint16_t nans);
 
 /* Of the second version of a block, which has started: what comes before the first operation. */
 void dio_x64_sweep_begin (DioX64Gen *g);
+/* Finds registers for what it takes, before anything else of it. */
+void dio_x64_sweep_find_vars (DioX64Gen *g);
+/* Is @reg (or -1) one that variables of the region have until the rounds begin? */
+bool dio_x64_sweep_is_left (const DioX64Gen *g, int reg);
+/* Code that moves variables to where the rounds have them, which is where they are from now on. */
+void dio_x64_sweep_enter_vars (DioX64Gen *g);
+/* The block with variables as they are there, for who generates the rounds. */
+DioIrBlock *dio_x64_sweep_ir (const DioX64Gen *g);
+/* When the block has been started anew with that. */
+void dio_x64_sweep_keep_addends (DioX64Gen *g);
+/* Code that moves them back, on each way out; changes no flags. */
+void dio_x64_sweep_leave_vars (DioX64Gen *g);
+/* From now on they are where the region has them. */
+void dio_x64_sweep_end_vars (DioX64Gen *g);
 /* The register with what to add to the address of the access at hand: maybe rcx. */
 DioX64Reg dio_x64_sweep_addend (DioX64Gen *g);
 /* Makes the budget what is left of all of it; the host's flags are its own. */

@@ -90,7 +90,7 @@ look_up (DioX64Gen *g, const DioJitSweep *sweep, DioX64Label *fail)
   dio_x64_mov_ri (a, DIO_X64_RAX, DIO_PAGE_SIZE);
   for (unsigned i = 0; i < sweep->n; i++) {
     const DioJitSweepPointer *pointer = &sweep->pointers[i];
-    int8_t reg = g->sweep_addends[i];
+    int8_t reg = dio_x64_sweep_is_left (g, g->sweep_addends[i]) ? -1 : g->sweep_addends[i];
     load_pointer (g, pointer);
     dio_x64_probe_rdx (g, pointer->high - pointer->low, pointer->write,
                        reg >= 0 ? (DioX64Reg) reg : DIO_X64_RCX, fail);
@@ -121,17 +121,13 @@ divide_budget (DioX64Gen *g)
   dio_x64_mov_mr (a, 8, slot (SLOT_SHORT), DIO_X64_RAX);
 }
 
-/* Registers that no variable has keep what to add to pointers; all but those that are always left
- * for values. */
+/* Addends whose registers variables have had. */
 static void
-take_addends (DioX64Gen *g, const DioJitSweep *sweep)
+load_addends (DioX64Gen *g, const DioJitSweep *sweep)
 {
-  for (unsigned i = 0; i < sweep->n; i++) {
-    int reg = dio_x64_free_pinnable (g);
-    g->sweep_addends[i] = (int8_t) reg;
-    if (reg >= 0)
-      g->gpr_owner[reg] = X64_TAKEN;
-  }
+  for (unsigned i = 0; i < sweep->n; i++)
+    if (dio_x64_sweep_is_left (g, g->sweep_addends[i]))
+      dio_x64_mov_rm (&g->a, 8, (DioX64Reg) g->sweep_addends[i], slot (i));
 }
 
 void
@@ -140,7 +136,7 @@ dio_x64_sweep_begin (DioX64Gen *g)
   DioX64Asm *a = &g->a;
   DioX64Label fail = DIO_X64_LABEL_INIT, try = DIO_X64_LABEL_INIT;
   dio_x64_bind (a, &g->sweeps[g->index]);
-  take_addends (g, g->sweep);
+  dio_x64_sweep_find_vars (g);
   dio_x64_alu_mi (a, DIO_X64_CMP, 4, X64_VCPU (g, sweep_wait), 0);
   dio_x64_jcc_label (a, DIO_X64_CC_E, &try);
   dio_x64_alu_mi (a, DIO_X64_SUB, 4, X64_VCPU (g, sweep_wait), 1);
@@ -152,6 +148,8 @@ dio_x64_sweep_begin (DioX64Gen *g)
   look_up (g, g->sweep, &fail);
   divide_budget (g);
   dio_x64_alu_mi (a, DIO_X64_ADD, 8, X64_VCPU (g, sweeps), 1);
+  dio_x64_sweep_enter_vars (g);
+  load_addends (g, g->sweep);
   dio_x64_nop (a, -(uintptr_t) (a->at + a->exec_delta) & (LOOP_ALIGNMENT - 1));
   dio_x64_bind (a, &g->sweep_top);
 }

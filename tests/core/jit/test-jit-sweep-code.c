@@ -14,6 +14,8 @@
 #define N_POINTERS 4
 #define COUNTER 8
 #define SUM 9
+#define FIRST_PAIR 16
+#define N_PAIRS 4
 
 typedef struct {
   JitRun *run;
@@ -63,6 +65,32 @@ append_address (GString *text, GRand *rng, unsigned *n)
   return sum;
 }
 
+/* Two registers are stored, or loaded, as one vector; or one of them is used otherwise. */
+static void
+append_pair (GString *text, GRand *rng, unsigned *n)
+{
+  unsigned address = append_address (text, rng, n), at = *n;
+  int disp = g_rand_int_range (rng, -24, 24), low = g_rand_int_range (rng, 0, N_PAIRS);
+  low = FIRST_PAIR + 2 * low;
+  int high = low + (low == FIRST_PAIR ? -1 : 1);
+  if (!g_rand_int_range (rng, 0, 24)) {
+    g_string_append_printf (text, "%%%u = get x%d\nset x%u, %%%u\n", at, high, SUM, at);
+    *n += 2;
+  } else if (g_rand_boolean (rng)) {
+    g_string_append_printf (text,
+                            "%%%u = get x%d\n%%%u = get x%d\n%%%u = vec.make %%%u, %%%u\n"
+                            "store.v128 %d, %%%u, %%%u\n",
+                            at, low, at + 1, high, at + 2, at, at + 1, disp, address, at + 2);
+    *n += 4;
+  } else {
+    g_string_append_printf (text,
+                            "%%%u = load.v128 %d, %%%u\n%%%u = vec.low %%%u\n"
+                            "%%%u = vec.high %%%u\nset x%d, %%%u\nset x%d, %%%u\n",
+                            at, disp, address, at + 1, at, at + 2, at, low, at + 1, high, at + 2);
+    *n += 5;
+  }
+}
+
 /* All loads are added up; stores store the sum. */
 static void
 append_access (GString *text, GRand *rng, bool vectors, unsigned *n)
@@ -107,8 +135,11 @@ random_loop (GRand *rng, bool vectors)
 {
   GString *text = g_string_new ("insn +0\n");
   unsigned n = 1, insn = 0;
+  bool pairs_too = g_rand_boolean (rng);
   for (int i = g_rand_int_range (rng, 1, 6); i > 0; i--) {
     append_access (text, rng, vectors, &n);
+    for (int pairs = vectors && pairs_too ? 3 : 0; pairs > 0; pairs--)
+      append_pair (text, rng, &n);
     if (g_rand_boolean (rng))
       append_move (text, (unsigned) g_rand_int_range (rng, 1, N_POINTERS + 1), random_step (rng),
                    &n);

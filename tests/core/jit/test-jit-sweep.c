@@ -123,6 +123,102 @@ test_many (void)
   }
 }
 
+#define STORE_PAIR                                                                                 \
+  "%1 = get x3\n%2 = get x4\n%3 = get x5\n%4 = vec.make %2, %3\nstore.v128 0, %1, %4\n"
+#define LOAD_PAIR                                                                                  \
+  "%6 = load.v128 16, %1\n%7 = vec.low %6\n%8 = vec.high %6\nset x4, %7\nset x5, %8\n"
+
+/* Registers that are the halves of a vector, and such that are something else too. */
+static void
+test_pairs (void)
+{
+  static const struct {
+    const char *text;
+    bool found, written;
+  } cases[] = {
+    { LOOP (STORE_PAIR LOAD_PAIR), true, true },
+    { LOOP (STORE_PAIR), true, false },
+    { LOOP ("%1 = get x3\n%2 = load.v128 16, %1\n%3 = vec.low %2\n%4 = vec.high %2\n"
+            "set x4, %3\nset x5, %4\n"),
+      false, false },
+    /* Another use of one before, between, behind. */
+    { LOOP ("%1 = get x3\n%2 = get x4\n%3 = get x5\nset x6, %2\n%5 = vec.make %2, %3\n"
+            "store.v128 0, %1, %5\n"),
+      false, false },
+    { LOOP (STORE_PAIR LOAD_PAIR "%11 = get x5\nset x6, %11\n"), false, false },
+    /* Of a half that was loaded: no use of the register. */
+    { LOOP (STORE_PAIR LOAD_PAIR "set x6, %8\n"), true, true },
+    /* One is set alone, both the wrong way round or to halves of different vectors, or of one that
+     * was not loaded. */
+    { LOOP (STORE_PAIR "%6 = const 1\nset x4, %6\n"), false, false },
+    { LOOP (STORE_PAIR "%6 = const 1\nset x5, %6\n"), false, false },
+    { LOOP (STORE_PAIR "%6 = load.v128 16, %1\n%7 = vec.low %6\n%8 = vec.high %6\n"
+                       "set x4, %8\nset x5, %7\n"),
+      false, false },
+    { LOOP (STORE_PAIR "%6 = load.v128 16, %1\n%7 = vec.low %6\n%8 = vec.high %6\n"
+                       "set x5, %8\nset x4, %7\n"),
+      false, false },
+    { LOOP (STORE_PAIR "%6 = load.v128 16, %1\n%7 = vec.low %6\n%8 = load.v128 16, %1\n"
+                       "%9 = vec.high %8\nset x4, %7\nset x5, %9\n"),
+      false, false },
+    { LOOP (STORE_PAIR "%6 = get v1\n%7 = vec.low %6\n%8 = vec.high %6\nset x4, %7\nset x5, %8\n"),
+      false, false },
+    /* Read before they are set, joined behind. */
+    { LOOP ("%1 = get x3\n%2 = get x4\n%3 = get x5\n%4 = load.v128 16, %1\n%5 = vec.low %4\n"
+            "%6 = vec.high %4\nset x4, %5\nset x5, %6\n%9 = vec.make %2, %3\n"
+            "store.v128 0, %1, %9\n"),
+      false, false },
+    /* The same one twice; the wrong way round as well. */
+    { LOOP ("%1 = get x3\n%2 = get x4\n%3 = get x4\n%4 = vec.make %2, %3\nstore.v128 0, %1, %4\n"),
+      false, false },
+    { LOOP (STORE_PAIR "%6 = vec.make %3, %2\nstore.v128 16, %1, %6\n"), false, false },
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (DioIrBlock) ir = dio_ir_block_parse (cases[i].text, &error);
+    g_assert_no_error (error);
+    g_autofree DioJitRegion *region = g_new0 (DioJitRegion, 1);
+    region->pinned = UINT64_C (1) << DIO_JIT_F;
+    DioJitSweepPair pairs[DIO_JIT_SWEEP_PAIRS];
+    unsigned n = dio_jit_sweep_find_pairs (region, ir, pairs, G_N_ELEMENTS (pairs));
+    if (n != cases[i].found || (n && pairs[0].written != cases[i].written))
+      g_error ("case %u is wrong:\n%s", i, cases[i].text);
+    if (!n)
+      continue;
+    g_assert_cmpuint (pairs[0].low, ==, 4);
+    g_assert_cmpuint (pairs[0].high, ==, 5);
+    g_assert_cmpuint (pairs[0].vector, ==, DIO_JIT_F + 1);
+    g_autoptr (DioIrBlock) joined = dio_jit_sweep_join_pairs (ir, pairs, n);
+    g_assert_true (dio_ir_block_verify (joined, &error));
+    g_assert_cmpuint (joined->ops->len, ==, ir->ops->len);
+    g_assert_cmpuint (dio_jit_sweep_find_pairs (region, joined, pairs, 1), ==, 0);
+  }
+}
+
+/* No more than asked for, each with another variable. */
+static void
+test_many_pairs (void)
+{
+  g_autoptr (GString) text = g_string_new ("insn +0\n%1 = get x1\n");
+  for (unsigned i = 0; i < 4; i++)
+    g_string_append_printf (
+        text,
+        "%%%u = get x%u\n%%%u = get x%u\n%%%u = vec.make %%%u, %%%u\nstore.v128 %u, %%1, %%%u\n",
+        2 + 4 * i, 10 + i, 3 + 4 * i, 20 + i, 4 + 4 * i, 2 + 4 * i, 3 + 4 * i, 16 * i, 4 + 4 * i);
+  g_string_append (text, "%90 = ne %1, %1 : i1\nbranch +0, %90\nexit +4\n");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DioIrBlock) ir = dio_ir_block_parse (text->str, &error);
+  g_assert_no_error (error);
+  g_autofree DioJitRegion *region = g_new0 (DioJitRegion, 1);
+  DioJitSweepPair pairs[4];
+  g_assert_cmpuint (dio_jit_sweep_find_pairs (region, ir, pairs, 3), ==, 3);
+  g_assert_cmpuint (dio_jit_sweep_find_pairs (region, ir, pairs, 4), ==, 4);
+  for (unsigned i = 0; i < 4; i++)
+    g_assert_cmpuint (pairs[i].vector, ==, DIO_JIT_F + i);
+  region->pinned = UINT64_MAX << (DIO_JIT_F + 2);
+  g_assert_cmpuint (dio_jit_sweep_find_pairs (region, ir, pairs, 4), ==, 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -130,5 +226,7 @@ main (int argc, char **argv)
   g_test_add_func ("/jit-sweep/pointers", test_pointers);
   g_test_add_func ("/jit-sweep/others", test_others);
   g_test_add_func ("/jit-sweep/many", test_many);
+  g_test_add_func ("/jit-sweep/pairs", test_pairs);
+  g_test_add_func ("/jit-sweep/many-pairs", test_many_pairs);
   return g_test_run ();
 }
