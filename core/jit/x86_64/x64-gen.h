@@ -150,11 +150,11 @@ typedef struct {
 } DioX64SweepVar;
 
 typedef struct {
-  unsigned n_pairs, n_vars;
+  unsigned n_pairs, n_vars, n_lenders;
   DioX64SweepPair pairs[DIO_JIT_SWEEP_PAIRS];
-  DioX64SweepVar vars[16];
-  uint64_t joined;      /* variables that are in pairs */
-  unsigned left, given; /* registers of the region that these leave, and those of them in use */
+  DioX64SweepVar vars[16], lenders[16];
+  uint64_t joined, lending; /* variables that are in pairs, and that lend */
+  unsigned left, given;     /* registers of the region that these leave, and those of them in use */
 } DioX64SweepVars;
 
 typedef struct {

@@ -6,6 +6,7 @@
  *   LDP and STP, are one vector (DioJitSweepPair). The host registers that they have in the region
  *   are free for others meanwhile.
  * - Those that have none in the region get one for as long as there are any.
+ * - Those that the loop does not mention lend theirs: they are in the CPU structure meanwhile.
  *
  * The first version and what is behind the loop know nothing of this: registers move when it has
  * been found that the sweep is worth while, and back with each way out. */
@@ -48,6 +49,24 @@ find_pairs (DioX64Gen *g, DioX64SweepVars *vars)
   vars->n_pairs = n;
 }
 
+/* The register of a variable that the loop does not mention, or -1. */
+static int
+borrow (DioX64Gen *g, DioX64SweepVars *vars)
+{
+  const DioJitBlock *block = g->block;
+  uint64_t idle = g->region->pinned & UINT32_MAX
+                  & ~(block->used | block->defined | vars->joined | vars->lending);
+  if (!idle)
+    return -1;
+  unsigned var = (unsigned) __builtin_ctzll (idle);
+  int8_t reg = g->region->host[var];
+  vars->lenders[vars->n_lenders++] = (DioX64SweepVar){ .var = (uint8_t) var, .reg = (uint8_t) reg };
+  vars->lending |= UINT64_C (1) << var;
+  vars->left |= 1u << reg;
+  vars->given |= 1u << reg;
+  return reg;
+}
+
 /* A register that nothing has while the loop sweeps, or -1. */
 static int
 take (DioX64Gen *g, DioX64SweepVars *vars)
@@ -59,8 +78,9 @@ take (DioX64Gen *g, DioX64SweepVars *vars)
     return reg;
   }
   int reg = dio_x64_free_pinnable (g);
-  if (reg >= 0)
-    g->gpr_owner[reg] = X64_TAKEN;
+  if (reg < 0)
+    return borrow (g, vars);
+  g->gpr_owner[reg] = X64_TAKEN;
   return reg;
 }
 
@@ -126,7 +146,8 @@ load_pair (DioX64Gen *g, const DioX64SweepPair *pair)
   dio_x64_punpcklqdq_xx (&g->a, xmm, DIO_X64_XMM0);
 }
 
-/* Values are found by the registers that variables have for the region: these change. */
+/* Values are found by the registers that variables have for the region: these change. No value is
+ * what a lender has. */
 static void
 change_hosts (DioX64Gen *g, bool in)
 {
@@ -142,10 +163,21 @@ change_hosts (DioX64Gen *g, bool in)
     host[vars->vars[i].var] = in ? (int8_t) vars->vars[i].reg : -1;
 }
 
+/* Of a lender that is not needed the region has nothing in its register. */
+static bool
+is_needed (const DioX64Gen *g, const DioX64SweepVar *lender)
+{
+  return g->block->needed >> lender->var & 1;
+}
+
 void
 dio_x64_sweep_enter_vars (DioX64Gen *g)
 {
   const DioX64SweepVars *vars = &g->sweep_vars;
+  for (unsigned i = 0; i < vars->n_lenders; i++)
+    if (is_needed (g, &vars->lenders[i]))
+      dio_x64_mov_mr (&g->a, 8, dio_x64_var_mem (g, vars->lenders[i].var),
+                      (DioX64Reg) vars->lenders[i].reg);
   for (unsigned i = 0; i < vars->n_pairs; i++)
     load_pair (g, &vars->pairs[i]);
   for (unsigned i = 0; i < vars->n_vars; i++)
@@ -213,6 +245,10 @@ dio_x64_sweep_leave_vars (DioX64Gen *g)
     store_pair (g, &vars->pairs[i]);
     g->dirty &= ~(UINT64_C (1) << vars->pairs[i].pair.vector);
   }
+  for (unsigned i = 0; i < vars->n_lenders; i++)
+    if (is_needed (g, &vars->lenders[i]))
+      dio_x64_mov_rm (&g->a, 8, (DioX64Reg) vars->lenders[i].reg,
+                      dio_x64_var_mem (g, vars->lenders[i].var));
 }
 
 void

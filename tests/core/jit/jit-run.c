@@ -338,23 +338,24 @@ jit_run_compile_region (JitRun *run, uint64_t address, const JitRunBlock *blocks
   return done ? entry : NULL;
 }
 
-static DioJitEntry *
-compile (JitRun *run, uint64_t address, DioIrBlock *ir, uint8_t taken)
+DioJitEntry *
+jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
 {
-  JitRunBlock block = { .ir = ir, .taken = taken, .next = DIO_JIT_NO_BLOCK, .entry = true };
+  JitRunBlock block = {
+    .ir = ir, .taken = DIO_JIT_NO_BLOCK, .next = DIO_JIT_NO_BLOCK, .entry = true
+  };
   return jit_run_compile_region (run, address, &block, 1);
 }
 
 DioJitEntry *
-jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir)
+jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir, DioIrBlock *outer)
 {
-  return compile (run, address, ir, DIO_JIT_NO_BLOCK);
-}
-
-DioJitEntry *
-jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir)
-{
-  return compile (run, address, ir, 0);
+  bool branches = outer && dio_ir_block_op (outer, outer->ops->len - 2)->opcode == DIO_IR_BRANCH;
+  JitRunBlock blocks[] = {
+    { .ir = ir, .taken = 0, .next = outer ? 1 : DIO_JIT_NO_BLOCK, .entry = true },
+    { .ir = outer, .taken = branches ? 0 : DIO_JIT_NO_BLOCK, .next = DIO_JIT_NO_BLOCK },
+  };
+  return jit_run_compile_region (run, address, blocks, outer ? 2 : 1);
 }
 
 DioJitEntry *

@@ -36,8 +36,10 @@ DioJitEntry *jit_run_compile (JitRun *run, DioIrBlock *ir);
 /* The same at @address. */
 DioJitEntry *jit_run_compile_at (JitRun *run, uint64_t address, DioIrBlock *ir);
 
-/* The same, whose branch goes back to it when it is taken. */
-DioJitEntry *jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir);
+/* The same, whose branch goes back to it when it is taken; and else on to @outer (or NULL), whose
+ * branch, if it has one, goes there too. */
+DioJitEntry *jit_run_compile_loop (JitRun *run, uint64_t address, DioIrBlock *ir,
+                                   DioIrBlock *outer);
 
 /* A region of @n blocks; they begin JIT_RUN_STRIDE bytes after each other, the first at @address,
  * and may be entered where they say so. The entry of the first; IR is taken. */

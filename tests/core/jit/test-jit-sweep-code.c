@@ -16,6 +16,9 @@
 #define SUM 9
 #define FIRST_PAIR 16
 #define N_PAIRS 4
+#define OUTER_COUNTER 24
+#define FIRST_OUTER 25
+#define N_OUTER 5
 
 typedef struct {
   JitRun *run;
@@ -154,6 +157,53 @@ random_loop (GRand *rng, bool vectors)
   return g_string_free (text, FALSE);
 }
 
+/* What comes behind the loop and goes back to it, with registers of its own: some it reads, some it
+ * changes. */
+static char *
+random_outer (GRand *rng)
+{
+  GString *text = g_string_new ("insn +0\n");
+  unsigned n = 1;
+  for (unsigned reg = FIRST_OUTER; reg < FIRST_OUTER + N_OUTER; reg++) {
+    g_string_append_printf (text, "%%%u = get x%u\n%%%u = get x%d\n%%%u = add %%%u, %%%u\n", n, reg,
+                            n + 1, g_rand_int_range (rng, FIRST_OUTER, FIRST_OUTER + N_OUTER),
+                            n + 2, n, n + 1);
+    g_string_append_printf (text, "set x%u, %%%u\n", g_rand_boolean (rng) ? reg : SUM, n + 2);
+    n += 4;
+  }
+  g_string_append_printf (text, "%%%u = const 200\nset x%u, %%%u\n", n, COUNTER, n);
+  n += 2;
+  append_move (text, OUTER_COUNTER, -1, &n);
+  g_string_append_printf (text,
+                          "%%%u = get x%u\n%%%u = const 0\n%%%u = lt %%%u, %%%u : i1\n"
+                          "branch -4, %%%u\nexit +4\n",
+                          n, OUTER_COUNTER, n + 1, n + 2, n + 1, n, n + 2);
+  return g_string_free (text, FALSE);
+}
+
+/* What comes behind the loop for good, and only writes: often enough to have host registers. */
+static char *
+make_end (void)
+{
+  GString *text = g_string_new ("insn +0\n");
+  unsigned n = 1;
+  for (unsigned reg = FIRST_OUTER; reg < FIRST_OUTER + N_OUTER; reg++) {
+    g_string_append_printf (text, "%%%u = get x%u\n", n, SUM);
+    for (unsigned i = 0; i < 3; i++)
+      g_string_append_printf (text, "set x%u, %%%u\n", reg, n);
+    n += 4;
+  }
+  g_string_append (text, "exit +4\n");
+  return g_string_free (text, FALSE);
+}
+
+static char *
+random_behind (GRand *rng)
+{
+  int which = g_rand_int_range (rng, 0, 4);
+  return which == 0 ? NULL : which == 1 ? make_end () : random_outer (rng);
+}
+
 /* ---- Runs ---- */
 
 static void
@@ -167,6 +217,7 @@ run_both (Side *sides, DioJitEntry *const *entries, GRand *rng)
   for (unsigned i = 1; i <= N_POINTERS; i++)
     state->x[i] = BASE + (uint64_t) g_rand_int_range (rng, 64, BYTES - 64);
   state->x[7] = (uint64_t) g_rand_int_range (rng, -100, 100);
+  state->x[OUTER_COUNTER] = (uint64_t) g_rand_int_range (rng, 0, 4);
   state->x[COUNTER] = (uint64_t) g_rand_int_range (rng, 1, g_rand_boolean (rng) ? 20 : 4000);
   state->fault_rate = 0;
   state->frm = 0;
@@ -218,12 +269,15 @@ test_random (gconstpointer vectors)
     start (&sides[i], vectors != NULL);
   for (unsigned loop = 0; loop < LOOPS; loop++) {
     g_autofree char *text = random_loop (rng, vectors != NULL);
+    g_autofree char *outer_text = random_behind (rng);
     DioJitEntry *entries[2];
     for (unsigned i = 0; i < 2; i++) {
       g_autoptr (GError) error = NULL;
       DioIrBlock *ir = dio_ir_block_parse (text, &error);
       g_assert_no_error (error);
-      entries[i] = jit_run_compile_loop (sides[i].run, DIO_PAGE_SIZE * (1 + loop), ir);
+      DioIrBlock *outer = outer_text ? dio_ir_block_parse (outer_text, &error) : NULL;
+      g_assert_no_error (error);
+      entries[i] = jit_run_compile_loop (sides[i].run, DIO_PAGE_SIZE * (1 + loop), ir, outer);
       g_assert_nonnull (entries[i]);
     }
     for (unsigned run = 0; run < RUNS; run++) {
