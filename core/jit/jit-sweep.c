@@ -192,6 +192,53 @@ add_access (DioJitSweep *sweep, const Round *round, const DioIrOp *op, uint32_t 
   return true;
 }
 
+/* What is added to @var to make the address of the access @op, or UINT32_MAX. */
+static uint32_t
+index_of (const DioIrBlock *ir, const DioIrOp *op, unsigned var)
+{
+  const DioIrOp *sum = dio_ir_block_op (ir, op->arguments[0]);
+  for (unsigned a = 0; sum->opcode == DIO_IR_ADD && a < 2; a++) {
+    const DioIrOp *base = dio_ir_block_op (ir, sum->arguments[a]);
+    if (base->opcode == DIO_IR_GET_X && base->immediate == var)
+      return sum->arguments[!a];
+  }
+  return UINT32_MAX;
+}
+
+/* Makes pointer number @i indexed if it can be. */
+static void
+find_base (DioJitSweep *sweep, unsigned i, const DioIrBlock *ir)
+{
+  DioJitSweepPointer *pointer = &sweep->pointers[i];
+  for (unsigned term = 0; pointer->n_terms > 1 && term < 2; term++) {
+    unsigned var = pointer->vars[term];
+    bool indexed = true;
+    for (uint32_t at = 0; indexed && at < ir->ops->len; at++) {
+      const DioIrOp *op = dio_ir_block_op (ir, at);
+      indexed = sweep->pointer[at] != i || index_of (ir, op, var) != UINT32_MAX;
+      indexed &= op->opcode != DIO_IR_SET_X || op->immediate != var;
+    }
+    if (!indexed)
+      continue;
+    pointer->indexed = true;
+    pointer->base = (uint8_t) var;
+    return;
+  }
+}
+
+void
+dio_jit_sweep_index (DioIrBlock *ir, const DioJitSweep *sweep)
+{
+  for (uint32_t at = 0; at < ir->ops->len; at++) {
+    DioIrOp *op = &g_array_index (ir->ops, DioIrOp, at);
+    if (sweep->pointer[at] == DIO_JIT_SWEEP_NO_POINTER)
+      continue;
+    const DioJitSweepPointer *pointer = &sweep->pointers[sweep->pointer[at]];
+    if (pointer->indexed)
+      op->arguments[0] = index_of (ir, op, pointer->base);
+  }
+}
+
 /* ---- Blocks ---- */
 
 /* Nothing that leaves the block in its midst, or may change the TLB. */
@@ -242,6 +289,8 @@ dio_jit_sweep_find (const DioJitRegion *region, unsigned index, DioJitSweep *swe
     if (dio_jit_plain_access (op->opcode, NULL) && !add_access (sweep, &round, op, i))
       return false;
   }
+  for (unsigned i = 0; i < sweep->n; i++)
+    find_base (sweep, i, block->ir);
   return sweep->n > 0;
 }
 

@@ -20,7 +20,10 @@ typedef struct {
   uint8_t n_terms; /* 1 or 2 */
   uint8_t vars[2]; /* of the general registers, ascending */
   uint8_t shifts[2];
-  bool write;        /* some access is a store */
+  bool write;   /* some access is a store */
+  bool indexed; /* all addresses are the sum of variable `base`, which stays as it is, and a
+                   value: what to add to the address may have `base` in it */
+  uint8_t base;
   int32_t step;      /* bytes a round */
   int32_t low, high; /* all bytes accessed in a round are in [low, high) */
 } DioJitSweepPointer;
@@ -55,3 +58,5 @@ unsigned dio_jit_sweep_find_pairs (const DioJitRegion *region, const DioIrBlock 
 /* @ir with the variables of @pairs in their place; operations keep their numbers. */
 DioIrBlock *dio_jit_sweep_join_pairs (const DioIrBlock *ir, const DioJitSweepPair *pairs,
                                       unsigned n_pairs);
+/* The same for accesses by pointers that are indexed: their address becomes that value. */
+void dio_jit_sweep_index (DioIrBlock *ir, const DioJitSweep *sweep);

@@ -193,7 +193,9 @@ dio_x64_sweep_ir (const DioX64Gen *g)
   DioJitSweepPair pairs[DIO_JIT_SWEEP_PAIRS];
   for (unsigned i = 0; i < vars->n_pairs; i++)
     pairs[i] = vars->pairs[i].pair;
-  return dio_jit_sweep_join_pairs (g->block->ir, pairs, vars->n_pairs);
+  DioIrBlock *ir = dio_jit_sweep_join_pairs (g->block->ir, pairs, vars->n_pairs);
+  dio_jit_sweep_index (ir, g->sweep);
+  return ir;
 }
 
 void

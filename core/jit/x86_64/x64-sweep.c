@@ -82,6 +82,17 @@ count_rounds (DioX64Gen *g, const DioJitSweepPointer *pointer)
   dio_x64_shift_ri (a, DIO_X64_SHR, 8, DIO_X64_RDX, RECIPROCAL_SHIFT);
 }
 
+/* Adds @var to @reg. */
+static void
+add_base (DioX64Gen *g, DioX64Reg reg, unsigned var)
+{
+  int8_t host = g->region->host[var];
+  if (host >= 0)
+    dio_x64_alu_rr (&g->a, DIO_X64_ADD, 8, reg, (DioX64Reg) host);
+  else
+    dio_x64_alu_rm (&g->a, DIO_X64_ADD, 8, reg, dio_x64_var_mem (g, var));
+}
+
 /* Looks up all pointers, or goes to @fail; the rounds to eax. */
 static void
 look_up (DioX64Gen *g, const DioJitSweep *sweep, DioX64Label *fail)
@@ -94,6 +105,8 @@ look_up (DioX64Gen *g, const DioJitSweep *sweep, DioX64Label *fail)
     load_pointer (g, pointer);
     dio_x64_probe_rdx (g, pointer->high - pointer->low, pointer->write,
                        reg >= 0 ? (DioX64Reg) reg : DIO_X64_RCX, fail);
+    if (pointer->indexed)
+      add_base (g, reg >= 0 ? (DioX64Reg) reg : DIO_X64_RCX, pointer->base);
     if (reg < 0)
       dio_x64_mov_mr (a, 8, slot (i), DIO_X64_RCX);
     if (!pointer->step)

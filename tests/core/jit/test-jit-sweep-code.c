@@ -53,7 +53,7 @@ random_step (GRand *rng)
   return g_rand_boolean (rng) ? step : -step;
 }
 
-/* The address of an access: a pointer, or with the index x7, shifted. */
+/* The address of an access: a pointer, or with the index x7, shifted or not. */
 static unsigned
 append_address (GString *text, GRand *rng, unsigned *n)
 {
@@ -63,8 +63,14 @@ append_address (GString *text, GRand *rng, unsigned *n)
   if (g_rand_int_range (rng, 0, 3))
     return base;
   unsigned index = (*n)++, sum = (*n)++;
-  g_string_append_printf (text, "%%%u = get x7\n%%%u = add_shl %d, %%%u, %%%u\n", index, sum,
-                          g_rand_int_range (rng, 1, 4), base, index);
+  int shift = g_rand_int_range (rng, 0, 4);
+  g_string_append_printf (text, "%%%u = get x7\n", index);
+  if (shift)
+    g_string_append_printf (text, "%%%u = add_shl %d, %%%u, %%%u\n", sum, shift, base, index);
+  else if (g_rand_boolean (rng))
+    g_string_append_printf (text, "%%%u = add %%%u, %%%u\n", sum, base, index);
+  else
+    g_string_append_printf (text, "%%%u = add %%%u, %%%u\n", sum, index, base);
   return sum;
 }
 
@@ -171,7 +177,7 @@ random_outer (GRand *rng)
     g_string_append_printf (text, "set x%u, %%%u\n", g_rand_boolean (rng) ? reg : SUM, n + 2);
     n += 4;
   }
-  g_string_append_printf (text, "%%%u = const 200\nset x%u, %%%u\n", n, COUNTER, n);
+  g_string_append_printf (text, "%%%u = const 30\nset x%u, %%%u\n", n, COUNTER, n);
   n += 2;
   append_move (text, OUTER_COUNTER, -1, &n);
   g_string_append_printf (text,

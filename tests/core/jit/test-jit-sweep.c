@@ -123,6 +123,50 @@ test_many (void)
   }
 }
 
+/* Addresses that are a register that stays and a value, and such that only look like it. */
+static void
+test_indexed (void)
+{
+  static const struct {
+    const char *text;
+    bool indexed;
+    unsigned base;
+  } cases[] = {
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add %1, %2\n%4 = load.u64 0, %3\n%5 = const 8\n"
+            "%6 = add %2, %5\nset x2, %6\n"),
+      true, 1 },
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add %1, %2\n%4 = load.u64 0, %3\n%5 = const 8\n"
+            "%6 = add %1, %5\nset x1, %6\n"),
+      true, 2 },
+    /* Both move; one register; one that is shifted. */
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add %1, %2\n%4 = load.u64 0, %3\n%5 = const 8\n"
+            "%6 = add %1, %5\nset x1, %6\n%8 = sub %2, %5\nset x2, %8\n"),
+      false, 0 },
+    { LOOP ("%1 = get x1\n%2 = const 64\n%3 = add %1, %2\n%4 = load.u64 0, %3\n"), false, 0 },
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add_shl 3, %1, %2\n%4 = load.u64 0, %3\n%5 = const 1\n"
+            "%6 = add %2, %5\nset x2, %6\n"),
+      false, 0 },
+    /* Of two addresses one is the sum of sums. */
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add %1, %2\n%4 = load.u64 0, %3\n%5 = const 8\n"
+            "%6 = add %3, %5\n%7 = load.u64 0, %6\nset x3, %7\n%9 = add %2, %5\nset x2, %9\n"),
+      false, 0 },
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
+    DioJitSweep sweep;
+    g_autoptr (GError) error = NULL;
+    g_autoptr (DioIrBlock) ir = dio_ir_block_parse (cases[i].text, &error);
+    g_assert_no_error (error);
+    g_assert_true (find (cases[i].text, 0, false, &sweep));
+    if (sweep.pointers[0].indexed != cases[i].indexed
+        || (cases[i].indexed && sweep.pointers[0].base != cases[i].base))
+      g_error ("case %u is wrong:\n%s", i, cases[i].text);
+    uint32_t address = dio_ir_block_op (ir, 4)->arguments[0];
+    dio_jit_sweep_index (ir, &sweep);
+    g_assert_cmpuint (dio_ir_block_op (ir, 4)->arguments[0], ==,
+                      cases[i].indexed ? 3 - cases[i].base : address);
+  }
+}
+
 #define STORE_PAIR                                                                                 \
   "%1 = get x3\n%2 = get x4\n%3 = get x5\n%4 = vec.make %2, %3\nstore.v128 0, %1, %4\n"
 #define LOAD_PAIR                                                                                  \
@@ -226,6 +270,7 @@ main (int argc, char **argv)
   g_test_add_func ("/jit-sweep/pointers", test_pointers);
   g_test_add_func ("/jit-sweep/others", test_others);
   g_test_add_func ("/jit-sweep/many", test_many);
+  g_test_add_func ("/jit-sweep/indexed", test_indexed);
   g_test_add_func ("/jit-sweep/pairs", test_pairs);
   g_test_add_func ("/jit-sweep/many-pairs", test_many_pairs);
   return g_test_run ();
