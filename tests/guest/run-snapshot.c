@@ -14,7 +14,7 @@
 #include "hw/hw.h"
 #include "tests/guest/guest-board.h"
 
-#define SECONDS 60
+#define SECONDS 180
 
 typedef struct {
   pthread_mutex_t lock;
