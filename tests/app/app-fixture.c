@@ -103,16 +103,23 @@ wait_result (GAsyncResult **result)
 }
 
 DioMachineItem *
-fixture_create (Fixture *fixture, const char *name, const char *append)
+fixture_create_with (Fixture *fixture, const DioMachineConfig *config, guint64 disk_size,
+                     const char *format)
 {
-  g_autoptr (DioMachineConfig) config = fixture_config (fixture, name, append);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  dio_library_create_async (fixture->library, config, 0, NULL, NULL, result_cb, &result);
+  dio_library_create_async (fixture->library, config, disk_size, format, NULL, result_cb, &result);
   wait_result (&result);
   DioMachineItem *item = dio_library_create_finish (fixture->library, result, &error);
   g_assert_no_error (error);
   return item;
+}
+
+DioMachineItem *
+fixture_create (Fixture *fixture, const char *name, const char *append)
+{
+  g_autoptr (DioMachineConfig) config = fixture_config (fixture, name, append);
+  return fixture_create_with (fixture, config, 0, NULL);
 }
 
 gboolean
@@ -163,4 +170,43 @@ fixture_iterate (unsigned ms)
   while (g_get_monotonic_time () < end)
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (id);
+}
+
+void
+fixture_turn_off (DioMachineItem *item)
+{
+  g_autoptr (GError) error = NULL;
+  fixture_command (item, dio_machine_item_force_off_async, &error);
+  g_assert_no_error (error);
+  fixture_wait_state (item, DIO_ITEM_OFF);
+}
+
+char *
+fixture_fill_row (const char *path, DioSnapshotKind kind)
+{
+  g_autoptr (GError) error = NULL;
+  char *first = NULL;
+  g_autoptr (DioSnapshots) tree = dio_snapshots_open (dio_files_host (), path, TRUE, &error);
+  while (!error) {
+    g_autoptr (DioSnapshotTake) it = dio_snapshots_begin (tree, kind, NULL, NULL, &error);
+    if (!it || !dio_snapshot_take_disks (it, &error))
+      break;
+    char *id = dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error);
+    if (first)
+      g_free (id);
+    else
+      first = id;
+  }
+  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
+  return first;
+}
+
+int
+fixture_run_tests (void)
+{
+  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
+  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
+  int result = g_test_run ();
+  fixture_remove (runtime);
+  return result;
 }

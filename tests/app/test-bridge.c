@@ -506,8 +506,6 @@ test_key_names (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/bridge/order", test_order);
   g_test_add_func ("/app/bridge/bounds", test_bounds);
@@ -516,7 +514,5 @@ main (int argc, char **argv)
   g_test_add_func ("/app/typing/map", test_typing_map);
   g_test_add_func ("/app/typing/typer", test_typer);
   g_test_add_func ("/app/typing/key-names", test_key_names);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -67,24 +67,11 @@ expect_error (DioMachineItem *item, DioDiskAction action, guint64 size, const ch
   g_clear_error (&answer.error);
 }
 
-static void
-created_cb (GObject *object, GAsyncResult *result, gpointer data)
-{
-  DioMachineItem **item = data;
-  g_autoptr (GError) error = NULL;
-  *item = dio_library_create_finish (DIO_LIBRARY (object), result, &error);
-  g_assert_no_error (error);
-}
-
 static DioMachineItem *
 make (Fixture *fixture)
 {
   g_autoptr (DioMachineConfig) config = fixture_config (fixture, "Test", "dummy:still");
-  DioMachineItem *item = NULL;
-  dio_library_create_async (fixture->library, config, 64 << 20, NULL, NULL, created_cb, &item);
-  while (!item)
-    g_main_context_iteration (NULL, TRUE);
-  return item;
+  return fixture_create_with (fixture, config, 64 << 20, NULL);
 }
 
 static const char *
@@ -200,10 +187,7 @@ test_foreign (void)
   g_autoptr (DioMachineItem) item = make (&fixture);
   g_autoptr (DioMachineConfig) config = fixture_config (&fixture, "Other", "dummy:still");
   dio_machine_config_add_disk (config, path_of (item), "qcow2", false);
-  g_autoptr (DioMachineItem) other = NULL;
-  dio_library_create_async (fixture.library, config, 0, NULL, NULL, created_cb, &other);
-  while (!other)
-    g_main_context_iteration (NULL, TRUE);
+  g_autoptr (DioMachineItem) other = fixture_create_with (&fixture, config, 0, NULL);
   fixture_wait_state (other, DIO_ITEM_OFF);
   expect_good (other, DIO_DISK_GROW, 96 << 20, NULL);
   dio_machine_item_snapshot_async (item, DIO_SNAPSHOT_TAKE, NULL, "Base", NULL, NULL, snapped_cb,
@@ -258,8 +242,6 @@ test_running (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/disks/grow", test_grow);
   g_test_add_func ("/app/disks/move", test_move);
@@ -267,7 +249,5 @@ main (int argc, char **argv)
   g_test_add_func ("/app/disks/foreign", test_foreign);
   g_test_add_func ("/app/disks/cancel", test_cancel);
   g_test_add_func ("/app/disks/running", test_running);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -12,27 +12,14 @@
 #define NAME "Before the installer’s reboot"
 #define RESETS "dummy:still dummy:reset-after=100"
 
-static void
-created_cb (GObject *object, GAsyncResult *result, gpointer data)
-{
-  DioMachineItem **item = data;
-  g_autoptr (GError) error = NULL;
-  *item = dio_library_create_finish (DIO_LIBRARY (object), result, &error);
-  g_assert_no_error (error);
-}
-
 static DioMachineItem *
 make (Fixture *fixture, const char *append, gboolean installer)
 {
-  DioMachineItem *item = NULL;
   fixture_set_up (fixture);
   g_autoptr (DioMachineConfig) config = fixture_config (fixture, "Test", append);
   if (installer)
     config->initrd = g_strdup (fixture->kernel);
-  dio_library_create_async (fixture->library, config, DISK, "raw", NULL, created_cb, &item);
-  while (!item)
-    g_main_context_iteration (NULL, TRUE);
-  return item;
+  return fixture_create_with (fixture, config, DISK, "raw");
 }
 
 /* What an installer does. */
@@ -85,15 +72,6 @@ run (DioMachineItem *item, const char *wanted)
   g_signal_handler_disconnect (item, handler);
 }
 
-static void
-turn_off (DioMachineItem *item)
-{
-  g_autoptr (GError) error = NULL;
-  fixture_command (item, dio_machine_item_force_off_async, &error);
-  g_assert_no_error (error);
-  fixture_wait_state (item, DIO_ITEM_OFF);
-}
-
 static guint
 count (DioMachineItem *item)
 {
@@ -134,10 +112,10 @@ test_once (void)
   g_assert_null (dio_machine_item_get_error (item));
   g_assert_cmpuint (count (item), ==, 1);
   g_assert_false (is_installing (item));
-  turn_off (item);
+  fixture_turn_off (item);
   run (item, "sr");
   g_assert_cmpuint (count (item), ==, 1);
-  turn_off (item);
+  fixture_turn_off (item);
 
   g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (item, NULL);
   g_autoptr (DioSnapshotInfo) info = dio_snapshots_find (tree, NAME, NULL);
@@ -146,7 +124,7 @@ test_once (void)
                                    snapped_cb, &over);
   fixture_wait_flag (&over);
   run (item, "sr");
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
 }
 
@@ -159,16 +137,16 @@ test_not_yet (void)
   run (item, "srpr");
   g_assert_cmpuint (count (item), ==, 0);
   g_assert_true (is_installing (item));
-  turn_off (item);
+  fixture_turn_off (item);
   install (item);
   dio_machine_item_set_disposable (item, TRUE);
   run (item, "srpr");
-  turn_off (item);
+  fixture_turn_off (item);
   g_assert_cmpuint (count (item), ==, 0);
   g_assert_true (is_installing (item));
   run (item, "srpr");
   g_assert_cmpuint (count (item), ==, 1);
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
 }
 
@@ -181,7 +159,7 @@ test_no_installer (void)
   install (item);
   run (item, "sr");
   g_assert_cmpuint (count (item), ==, 0);
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
 }
 
@@ -200,22 +178,6 @@ test_turned_off (void)
   fixture_tear_down (&fixture);
 }
 
-/* As many that a person took as a disk can stand on. */
-static void
-fill_row (const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (DioSnapshots) tree = dio_snapshots_open (dio_files_host (), path, TRUE, &error);
-  while (!error) {
-    g_autoptr (DioSnapshotTake) it =
-        dio_snapshots_begin (tree, DIO_SNAPSHOT_MANUAL, NULL, NULL, &error);
-    if (!it || !dio_snapshot_take_disks (it, &error))
-      break;
-    g_free (dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error));
-  }
-  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
-}
-
 /* It is told, and the machine reboots. */
 static void
 test_failure (void)
@@ -223,28 +185,24 @@ test_failure (void)
   Fixture fixture;
   g_autoptr (DioMachineItem) item = make (&fixture, RESETS, TRUE);
   install (item);
-  fill_row (dio_machine_item_get_path (item));
+  g_free (fixture_fill_row (dio_machine_item_get_path (item), DIO_SNAPSHOT_MANUAL));
   run (item, "srpr");
   g_assert_cmpuint (count (item), ==, 0);
   g_assert_nonnull (dio_machine_item_get_error (item));
   g_assert_nonnull (strstr (dio_machine_item_get_error (item), "before the installer’s reboot"));
   g_assert_false (is_installing (item));
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/installer/once", test_once);
   g_test_add_func ("/app/installer/not-yet", test_not_yet);
   g_test_add_func ("/app/installer/no-installer", test_no_installer);
   g_test_add_func ("/app/installer/turned-off", test_turned_off);
   g_test_add_func ("/app/installer/failure", test_failure);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -571,8 +571,6 @@ main (int argc, char **argv)
   if (argc == 4 && g_str_equal (argv[1], "--create"))
     return create_slowly (argv[2], argv[3]);
   program = argv[0];
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/library/sizes", test_sizes);
   g_test_add_func ("/app/library/folder-names", test_folder_names);
@@ -588,7 +586,5 @@ main (int argc, char **argv)
   g_test_add_func ("/app/library/no-space", test_no_space);
   g_test_add_func ("/app/library/cancel", test_cancel);
   g_test_add_func ("/app/library/journal", test_journal);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -305,8 +305,6 @@ test_journal (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/machine/cycle", test_cycle);
   g_test_add_func ("/app/machine/failures", test_failures);
@@ -315,7 +313,5 @@ main (int argc, char **argv)
   g_test_add_func ("/app/machine/thumbnail", test_thumbnail);
   g_test_add_func ("/app/machine/typing", test_typing);
   g_test_add_func ("/app/machine/journal", test_journal);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -60,24 +60,11 @@ snapshot (DioMachineItem *item, DioSnapshotAction action, const char *id)
   return answer;
 }
 
-static void
-created_cb (GObject *object, GAsyncResult *result, gpointer data)
-{
-  DioMachineItem **item = data;
-  g_autoptr (GError) error = NULL;
-  *item = dio_library_create_finish (DIO_LIBRARY (object), result, &error);
-  g_assert_no_error (error);
-}
-
 static DioMachineItem *
 make (Fixture *fixture)
 {
   g_autoptr (DioMachineConfig) config = fixture_config (fixture, "Test", "dummy:still");
-  DioMachineItem *item = NULL;
-  dio_library_create_async (fixture->library, config, DISK, NULL, NULL, created_cb, &item);
-  while (!item)
-    g_main_context_iteration (NULL, TRUE);
-  return item;
+  return fixture_create_with (fixture, config, DISK, NULL);
 }
 
 static void
@@ -87,15 +74,6 @@ start (DioMachineItem *item)
   fixture_command (item, dio_machine_item_start_async, &error);
   g_assert_no_error (error);
   fixture_wait_state (item, DIO_ITEM_RUNNING);
-}
-
-static void
-turn_off (DioMachineItem *item)
-{
-  g_autoptr (GError) error = NULL;
-  fixture_command (item, dio_machine_item_force_off_async, &error);
-  g_assert_no_error (error);
-  fixture_wait_state (item, DIO_ITEM_OFF);
 }
 
 /* The disk as the bundle has it now. */
@@ -153,7 +131,7 @@ set_up (Fixture *fixture, char **id)
   Answer taken = snapshot (item, DIO_SNAPSHOT_TAKE, NULL);
   g_assert_no_error (taken.error);
   *id = taken.id;
-  turn_off (item);
+  fixture_turn_off (item);
   set_byte (item, 2);
   start (item);
   return item;
@@ -197,7 +175,7 @@ test_behind_commit (gconstpointer data)
     g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (item, NULL);
     g_assert_null (dio_snapshots_get_pending (tree, NULL));
   }
-  turn_off (item);
+  fixture_turn_off (item);
   /* What was before is there as well. */
   g_autoptr (DioSnapshots) tree = dio_machine_item_get_snapshots (item, NULL);
   g_autoptr (DioSnapshotInfo) before = dio_snapshots_find (tree, "Before going back", NULL);
@@ -228,7 +206,7 @@ test_damaged (void)
   fixture_wait_state (item, DIO_ITEM_RUNNING);
   g_autofree char *new_top = top_of (item);
   g_assert_cmpstr (old_top, ==, new_top);
-  turn_off (item);
+  fixture_turn_off (item);
   g_assert_cmpuint (get_byte (item), ==, 2);
   fixture_tear_down (&fixture);
 }
@@ -244,30 +222,8 @@ test_good (void)
   g_assert_no_error (answer.error);
   fixture_wait_state (item, DIO_ITEM_RUNNING);
   g_assert_cmpuint (get_byte (item), ==, 1);
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
-}
-
-/* As many automatic ones as a disk can stand on. Returns the oldest. */
-static char *
-fill_row (const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  char *first = NULL;
-  g_autoptr (DioSnapshots) tree = dio_snapshots_open (dio_files_host (), path, TRUE, &error);
-  while (!error) {
-    g_autoptr (DioSnapshotTake) it =
-        dio_snapshots_begin (tree, DIO_SNAPSHOT_AUTOMATIC, NULL, NULL, &error);
-    if (!it || !dio_snapshot_take_disks (it, &error))
-      break;
-    char *id = dio_snapshot_take_finish (it, NULL, NULL, 0, NULL, NULL, NULL, NULL, &error);
-    if (first)
-      g_free (id);
-    else
-      first = id;
-  }
-  g_assert_error (error, DIO_ERROR, DIO_ERROR_FULL);
-  return first;
 }
 
 /* What is kept before going back finds room, and not at the cost of where that goes. */
@@ -277,8 +233,9 @@ test_full_row (void)
   Fixture fixture;
   g_autofree char *id = NULL;
   g_autoptr (DioMachineItem) item = set_up (&fixture, &id);
-  turn_off (item);
-  g_autofree char *oldest = fill_row (dio_machine_item_get_path (item));
+  fixture_turn_off (item);
+  g_autofree char *oldest =
+      fixture_fill_row (dio_machine_item_get_path (item), DIO_SNAPSHOT_AUTOMATIC);
   Answer by_hand = snapshot (item, DIO_SNAPSHOT_TAKE, NULL);
   g_assert_error (by_hand.error, DIO_ERROR, DIO_ERROR_FULL);
   g_clear_error (&by_hand.error);
@@ -296,15 +253,11 @@ test_full_row (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/app/revert/behind-commit/running", NULL, test_behind_commit);
   g_test_add_data_func ("/app/revert/behind-commit/paused", "paused", test_behind_commit);
   g_test_add_func ("/app/revert/damaged", test_damaged);
   g_test_add_func ("/app/revert/full-row", test_full_row);
   g_test_add_func ("/app/revert/good", test_good);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }

@@ -43,15 +43,6 @@ make_running (Fixture *fixture, const char *name, const char *append)
 }
 
 static void
-turn_off (DioMachineItem *item)
-{
-  g_autoptr (GError) error = NULL;
-  fixture_command (item, dio_machine_item_force_off_async, &error);
-  g_assert_no_error (error);
-  fixture_wait_state (item, DIO_ITEM_OFF);
-}
-
-static void
 test_suspend (void)
 {
   Fixture fixture;
@@ -74,7 +65,7 @@ test_suspend (void)
   fixture_command (running, dio_machine_item_start_async, &error);
   g_assert_no_error (error);
   g_assert_false (dio_machine_item_is_suspended (running));
-  turn_off (running);
+  fixture_turn_off (running);
   fixture_tear_down (&fixture);
 }
 
@@ -208,15 +199,13 @@ test_bounds (void)
   g_assert_cmpint (dio_machine_item_get_state (item), ==, DIO_ITEM_RUNNING);
   g_assert_cmpint (g_get_monotonic_time () - begin, >=, G_USEC_PER_SEC);
   g_strfreev (end.ids);
-  turn_off (item);
+  fixture_turn_off (item);
   fixture_tear_down (&fixture);
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autofree char *runtime = g_dir_make_tmp ("dio-run-XXXXXX", NULL);
-  g_setenv ("XDG_RUNTIME_DIR", runtime, TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/session/suspend", test_suspend);
   g_test_add_func ("/app/session/starting", test_starting);
@@ -224,7 +213,5 @@ main (int argc, char **argv)
   g_test_add_func ("/app/session/ephemeral", test_ephemeral);
   g_test_add_func ("/app/session/agent", test_agent);
   g_test_add_func ("/app/session/bounds", test_bounds);
-  int result = g_test_run ();
-  fixture_remove (runtime);
-  return result;
+  return fixture_run_tests ();
 }
