@@ -12,8 +12,9 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "tests/boot/guest-modules.h"
 
 #define DRIVE "/dev/sr0"
 
@@ -27,21 +28,6 @@ end (const char *what)
   reboot (RB_POWER_OFF);
   for (;;)
     pause ();
-}
-
-static void
-load_modules (void)
-{
-  for (int i = 0;; i++) {
-    char name[32];
-    snprintf (name, sizeof name, "/modules/%02d", i);
-    int fd = open (name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-      return;
-    if (syscall (SYS_finit_module, fd, "", 0) != 0)
-      end (name);
-    close (fd);
-  }
 }
 
 static int
@@ -98,7 +84,9 @@ main (void)
   mkdir ("/dev", 0755);
   mkdir ("/mnt", 0755);
   mount ("dev", "/dev", "devtmpfs", 0, NULL);
-  load_modules ();
+  const char *module = load_modules ();
+  if (module)
+    end (module);
   int fd = open_drive ();
   tell_drive (fd, "first");
   tell_contents ();

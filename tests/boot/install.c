@@ -9,8 +9,9 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "tests/boot/guest-modules.h"
 
 #define DISK "/dev/vda"
 #define MIB 40
@@ -25,20 +26,6 @@ end (const char *what, int how)
     pause ();
 }
 
-static void
-load_modules (void)
-{
-  for (int i = 0;; i++) {
-    char name[32];
-    snprintf (name, sizeof name, "/modules/%02d", i);
-    int fd = open (name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-      return;
-    syscall (SYS_finit_module, fd, "", 0);
-    close (fd);
-  }
-}
-
 int
 main (void)
 {
@@ -47,7 +34,9 @@ main (void)
   setvbuf (stdout, NULL, _IOLBF, 0);
   mkdir ("/dev", 0755);
   mount ("dev", "/dev", "devtmpfs", 0, NULL);
-  load_modules ();
+  const char *module = load_modules ();
+  if (module)
+    end (module, RB_POWER_OFF);
   for (int i = 0; i < 100 && fd < 0; i++) {
     fd = open (DISK, O_RDWR | O_CLOEXEC);
     if (fd < 0)

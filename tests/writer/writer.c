@@ -24,9 +24,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tests/boot/guest-modules.h"
 
 #define DISK "/disk"
 #define RECORDS DISK "/records"
@@ -264,22 +265,6 @@ write_records (void)
 
 /* ---- The system ---- */
 
-/* In the order of their names, which is that of their needs. */
-static void
-load_modules (void)
-{
-  for (unsigned i = 0;; i++) {
-    char name[32];
-    snprintf (name, sizeof name, "/modules/%02u", i);
-    int fd = open (name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-      return;
-    if (syscall (SYS_finit_module, fd, "", 0) != 0)
-      complain (name);
-    close (fd);
-  }
-}
-
 static void
 mount_on (const char *what, const char *folder, const char *type)
 {
@@ -305,7 +290,9 @@ main (void)
   setvbuf (stdout, NULL, _IOLBF, 0);
   make_crc_table ();
   mount_on ("proc", "/proc", "proc");
-  load_modules ();
+  const char *module = load_modules ();
+  if (module)
+    complain (module);
   mkdir ("/dev", 0755);
   if (mount ("devtmpfs", "/dev", "devtmpfs", 0, NULL) != 0 && errno != EBUSY)
     complain ("/dev");
