@@ -51,12 +51,6 @@ class Library:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def quit_application(app):
-    app.key("ctrl+q")
-    wait_until("the end of the application", lambda: app.process.poll() is not None)
-    check(app.process.returncode == 0, f"ended with {app.process.returncode}")
-
-
 def open_machine(app, name):
     focus_card(app, app.find("table cell", name))
     app.key("Return")
@@ -123,7 +117,7 @@ def test_broken(program, command, shots):
         app.find("table cell", "Foreign, cannot be used")
         text = (library.path("Foreign") / "machine.json").read_text(encoding="utf-8")
         check(text == texts["Foreign"], "the foreign machine.json was changed")
-        quit_application(app)
+        app.quit()
         check_log(app)
     finally:
         app.close()
@@ -189,7 +183,7 @@ def test_elsewhere(program, command, shots):
         app.find("table cell", "Other, RISC-V · running")
         library.run("stop", "Other", "--force")
         app.find("table cell", "Other, RISC-V · off")
-        quit_application(app)
+        app.quit()
         check_log(app)
     finally:
         if other and other.poll() is None:
@@ -236,7 +230,7 @@ def test_no_gl(program, command, shots):
             library.run("stop", "Screen", "--force")
             app.find("push button", "_Start")
             app.key("ctrl+w")
-            quit_application(app)
+            app.quit()
             check_log(app)
         finally:
             app.close()
@@ -274,7 +268,7 @@ def test_engine(program, command, shots):
                       environment={"DIORAMA_OPENSBI": "/proc/nonexistent"})
     try:
         expect_failure(app, "Firmware", ("DIORAMA_OPENSBI", "unset"), "bad-8-firmware")
-        quit_application(app)
+        app.quit()
         check_log(app)
     finally:
         app.close()
@@ -302,7 +296,7 @@ def test_engine(program, command, shots):
         app.gone("spin button", "Memory")
         after = sorted(os.listdir(library.folder / "machines"))
         check(before == [n for n in after if n != ".lock" or n in before], f"{before} became {after}")
-        quit_application(app)
+        app.quit()
         check_log(app)
     finally:
         app.close()

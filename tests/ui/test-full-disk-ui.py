@@ -86,8 +86,7 @@ def test_window(program, guest, small, folder, shots):
         check(not app.look("label", MESSAGE), "the message comes back")
         app.key("ctrl+w")
         app.find("table cell", "Filler, RISC-V · off")
-        app.key("ctrl+q")
-        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        app.quit()
         check_log(app)
     finally:
         app.close()

@@ -330,8 +330,7 @@ def test_failures(program, shots):
         app.shot("fail-1-bar")
         app.press("push button", "Dismiss")
         app.key("ctrl+w")
-        app.key("ctrl+q")
-        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        app.quit()
         check_log(app)
     finally:
         app.close()
@@ -359,8 +358,7 @@ def test_open_file(program, shots):
         app.shot("open-file")
         app.key("Escape")
         app.gone("push button", "Create and _Start")
-        app.key("ctrl+q")
-        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        app.quit()
         check_log(app)
     finally:
         app.close()
@@ -414,8 +412,7 @@ def test_open_disc(program, shots):
         texts = [m.read_text(encoding="utf-8") for m in (folder / "machines").glob("*/machine.json")]
         disks = [d for t in texts for d in json.loads(t)["disks"] if d["path"] == str(disk)]
         check(disks and not disks[0].get("cdrom", False), f"the disk is in a drive: {disks}")
-        app.key("ctrl+q")
-        wait_until("the end of the application", lambda: app.process.poll() is not None)
+        app.quit()
         check_log(app)
     finally:
         app.close()

@@ -294,6 +294,11 @@ class Application:
         self.key("Return")
         time.sleep(0.4)
 
+    def quit(self):
+        self.key("ctrl+q")
+        wait_until("the end of the application", lambda: self.process.poll() is not None)
+        check(self.process.returncode == 0, f"ended with {self.process.returncode}")
+
     def windows(self):
         """Titles of the top-level windows."""
         return [node.get_name() for depth, node in self.walk()
