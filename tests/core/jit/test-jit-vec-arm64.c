@@ -112,13 +112,7 @@ compare (Test *test, const uint32_t *words, unsigned n)
     start.pc = (start.pc & ~(uint64_t) DIO_PAGE_MASK) | (entry->address & DIO_PAGE_MASK);
     IrEvalState expected = start, actual = start;
     IrEvalExit want = ir_eval_block (block, &expected, NULL);
-    actual.accesses = expected.accesses;
-    if (want.end != IR_EVAL_FAULT)
-      actual.fault_rate = 0;
-    IrEvalExit have = jit_run (test->run, entry, &actual);
-    if (want.end != IR_EVAL_FAULT)
-      have.instruction = want.instruction;
-    actual.log = expected.log;
+    IrEvalExit have = jit_run_as (test->run, entry, &actual, &expected, want);
     actual.fp_dirty = expected.fp_dirty;
     const char *difference = ir_eval_difference (&expected, want, &actual, have);
     if (difference) {

@@ -169,14 +169,7 @@ compare_with (JitRun *run, const DioIrBlock *block, GRand *rng, unsigned fault_r
       memcpy (start.v, first, 2 * sizeof *first);
     IrEvalState expected = start, actual = start;
     IrEvalExit want = ir_eval_block (block, &expected, NULL);
-    actual.accesses = expected.accesses;
-    if (want.end != IR_EVAL_FAULT)
-      actual.fault_rate = 0;
-    IrEvalExit have = jit_run (run, entry, &actual);
-    /* Not what compiled code tells. */
-    if (want.end != IR_EVAL_FAULT)
-      have.instruction = want.instruction;
-    actual.log = expected.log;
+    IrEvalExit have = jit_run_as (run, entry, &actual, &expected, want);
     const char *difference = ir_eval_difference (&expected, want, &actual, have);
     if (difference) {
       g_autofree char *text = dio_ir_block_to_text (block);
