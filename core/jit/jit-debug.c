@@ -11,11 +11,19 @@ struct DioJitDebug {
   DioJitPerf *perf;
 };
 
+/* NULL where it says nothing: an empty folder would be the root. */
+static const char *
+setting (const char *name)
+{
+  const char *value = g_getenv (name);
+  return value && *value ? value : NULL;
+}
+
 DioJitDebug *
 dio_jit_debug_new (void)
 {
-  const char *folder = g_getenv ("DIORAMA_JIT_DUMP");
-  const char *perf = g_getenv ("DIORAMA_JIT_PERF");
+  const char *folder = setting ("DIORAMA_JIT_DUMP");
+  const char *perf = setting ("DIORAMA_JIT_PERF");
   if (!folder && !perf)
     return NULL;
   DioJitDebug *debug = g_new0 (DioJitDebug, 1);

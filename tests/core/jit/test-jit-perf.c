@@ -10,6 +10,7 @@
 
 #include "core/base/base-error.h"
 #include "core/base/base-thread.h"
+#include "core/jit/jit-private.h"
 
 typedef struct {
   char *directory, *path, *other;
@@ -156,6 +157,17 @@ test_threads (Place *place, gconstpointer data)
     g_assert_cmpuint (seen[i], ==, THREADS);
 }
 
+/* What is set to nothing is not asked for. */
+static void
+test_empty (void)
+{
+  g_setenv ("DIORAMA_JIT_DUMP", "", TRUE);
+  g_setenv ("DIORAMA_JIT_PERF", "", TRUE);
+  g_assert_null (dio_jit_debug_new ());
+  g_unsetenv ("DIORAMA_JIT_DUMP");
+  g_unsetenv ("DIORAMA_JIT_PERF");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -167,5 +179,6 @@ main (int argc, char **argv)
   ADD ("keeps-links", test_keeps_links);
   ADD ("threads", test_threads);
   g_test_add_func ("/core/jit/perf/no-directory", test_no_directory);
+  g_test_add_func ("/core/jit/perf/empty", test_empty);
   return g_test_run ();
 }
