@@ -404,7 +404,7 @@ dio_control_request (const char *id, JsonObject *request, unsigned timeout_ms, G
   if (json_object_get_boolean_member_with_default (reply, "ok", FALSE))
     return g_steal_pointer (&reply);
   gint64 code = json_object_get_int_member_with_default (reply, "code", DIO_ERROR_FAILED);
-  if (code < DIO_ERROR_FAILED || code > DIO_ERROR_FULL)
+  if (code < DIO_ERROR_FAILED || code > DIO_ERROR_LAST)
     code = DIO_ERROR_FAILED;
   g_set_error_literal (error, DIO_ERROR, code,
                        json_object_get_string_member_with_default (reply, "error", "?"));

@@ -22,6 +22,7 @@ typedef enum {
   DIO_ERROR_CANCELLED,   /* the caller asked for it */
   DIO_ERROR_FULL,        /* there are as many as there can be; some have to go first */
 } DioError;
+#define DIO_ERROR_LAST DIO_ERROR_FULL
 
 GQuark dio_error_quark (void);
 

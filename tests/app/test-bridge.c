@@ -177,8 +177,9 @@ handler_cb (DioControlCall *call, const char *command, JsonObject *request, gpoi
   ++*calls;
   if (g_str_equal (command, "keep"))
     kept_call = call;
-  else if (g_str_equal (command, "fail")) {
-    g_autoptr (GError) error = g_error_new_literal (DIO_ERROR, DIO_ERROR_BUSY, "no");
+  else if (g_str_equal (command, "fail") || g_str_equal (command, "last")) {
+    int code = g_str_equal (command, "fail") ? DIO_ERROR_BUSY : DIO_ERROR_LAST;
+    g_autoptr (GError) error = g_error_new_literal (DIO_ERROR, code, "no");
     dio_control_call_fail (call, error);
   } else {
     JsonObject *reply = json_object_new ();
@@ -282,7 +283,10 @@ test_control (void)
   g_assert_error (request.error, DIO_ERROR, DIO_ERROR_BUSY);
   g_assert_cmpstr (request.error->message, ==, "no");
   g_clear_error (&request.error);
-  g_assert_cmpuint (calls, ==, 2);
+  ask (&request, "last");
+  g_assert_error (request.error, DIO_ERROR, DIO_ERROR_LAST);
+  g_clear_error (&request.error);
+  g_assert_cmpuint (calls, ==, 3);
 
   static const char *const bad[] = {
     "\n",
@@ -303,7 +307,7 @@ test_control (void)
   g_autofree char *lengthy = g_strnfill (DIO_CONTROL_MAX_LINE + 4096, 'x');
   g_autofree char *answer = raw_exchange (lengthy, strlen (lengthy));
   g_assert_cmpstr (answer, ==, "");
-  g_assert_cmpuint (calls, ==, 2);
+  g_assert_cmpuint (calls, ==, 3);
   /* More clients than there may be: the others still work when they are gone. */
   int fds[DIO_CONTROL_MAX_CLIENTS + 8];
   for (gsize i = 0; i < G_N_ELEMENTS (fds); i++) {
