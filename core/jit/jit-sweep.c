@@ -9,8 +9,8 @@
 typedef struct {
   bool known;
   uint8_t n;
-  uint8_t vars[2]; /* ascending */
-  uint64_t factors[2];
+  uint8_t vars[DIO_JIT_SWEEP_TERMS]; /* ascending */
+  uint64_t factors[DIO_JIT_SWEEP_TERMS];
   uint64_t constant;
 } Sum;
 
@@ -210,7 +210,7 @@ static void
 find_base (DioJitSweep *sweep, unsigned i, const DioIrBlock *ir)
 {
   DioJitSweepPointer *pointer = &sweep->pointers[i];
-  for (unsigned term = 0; pointer->n_terms > 1 && term < 2; term++) {
+  for (unsigned term = 0; pointer->n_terms > 1 && term < pointer->n_terms; term++) {
     unsigned var = pointer->vars[term];
     bool indexed = true;
     for (uint32_t at = 0; indexed && at < ir->ops->len; at++) {

@@ -7,6 +7,7 @@
 #include "core/jit/jit-region.h"
 
 #define DIO_JIT_SWEEP_POINTERS 8
+#define DIO_JIT_SWEEP_TERMS 3
 #define DIO_JIT_SWEEP_INSNS 64
 #define DIO_JIT_SWEEP_OPS 512
 /* What one pointer reaches in a round, and how far it may move: a few rounds fit into a page. */
@@ -17,9 +18,9 @@
 /* Addresses that differ by constants: the sum of variables as they are when a round begins, each
  * shifted left, is what `low` and `high` are relative to. */
 typedef struct {
-  uint8_t n_terms; /* 1 or 2 */
-  uint8_t vars[2]; /* of the general registers, ascending */
-  uint8_t shifts[2];
+  uint8_t n_terms;                   /* at least 1 */
+  uint8_t vars[DIO_JIT_SWEEP_TERMS]; /* of the general registers, ascending */
+  uint8_t shifts[DIO_JIT_SWEEP_TERMS];
   bool write;   /* some access is a store */
   bool indexed; /* all addresses are the sum of variable `base`, which stays as it is, and a
                    value: what to add to the address may have `base` in it */

@@ -51,13 +51,12 @@ static void
 load_pointer (DioX64Gen *g, const DioJitSweepPointer *pointer)
 {
   load_term (g, DIO_X64_RDX, pointer->vars[0], pointer->shifts[0]);
-  if (pointer->n_terms > 1) {
-    load_term (g, DIO_X64_RCX, pointer->vars[1], pointer->shifts[1]);
-    dio_x64_lea (&g->a, 8, DIO_X64_RDX,
-                 dio_x64_mem_index (DIO_X64_RDX, DIO_X64_RCX, 0, pointer->low));
-  } else if (pointer->low) {
-    dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, DIO_X64_RDX, pointer->low);
+  for (unsigned i = 1; i < pointer->n_terms; i++) {
+    load_term (g, DIO_X64_RCX, pointer->vars[i], pointer->shifts[i]);
+    dio_x64_alu_rr (&g->a, DIO_X64_ADD, 8, DIO_X64_RDX, DIO_X64_RCX);
   }
+  if (pointer->low)
+    dio_x64_alu_ri (&g->a, DIO_X64_ADD, 8, DIO_X64_RDX, pointer->low);
 }
 
 /* Edx, where in its page the pointer is, becomes the number of rounds after the next that stay

@@ -53,7 +53,7 @@ random_step (GRand *rng)
   return g_rand_boolean (rng) ? step : -step;
 }
 
-/* The address of an access: a pointer, or with the index x7, shifted or not. */
+/* The address of an access: a pointer, or with the index x7, shifted or not, or with x6 as well. */
 static unsigned
 append_address (GString *text, GRand *rng, unsigned *n)
 {
@@ -71,7 +71,11 @@ append_address (GString *text, GRand *rng, unsigned *n)
     g_string_append_printf (text, "%%%u = add %%%u, %%%u\n", sum, base, index);
   else
     g_string_append_printf (text, "%%%u = add %%%u, %%%u\n", sum, index, base);
-  return sum;
+  if (g_rand_boolean (rng))
+    return sum;
+  unsigned third = (*n)++, all = (*n)++;
+  g_string_append_printf (text, "%%%u = get x6\n%%%u = add %%%u, %%%u\n", third, all, sum, third);
+  return all;
 }
 
 /* Two registers are stored, or loaded, as one vector; or one of them is used otherwise. */
@@ -156,6 +160,8 @@ random_loop (GRand *rng, bool vectors)
     n++;
   }
   append_move (text, 7, g_rand_boolean (rng) ? 1 : -1, &n);
+  if (!g_rand_int_range (rng, 0, 4))
+    append_move (text, 6, random_step (rng), &n);
   append_move (text, COUNTER, -1, &n);
   g_string_append_printf (text, "%%%u = get x%u\n%%%u = const 0\n%%%u = %s %%%u, %%%u : i1\n", n,
                           COUNTER, n + 1, n + 2, g_rand_boolean (rng) ? "ne" : "lt", n + 1, n);
@@ -222,6 +228,7 @@ run_both (Side *sides, DioJitEntry *const *entries, GRand *rng)
   IrEvalState *state = &sides[0].state;
   for (unsigned i = 1; i <= N_POINTERS; i++)
     state->x[i] = BASE + (uint64_t) g_rand_int_range (rng, 64, BYTES - 64);
+  state->x[6] = (uint64_t) g_rand_int_range (rng, -200, 200);
   state->x[7] = (uint64_t) g_rand_int_range (rng, -100, 100);
   state->x[OUTER_COUNTER] = (uint64_t) g_rand_int_range (rng, 0, 4);
   state->x[COUNTER] = (uint64_t) g_rand_int_range (rng, 1, g_rand_boolean (rng) ? 20 : 4000);

@@ -84,9 +84,12 @@ test_others (void)
       false },
     { LOOP ("%1 = get x1\n%2 = load.u64 0, %1\n%3 = const 1025\n%4 = sub %1, %3\nset x1, %4\n"), 0,
       false },
-    /* A sum of three; of two that is one again. */
+    /* A sum of three; of four; of two that is one again. */
     { LOOP ("%1 = get x1\n%2 = get x2\n%3 = get x3\n%4 = add %1, %2\n%5 = add %4, %3\n"
             "%6 = load.u64 0, %5\n"),
+      0, true },
+    { LOOP ("%1 = get x1\n%2 = get x2\n%3 = get x3\n%4 = get x4\n%5 = add %1, %2\n"
+            "%6 = add %5, %3\n%7 = add %6, %4\n%8 = load.u64 0, %7\n"),
       0, false },
     { LOOP ("%1 = get x1\n%2 = get x2\n%4 = add %1, %2\n%5 = sub %4, %2\n%6 = load.u64 0, %5\n"), 0,
       true },
@@ -150,6 +153,13 @@ test_indexed (void)
     { LOOP ("%1 = get x1\n%2 = get x2\n%3 = add %1, %2\n%4 = load.u64 0, %3\n%5 = const 8\n"
             "%6 = add %3, %5\n%7 = load.u64 0, %6\nset x3, %7\n%9 = add %2, %5\nset x2, %9\n"),
       false, 0 },
+    /* A sum of three whose last stays, or moves. */
+    { LOOP ("%1 = get x3\n%2 = get x2\n%3 = add %1, %2\n%4 = get x4\n%5 = add %3, %4\n"
+            "%6 = load.u64 0, %5\n%7 = const 8\n%8 = add %2, %7\nset x2, %8\n"),
+      true, 4 },
+    { LOOP ("%1 = get x3\n%2 = get x2\n%3 = add %1, %2\n%4 = get x4\n%5 = add %3, %4\n"
+            "%6 = load.u64 0, %5\n%7 = const 8\n%8 = add %4, %7\nset x4, %8\n"),
+      false, 0 },
   };
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++) {
     DioJitSweep sweep;
@@ -160,10 +170,16 @@ test_indexed (void)
     if (sweep.pointers[0].indexed != cases[i].indexed
         || (cases[i].indexed && sweep.pointers[0].base != cases[i].base))
       g_error ("case %u is wrong:\n%s", i, cases[i].text);
-    uint32_t address = dio_ir_block_op (ir, 4)->arguments[0];
+    uint32_t load = 1;
+    while (dio_ir_block_op (ir, load)->opcode != DIO_IR_LOAD_U64)
+      load++;
+    uint32_t address = dio_ir_block_op (ir, load)->arguments[0];
+    const DioIrOp *sum = dio_ir_block_op (ir, address);
+    const DioIrOp *first = dio_ir_block_op (ir, sum->arguments[0]);
+    bool is_first = first->opcode == DIO_IR_GET_X && first->immediate == cases[i].base;
     dio_jit_sweep_index (ir, &sweep);
-    g_assert_cmpuint (dio_ir_block_op (ir, 4)->arguments[0], ==,
-                      cases[i].indexed ? 3 - cases[i].base : address);
+    g_assert_cmpuint (dio_ir_block_op (ir, load)->arguments[0], ==,
+                      cases[i].indexed ? sum->arguments[is_first] : address);
   }
 }
 
