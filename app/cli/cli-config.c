@@ -81,13 +81,18 @@ take_suffix (char *text, const char *suffix)
   return has;
 }
 
-/* A guest can do with a part of a disc, so it is no error; but not with what it looks for. */
+/* A guest can do with a part of a disc, or a damaged one, so it is no error; but not with what it
+ * looks for. */
 static void
-warn_of_incomplete (const char *path)
+warn_of_condition (const char *path)
 {
   DioBootIdentity identity;
-  if (dio_boot_identify_file (path, &identity, NULL) && identity.incomplete)
+  if (!dio_boot_identify_file (path, &identity, NULL))
+    return;
+  if (identity.condition == DIO_BOOT_INCOMPLETE)
     cli_message (_ ("“%s” is incomplete: its end is missing. Get it again"), path);
+  else if (identity.condition == DIO_BOOT_DAMAGED)
+    cli_message (_ ("“%s” is damaged: no firmware can start from it. Get it again"), path);
 }
 
 static gboolean
@@ -111,7 +116,7 @@ add_disk (Cli *cli, DioMachineConfig *config, const CliConfigOptions *options, c
   else
     dio_machine_config_add_disk (config, path, format, readonly);
   ((DioDiskConfig *) g_ptr_array_index (config->disks, config->disks->len - 1))->limits = limits;
-  warn_of_incomplete (path);
+  warn_of_condition (path);
   return TRUE;
 }
 

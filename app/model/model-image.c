@@ -15,7 +15,6 @@
 #include "core/base/base-i18n.h"
 #include "core/backend/block/block-node.h"
 #include "core/boot/boot-efi.h"
-#include "core/boot/boot-image.h"
 #include "core/file/file-util.h"
 
 #define IMAGE_JSON_MAX (64u << 10)
@@ -35,7 +34,7 @@ struct _DioImage {
   char *append;
   guint64 memory;
   guint64 disk_size;
-  gboolean incomplete;
+  DioBootCondition condition;
 };
 
 G_DEFINE_FINAL_TYPE (DioImage, dio_image, G_TYPE_OBJECT)
@@ -149,6 +148,18 @@ arch_of_qcow2 (const char *path)
   return node ? dio_boot_find_efi (read_node, node) : DIO_ARCH_NONE;
 }
 
+static void
+add_condition (DioImage *image)
+{
+  g_autofree char *subtitle = image->subtitle;
+  if (image->condition == DIO_BOOT_INCOMPLETE)
+    image->subtitle = g_strdup_printf (_ ("%s, incomplete: get it again"), subtitle);
+  else if (image->condition == DIO_BOOT_DAMAGED)
+    image->subtitle = g_strdup_printf (_ ("%s, damaged: get it again"), subtitle);
+  else
+    g_steal_pointer (&subtitle);
+}
+
 DioImage *
 dio_image_probe_file (const char *path, GError **error)
 {
@@ -167,12 +178,8 @@ dio_image_probe_file (const char *path, GError **error)
     image->arch = arch_of_qcow2 (path);
   image->title = title_of_file (path);
   image->subtitle = make_subtitle (image->arch, image->kind, st.st_size);
-  image->incomplete = identity.incomplete;
-  if (identity.incomplete) {
-    char *subtitle = g_strdup_printf (_ ("%s, incomplete: get it again"), image->subtitle);
-    g_free (image->subtitle);
-    image->subtitle = subtitle;
-  }
+  image->condition = identity.condition;
+  add_condition (image);
   if (image->kind == DIO_IMAGE_KERNEL)
     image->kernel = g_strdup (path);
   else if (image->kind == DIO_IMAGE_INITRD)
@@ -437,10 +444,10 @@ dio_image_get_arch (DioImage *self)
   return self->arch;
 }
 
-gboolean
-dio_image_is_incomplete (DioImage *self)
+DioBootCondition
+dio_image_get_condition (DioImage *self)
 {
-  return self->incomplete;
+  return self->condition;
 }
 
 DioImageKind

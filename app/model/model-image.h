@@ -5,6 +5,7 @@
 #include <gio/gio.h>
 
 #include "core/base/base-types.h"
+#include "core/boot/boot-image.h"
 
 typedef enum {
   DIO_IMAGE_UNKNOWN,
@@ -24,7 +25,7 @@ const char *dio_image_get_title (DioImage *self);
 const char *dio_image_get_subtitle (DioImage *self);
 DioArch dio_image_get_arch (DioImage *self); /* NONE when it cannot be told */
 DioImageKind dio_image_get_kind (DioImage *self);
-gboolean dio_image_is_incomplete (DioImage *self); /* a disc whose end is missing */
+DioBootCondition dio_image_get_condition (DioImage *self);
 const char *dio_image_get_kernel (DioImage *self);
 const char *dio_image_get_initrd (DioImage *self);
 const char *dio_image_get_disk (DioImage *self);

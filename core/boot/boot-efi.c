@@ -16,6 +16,7 @@ enum {
   DISC_SECTOR = 2048,
   BOOT_RECORD = 17 * DISC_SECTOR,
   CATALOGUE_ENTRY = 32,
+  CATALOGUE_FIRST = 1, /* says that it is one */
   CATALOGUE_BOOTABLE = 0x88,
   CATALOGUE_SECTION = 0x90, /* its header, or with bit 0 the last one */
   CATALOGUE_EFI = 0xef,     /* platform */
@@ -244,17 +245,30 @@ search_mbr (Disk *disk)
   return found;
 }
 
+/* Where the boot record of a disc says that its catalogue is; false: it has none. */
+static bool
+find_catalogue (Disk *disk, uint64_t *catalogue)
+{
+  uint8_t bytes[SECTOR];
+  DioBootView view = { bytes, sizeof bytes };
+
+  if (!read_at (disk, BOOT_RECORD, bytes, sizeof bytes) || !dio_boot_has (view, 1, "CD001", 5)
+      || !dio_boot_has (view, 7, "EL TORITO SPECIFICATION", 23))
+    return false;
+  *catalogue = dio_boot_get (view, 71, 4) * DISC_SECTOR;
+  return true;
+}
+
 /* The boot images for EFI in the first sector of the catalogue of a disc. */
 static unsigned
 search_disc (Disk *disk)
 {
   uint8_t bytes[DISC_SECTOR];
   DioBootView view = { bytes, sizeof bytes };
+  uint64_t catalogue;
   unsigned found = 0;
 
-  if (!read_at (disk, BOOT_RECORD, bytes, sizeof bytes) || !dio_boot_has (view, 1, "CD001", 5)
-      || !dio_boot_has (view, 7, "EL TORITO SPECIFICATION", 23)
-      || !read_at (disk, dio_boot_get (view, 71, 4) * DISC_SECTOR, bytes, sizeof bytes))
+  if (!find_catalogue (disk, &catalogue) || !read_at (disk, catalogue, bytes, sizeof bytes))
     return 0;
   uint8_t platform = bytes[1];
   for (unsigned at = CATALOGUE_ENTRY; at < sizeof bytes && !found; at += CATALOGUE_ENTRY) {
@@ -279,4 +293,22 @@ dio_boot_find_efi (DioBootRead *read, void *data)
   if (!found)
     found = search_disc (&disk);
   return found && !(found & (found - 1)) ? (DioArch) g_bit_nth_lsf (found, -1) : DIO_ARCH_NONE;
+}
+
+bool
+dio_boot_is_catalogue_damaged (DioBootRead *read, void *data)
+{
+  Disk disk = { read, data, 0 };
+  uint8_t entry[CATALOGUE_ENTRY];
+  DioBootView view = { entry, sizeof entry };
+  uint64_t catalogue;
+  uint16_t sum = 0;
+
+  if (!find_catalogue (&disk, &catalogue))
+    return false;
+  if (!read_at (&disk, catalogue, entry, sizeof entry))
+    return true;
+  for (unsigned at = 0; at < sizeof entry; at += 2)
+    sum = (uint16_t) (sum + dio_boot_get (view, at, 2));
+  return entry[0] != CATALOGUE_FIRST || !dio_boot_has (view, 30, "\x55\xaa", 2) || sum != 0;
 }

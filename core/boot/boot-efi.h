@@ -10,6 +10,10 @@
 typedef bool DioBootRead (void *data, uint64_t offset, void *bytes, size_t length);
 
 /* Of the boot file in the EFI system partition, in a FAT file system without partitions, or in the
- * boot image of a disc;
- * DIO_ARCH_NONE when there is none, or one for several. Blocks. */
+ * boot image of a disc; DIO_ARCH_NONE when there is none, or one for several. Blocks. */
 DioArch dio_boot_find_efi (DioBootRead *read, void *data);
+
+/* Is it a disc with a boot record whose catalogue does not begin as one must (El Torito 1.0,
+ * section 2.1)? Firmware starts nothing from it then. False for what is not to be started from.
+ * Blocks. */
+bool dio_boot_is_catalogue_damaged (DioBootRead *read, void *data);

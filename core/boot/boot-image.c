@@ -325,7 +325,8 @@ check_iso_size (DioBootView view, uint64_t file_size, DioBootIdentity *identity)
   enum { DESCRIPTOR = 32768, PADDING = 150 * 2048 };
   uint64_t blocks = dio_boot_get (view, DESCRIPTOR + 80, 4);
   uint64_t size = blocks * dio_boot_get (view, DESCRIPTOR + 128, 2);
-  identity->incomplete = identity->kind == DIO_BOOT_ISO && file_size && size > file_size + PADDING;
+  if (identity->kind == DIO_BOOT_ISO && file_size && size > file_size + PADDING)
+    identity->condition = DIO_BOOT_INCOMPLETE;
 }
 
 static DioCompression
@@ -425,6 +426,7 @@ dio_boot_identify_file (const char *path, DioBootIdentity *identity, GError **er
   int reason = errno;
   bool readable = length > 0 || status.st_size == 0;
   DioArch efi = readable ? dio_boot_find_efi (read_fd, &fd) : DIO_ARCH_NONE;
+  bool damaged = readable && dio_boot_is_catalogue_damaged (read_fd, &fd);
   close (fd);
   if (!readable) {
     dio_set_error_errno (error, reason, _ ("The file “%s” could not be read"), path);
@@ -432,6 +434,8 @@ dio_boot_identify_file (const char *path, DioBootIdentity *identity, GError **er
   }
   dio_boot_identify (bytes, length, (uint64_t) status.st_size, identity);
   set_efi (identity, efi);
+  if (damaged && identity->kind == DIO_BOOT_ISO && identity->condition == DIO_BOOT_WHOLE)
+    identity->condition = DIO_BOOT_DAMAGED;
   return true;
 }
 

@@ -31,14 +31,21 @@ typedef enum {
   DIO_COMPRESSION_BZIP2,
 } DioCompression;
 
+/* Of a disc; anything else is whole. */
+typedef enum {
+  DIO_BOOT_WHOLE,
+  DIO_BOOT_INCOMPLETE, /* the file is only a part of it */
+  DIO_BOOT_DAMAGED,    /* its boot catalogue is none: known by dio_boot_identify_file() only */
+} DioBootCondition;
+
 typedef struct {
   DioBootKind kind;           /* of what is inside when compressed with gzip, else UNKNOWN then */
   DioArch arch;               /* NONE when it cannot be told */
   DioCompression compression; /* of the file itself */
   uint16_t machine;           /* the ELF or PE machine number, 0: none */
-  bool incomplete;            /* a disc of which the file is only a part */
-  char version[64];           /* kernel version or volume name, printable ASCII; may be "" */
-  char title[96];             /* for people, translated: "Linux kernel for riscv64, gzip" */
+  DioBootCondition condition;
+  char version[64]; /* kernel version or volume name, printable ASCII; may be "" */
+  char title[96];   /* for people, translated: "Linux kernel for riscv64, gzip" */
 } DioBootIdentity;
 
 /* How much of a file dio_boot_identify() wants to see. */

@@ -281,8 +281,8 @@ class BadInputTest(unittest.TestCase):
         os.unlink(disk)
         self.message((disk, "put it back"), "start", "gone", "--headless")
 
-    def test_incomplete_disc(self):
-        """A disc whose end is missing is told of, and the machine made all the same."""
+    def test_bad_discs(self):
+        """A disc that is damaged or whose end is missing is told of, and the machine made all the same."""
         disc = bytearray(40960)
         disc[32769:32774] = b"CD001"
         disc[32768 + 128:32768 + 130] = struct.pack("<H", 2048)
@@ -295,6 +295,13 @@ class BadInputTest(unittest.TestCase):
                 self.assertEqual(parts, result.stderr.count("incomplete: its end is missing. Get it again"))
                 self.assertEqual(parts, result.stderr.count(path))
                 self.cli("show", name)
+        disc[32768 + 82] = 0
+        disc[34817:34822] = b"CD001"
+        disc[34823:34846] = b"EL TORITO SPECIFICATION"  # and its catalogue is of zeros
+        path = self.write("damaged.iso", disc)
+        result = self.cli("create", "damaged", "--kernel", self.kernel, "--disk", path + ",cdrom")
+        self.assertIn(f"“{path}” is damaged: no firmware can start from it. Get it again", result.stderr)
+        self.cli("show", "damaged")
 
     def test_disk_not_writable(self):
         prefix = self.nobody()

@@ -51,9 +51,10 @@ test_names (void)
   g_assert_true (g_spawn_command_line_sync (remove, NULL, NULL, NULL, NULL));
 }
 
-/* A disc that was not got to its end says so where people choose it. */
+/* A disc that was not got to its end, or that nothing can start from, says so where people choose
+ * it. */
 static void
-test_incomplete (void)
+test_conditions (void)
 {
   enum { SIZE = 40960, DESCRIPTOR = 32768 };
   g_autofree char *folder = g_dir_make_tmp ("dio-disc-XXXXXX", NULL);
@@ -62,14 +63,19 @@ test_incomplete (void)
   memcpy (disc + DESCRIPTOR + 1, "CD001", 5);
   memcpy (disc + DESCRIPTOR + 80, "\x14\0\0\0", 4); /* blocks of 2048 bytes: all there are */
   memcpy (disc + DESCRIPTOR + 128, "\0\x08", 2);
-  for (unsigned cut = 0; cut < 2; cut++) {
-    disc[DESCRIPTOR + 82] = (char) cut; /* and 65536 more */
+  static const char *const says[] = { NULL, "damaged: get it again", "incomplete: get it again" };
+  for (unsigned i = 0; i < G_N_ELEMENTS (says); i++) {
+    if (i == 1) {
+      memcpy (disc + DESCRIPTOR + 2049, "CD001", 5);
+      strcpy (disc + DESCRIPTOR + 2055, "EL TORITO SPECIFICATION");
+    }
+    disc[DESCRIPTOR + 82] = (char) (i == 2); /* and 65536 more */
     g_assert_true (g_file_set_contents (path, disc, SIZE, NULL));
     g_autoptr (DioImage) image = dio_image_probe_file (path, NULL);
     g_assert_nonnull (image);
     g_assert_cmpint (dio_image_get_kind (image), ==, DIO_IMAGE_ISO);
-    g_assert_cmpint (strstr (dio_image_get_subtitle (image), "incomplete: get it again") != NULL,
-                     ==, cut);
+    for (unsigned k = 1; k < G_N_ELEMENTS (says); k++)
+      g_assert_cmpint (strstr (dio_image_get_subtitle (image), says[k]) != NULL, ==, k == i);
   }
   g_remove (path);
   g_rmdir (folder);
@@ -80,6 +86,6 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/app/image/names", test_names);
-  g_test_add_func ("/app/image/incomplete", test_incomplete);
+  g_test_add_func ("/app/image/conditions", test_conditions);
   return g_test_run ();
 }

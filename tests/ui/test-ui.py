@@ -393,15 +393,22 @@ def test_open_disc(program, shots):
               f"the disc is not in a drive: {disks}")
         check([d for d in disks if not d.get("cdrom", False)], f"there is no disk to install to: {disks}")
 
-        # Of another one only a part came; a disk in its place does not go into a drive.
+        # Of another one only a part came, one is damaged; a disk in its place does not go into a drive.
+        bad = folder / "bad.iso"
+        bad.write_bytes(disc[:34817] + b"CD001".ljust(6, b"\0") + b"EL TORITO SPECIFICATION" + disc[34846:])
         cut = folder / "cut.iso"
         cut.write_bytes(disc[:32768 + 80] + struct.pack("<I", 1 << 20) + disc[32768 + 84:])
         disk = folder / "disk.raw"
         disk.write_bytes(bytes(1 << 20))
         app.key("ctrl+n")
         app.activate_row("File…")
+        app.choose_file(bad)
+        app.find("label", "Damaged: no firmware can start from it")
+        app.shot("open-disc-bad")
+        app.activate_row("CD-ROM Drive")
         app.choose_file(cut)
         app.find("label", "Incomplete: its end is missing")
+        app.gone("label", "Damaged: no firmware")
         app.shot("open-disc-cut")
         app.activate_row("CD-ROM Drive")
         app.choose_file(disk)

@@ -49,7 +49,7 @@ struct _DioCreateWindow {
   char *kernel, *initrd, *disk, *firmware;
   const char *disk_format; /* found out once, here */
   gboolean disk_is_medium; /* an ISO: goes into a CD-ROM drive */
-  gboolean disk_is_incomplete;
+  DioBootCondition disk_condition;
 
   AdwWindowTitle *window_title;
   GtkButton *cancel_button;
@@ -173,8 +173,10 @@ show_disk (DioCreateWindow *self)
 {
   g_autofree char *path = self->disk ? g_filename_display_name (self->disk) : NULL;
   g_autofree char *text =
-      self->disk_is_incomplete
+      self->disk_condition == DIO_BOOT_INCOMPLETE
           ? g_strdup_printf (_ ("%s\nIncomplete: its end is missing. Get it again"), path)
+      : self->disk_condition == DIO_BOOT_DAMAGED
+          ? g_strdup_printf (_ ("%s\nDamaged: no firmware can start from it. Get it again"), path)
           : g_strdup (path);
 
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (self->disk_row),
@@ -233,14 +235,14 @@ clear_source (DioCreateWindow *self)
   g_clear_pointer (&self->disk, g_free);
   g_clear_pointer (&self->firmware, g_free);
   self->disk_is_medium = FALSE;
-  self->disk_is_incomplete = FALSE;
+  self->disk_condition = DIO_BOOT_WHOLE;
 }
 
 static void
 set_disk_kind (DioCreateWindow *self, DioImage *image)
 {
   self->disk_is_medium = dio_image_get_kind (image) == DIO_IMAGE_ISO;
-  self->disk_is_incomplete = dio_image_is_incomplete (image);
+  self->disk_condition = dio_image_get_condition (image);
 }
 
 static void
@@ -498,7 +500,8 @@ file_chosen (DioCreateWindow *self, const char *path, Purpose purpose)
     g_free (self->disk);
     self->disk = g_strdup (path);
     self->disk_format = dio_block_detect (dio_files_host (), path);
-    self->disk_is_medium = self->disk_is_incomplete = FALSE;
+    self->disk_is_medium = FALSE;
+    self->disk_condition = DIO_BOOT_WHOLE;
     probe_part (self, path, disk_probed_cb);
     break;
   case PURPOSE_INITRD:

@@ -221,6 +221,52 @@ test_disc (Fixture *f, gconstpointer data)
   g_assert_cmpint (find (f), ==, DIO_ARCH_NONE);
 }
 
+static DioBootCondition
+condition (Fixture *f)
+{
+  DioBootIdentity identity;
+  g_assert_true (dio_boot_identify_file (f->path, &identity, NULL));
+  return identity.condition;
+}
+
+/* A catalogue begins with an entry that says what it is, and whose words add up to 0. */
+static void
+test_damaged (Fixture *f, gconstpointer data)
+{
+  enum { LBA = 2048, CATALOGUE = 40 };
+  static const uint8_t good[32] = {
+    [0] = 1, [1] = 0xef, [28] = 0xaa, [29] = 0x66, [30] = 0x55, [31] = 0xaa
+  };
+  static const uint8_t without_key[32] = { [0] = 1, [1] = 0xef, [28] = 0xff, [29] = 0x10 };
+
+  put (f, 16 * LBA + 1, "CD001", 5);
+  put_number (f, CATALOGUE * LBA, 0, 4);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_WHOLE); /* nothing is to start from it */
+  put (f, 17 * LBA + 1, "CD001", 5);
+  put (f, 17 * LBA + 7, "EL TORITO SPECIFICATION", 23);
+  put_number (f, 17 * LBA + 71, CATALOGUE, 4);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_DAMAGED);
+  for (unsigned at = 0; at < sizeof good; at++) {
+    uint8_t bad[sizeof good];
+    memcpy (bad, good, sizeof bad);
+    bad[at] ^= 0x10;
+    put (f, CATALOGUE * LBA, bad, sizeof bad);
+    g_assert_cmpint (condition (f), ==, DIO_BOOT_DAMAGED);
+  }
+  put (f, CATALOGUE * LBA, without_key, sizeof without_key);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_DAMAGED);
+  put (f, CATALOGUE * LBA, good, sizeof good);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_WHOLE);
+  put_number (f, 17 * LBA + 71, UINT32_MAX, 4);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_DAMAGED);
+  /* That it is not all there is said first; and what is no disc has no catalogue. */
+  put_number (f, 16 * LBA + 80, 1 << 20, 4);
+  put_number (f, 16 * LBA + 128, LBA, 2);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_INCOMPLETE);
+  put_number (f, 16 * LBA + 1, 0, 4);
+  g_assert_cmpint (condition (f), ==, DIO_BOOT_WHOLE);
+}
+
 /* Chains that never end, places outside of the file, and bytes that anything may be in. */
 static void
 test_hostile (Fixture *f, gconstpointer data)
@@ -261,6 +307,7 @@ main (int argc, char **argv)
   g_test_add ("/core/boot/efi/kinds", Fixture, NULL, set_up, test_kinds, tear_down);
   g_test_add ("/core/boot/efi/partitions", Fixture, NULL, set_up, test_partitions, tear_down);
   g_test_add ("/core/boot/efi/disc", Fixture, NULL, set_up, test_disc, tear_down);
+  g_test_add ("/core/boot/efi/damaged", Fixture, NULL, set_up, test_damaged, tear_down);
   g_test_add ("/core/boot/efi/hostile", Fixture, NULL, set_up, test_hostile, tear_down);
   return g_test_run ();
 }

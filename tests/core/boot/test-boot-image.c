@@ -169,24 +169,24 @@ test_cut_disc (void)
   support_put (iso, 32768 + 128, 2048, 2);
   const struct {
     uint64_t size;
-    bool incomplete;
+    DioBootCondition condition;
   } sizes[] = {
-    { 300000u * 2048, false },
-    { 300000u * 2048 + 4096, false },
-    { (300000u - 150) * 2048, false },
-    { (300000u - 151) * 2048, true },
-    { 40000, true },
-    { 0, false },
+    { 300000u * 2048, DIO_BOOT_WHOLE },
+    { 300000u * 2048 + 4096, DIO_BOOT_WHOLE },
+    { (300000u - 150) * 2048, DIO_BOOT_WHOLE },
+    { (300000u - 151) * 2048, DIO_BOOT_INCOMPLETE },
+    { 40000, DIO_BOOT_INCOMPLETE },
+    { 0, DIO_BOOT_WHOLE },
   };
   for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
     dio_boot_identify (iso->data, iso->len, sizes[i].size, &identity);
     g_assert_cmpint (identity.kind, ==, DIO_BOOT_ISO);
-    g_assert_cmpint (identity.incomplete, ==, sizes[i].incomplete);
+    g_assert_cmpint (identity.condition, ==, sizes[i].condition);
   }
   support_put (iso, 32768 + 80, UINT32_MAX, 4);
   support_put (iso, 32768 + 128, UINT16_MAX, 2);
   dio_boot_identify (iso->data, iso->len, UINT32_MAX, &identity);
-  g_assert_true (identity.incomplete);
+  g_assert_cmpint (identity.condition, ==, DIO_BOOT_INCOMPLETE);
 }
 
 static void
