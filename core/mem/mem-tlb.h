@@ -28,10 +28,11 @@
  *
  * Behind all sets there may be a second level (mem-tlb-second.c): whole translations, as many as a
  * guest's working set may have pages, each one a line of the cache that has all that the first
- * level takes. Compiled code searches it and refills the first level by itself, so its layout is
- * known there too. What it holds is valid by the generation of its set. It says whether the guest
- * may write a page, not whether that may be done unseen: who enters one again looks at the flags of
- * the page.
+ * level takes. What the guest maps by pages of 2 MiB and more is there in blocks, so that the few
+ * lines of a large working set stay in the fastest cache. Compiled code searches it and refills the
+ * first level by itself, so its layout is known there too. What it holds is valid by the generation
+ * of its set. It says whether the guest may write a page, not whether that may be done unseen: who
+ * enters one again looks at the flags of the page.
  *
  * A set may also have a jump table: guest-virtual address -> compiled code. What is in it holds as
  * long as the translations of the set do, so whatever flushes those flushes it.
@@ -42,6 +43,7 @@
 #pragma once
 
 #include "core/mem/mem-ram.h"
+#include "core/mem/mem-space.h"
 
 #define DIO_TLB_BITS 10
 #define DIO_TLB_ENTRIES (1u << DIO_TLB_BITS)
@@ -121,9 +123,10 @@ typedef struct {
 _Static_assert(offsetof (DioTlbSet, table) == DIO_TLB_TABLE_OFFSET,
                "the pointer ends as BEXTR wants");
 
-/* A page in the second level. */
+/* A page in the second level, or a block: then what is said of its first page, and each of the
+ * others has tags, offset and address that are as much greater as it lies behind that one. */
 typedef struct {
-  uint64_t key;        /* page of the address, and number of the set */
+  uint64_t key;        /* address of the page or block, and number of the set */
   uint32_t generation; /* generations[local] of the set */
   uint32_t local;
   DioTlbEntry entry; /* for the first level, with all that the guest may do */
@@ -137,6 +140,16 @@ _Static_assert(sizeof (DioTlbSecond) == 64, "compiled code scales by a shift");
 #define DIO_TLB_SECOND_ENTRIES (1u << DIO_TLB_SECOND_BITS)
 /* Where the number of the set goes in the index. */
 #define DIO_TLB_SECOND_SALT (DIO_TLB_SECOND_BITS - 5)
+
+/* Blocks come behind the pages. */
+#define DIO_TLB_BLOCK_SHIFT 21
+#define DIO_TLB_BLOCK_SIZE (UINT64_C (1) << DIO_TLB_BLOCK_SHIFT)
+#define DIO_TLB_BLOCK_MASK (DIO_TLB_BLOCK_SIZE - 1)
+#define DIO_TLB_BLOCK_BITS 10
+#define DIO_TLB_BLOCKS (1u << DIO_TLB_BLOCK_BITS)
+#define DIO_TLB_BLOCK_SALT (DIO_TLB_BLOCK_BITS - 5)
+_Static_assert(DIO_TLB_BLOCK_SHIFT - DIO_PAGE_SHIFT < DIO_TLB_BITS,
+               "tags of a block's pages, valid or not, differ by a sum");
 
 typedef struct {
   DioTlbTable *data; /* the entries in force for loads and stores: that of data_set */
@@ -272,13 +285,23 @@ void dio_tlb_flush_jumps (DioTlb *tlb);
 /* ---- The second level: mem-tlb-second.c ---- */
 
 bool dio_tlb_add_second (DioTlb *tlb, GError **error);
-/* As dio_tlb_fill(), for a page at @ram_offset whose guest-physical address is @gpa. */
+/* As dio_tlb_fill(), for a page at @ram_offset whose guest-physical address is @gpa. The caller
+ * enters it in the first level as well. */
 void dio_tlb_second_fill (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
                           DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
                           unsigned permissions);
-/* The page of @va if it is there with all of @permissions, or NULL. */
-const DioTlbSecond *dio_tlb_second_find (const DioTlb *tlb, const DioTlbSet *set, DioGva va,
-                                         unsigned permissions);
+/* The same for all of the block of @va: @va_mask covers it, @permissions hold for each of its
+ * pages, and dio_tlb_is_block() says so of its memory. */
+void dio_tlb_second_fill_block (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
+                                DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
+                                unsigned permissions);
+/* May the page at @gpa, which is at @host, be entered with the rest of its block? Only if a guest's
+ * page of @va_mask covers it, and it is one run of RAM. */
+bool dio_tlb_is_block (DioSpace *space, uint64_t va_mask, DioGpa gpa, const uint8_t *host);
+/* Makes *@found what the second level has of the page of @va, if that has all of @permissions. */
+bool dio_tlb_second_find (const DioTlb *tlb, const DioTlbSet *set, DioGva va, unsigned permissions,
+                          DioTlbSecond *found);
+/* The page of @va and its block. */
 void dio_tlb_second_drop (DioTlb *tlb, const DioTlbSet *set, DioGva va);
 static inline DioGpa
 dio_tlb_second_gpa (const DioTlbSecond *found)

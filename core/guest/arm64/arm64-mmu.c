@@ -263,20 +263,29 @@ enter_page (DioTlbSet *set, DioGva va, DioA64Access access, const A64Page *page,
   dio_tlb_fill (set, va, page->va_mask, ram->host + offset, enter);
 }
 
+/* Enters the page, which is of the machine's RAM, in the second level. */
+static void
+second_fill (DioArm64 *cpu, const DioTlbSet *set, DioGva va, const A64Page *page, unsigned enter)
+{
+  const uint8_t *host = page->info.ram->host + page->info.ram_offset;
+  bool block = dio_tlb_is_block (cpu->interp.cpu.space, page->va_mask, page->gpa, host);
+  (block ? dio_tlb_second_fill_block : dio_tlb_second_fill) (
+      &cpu->interp.tlb, set, va, page->va_mask, page->gpa, host, page->info.ram_offset, enter);
+}
+
 /* Answers from the second level, for all of @access. */
 static bool
 second_find (DioArm64 *cpu, DioTlbSet *set, DioGva va, DioA64Access access, A64Page *page)
 {
-  const DioTlbSecond *found =
-      dio_tlb_second_find (&cpu->interp.tlb, set, va, needed_permission (access));
-  if (!found)
+  DioTlbSecond found;
+  if (!dio_tlb_second_find (&cpu->interp.tlb, set, va, needed_permission (access), &found))
     return false;
-  unsigned permissions = dio_tlb_second_permissions (found);
+  unsigned permissions = dio_tlb_second_permissions (&found);
   *page =
-      (A64Page){ .gpa = dio_tlb_second_gpa (found),
-                 .va_mask = dio_tlb_second_mask (found),
+      (A64Page){ .gpa = dio_tlb_second_gpa (&found),
+                 .va_mask = dio_tlb_second_mask (&found),
                  .permissions = permissions & ~(unsigned) DIO_TLB_LOCAL,
-                 .info = { .ram = cpu->interp.cpu.machine->ram, .ram_offset = found->ram_offset } };
+                 .info = { .ram = cpu->interp.cpu.machine->ram, .ram_offset = found.ram_offset } };
   enter_page (set, va, access, page, permissions);
   return true;
 }
@@ -316,8 +325,7 @@ a64_translate (DioArm64 *cpu, DioGva va, DioA64Access access, bool user, A64Page
   if (!global)
     enter |= DIO_TLB_LOCAL;
   if (ram == cpu->interp.cpu.machine->ram)
-    dio_tlb_second_fill (tlb, set, va, page->va_mask, page->gpa, ram->host + page->info.ram_offset,
-                         page->info.ram_offset, enter);
+    second_fill (cpu, set, va, page, enter);
   enter_page (set, va, access, page, enter);
   return true;
 }

@@ -121,6 +121,14 @@ pmp_page (DioRiscv64Mmu *mmu, DioGpa gpa, bool machine, bool *mixed)
   return pmp_page_slow (mmu, gpa, machine, mixed);
 }
 
+/* Does PMP grant the same for all of the block of @gpa, for whose page it was just asked? */
+static bool
+pmp_is_block (const DioRiscv64Mmu *mmu, DioGpa gpa, bool machine)
+{
+  const RvPmpRange *range = &mmu->pmp_last[machine];
+  return (gpa & ~DIO_TLB_BLOCK_MASK) >= range->first && (gpa | DIO_TLB_BLOCK_MASK) <= range->last;
+}
+
 void
 rv_mmu_pmp_changed (DioRiscv64 *hart)
 {
@@ -347,21 +355,32 @@ enter_page (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, Dio
   dio_tlb_fill (set, va, va_mask, ram->host + ram_offset, enter);
 }
 
+/* Enters the page, which is of the machine's RAM, in the second level. */
+static void
+second_fill (DioRiscv64 *hart, const DioTlbSet *set, DioGva va, bool machine, const RvPage *page,
+             unsigned enter)
+{
+  const uint8_t *host = page->info.ram->host + page->info.ram_offset;
+  bool block = pmp_is_block (hart->mmu, page->gpa, machine)
+               && dio_tlb_is_block (hart->interp.cpu.space, page->va_mask, page->gpa, host);
+  (block ? dio_tlb_second_fill_block : dio_tlb_second_fill) (
+      &hart->interp.tlb, set, va, page->va_mask, page->gpa, host, page->info.ram_offset, enter);
+}
+
 /* Answers from the second level, for all of @access. */
 static bool
 second_find (DioRiscv64 *hart, DioTlbSet *set, DioGva va, DioRvAccess access, RvPage *page)
 {
-  const DioTlbSecond *found =
-      dio_tlb_second_find (&hart->interp.tlb, set, va, needed_permission (access));
-  if (!found)
+  DioTlbSecond found;
+  if (!dio_tlb_second_find (&hart->interp.tlb, set, va, needed_permission (access), &found))
     return false;
   DioRam *ram = hart->interp.cpu.machine->ram;
-  unsigned permissions = dio_tlb_second_permissions (found);
-  *page = (RvPage){ .gpa = dio_tlb_second_gpa (found),
-                    .va_mask = dio_tlb_second_mask (found),
+  unsigned permissions = dio_tlb_second_permissions (&found);
+  *page = (RvPage){ .gpa = dio_tlb_second_gpa (&found),
+                    .va_mask = dio_tlb_second_mask (&found),
                     .permissions = permissions & ~(unsigned) DIO_TLB_LOCAL,
-                    .info = { .ram = ram, .ram_offset = found->ram_offset } };
-  enter_page (hart, set, va, access, ram, found->ram_offset, page->va_mask, permissions);
+                    .info = { .ram = ram, .ram_offset = found.ram_offset } };
+  enter_page (hart, set, va, access, ram, found.ram_offset, page->va_mask, permissions);
   return true;
 }
 
@@ -416,8 +435,7 @@ rv_translate (DioRiscv64 *hart, DioTlbSet *set, DioGva va, unsigned size, DioRvA
   if (!global)
     enter |= DIO_TLB_LOCAL;
   if (ram == hart->interp.cpu.machine->ram && set != &hart->interp.tlb.sets[RV_SET_TRANSIENT])
-    dio_tlb_second_fill (&hart->interp.tlb, set, va, page->va_mask, page->gpa,
-                         ram->host + page->info.ram_offset, page->info.ram_offset, enter);
+    second_fill (hart, set, va, machine, page, enter);
   enter_page (hart, set, va, access, ram, page->info.ram_offset, page->va_mask, enter);
   return DIO_RV_EXC_NONE;
 }

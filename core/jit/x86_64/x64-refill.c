@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Loads and stores whose page the first level of the TLB does not have but the second: what the
- * guest's function would do with dio_tlb_second_find(), without leaving compiled code. About 60
+ * guest's function would do with dio_tlb_second_find(), without leaving compiled code. About 70
  * instructions, where the function and all that must be saved around it take some 300.
  *
  * All else goes to the function: pages that are not there either, I/O, accesses that cross into
@@ -17,8 +17,9 @@
 #define FOUND DIO_X64_RSI
 #define TEMP DIO_X64_RDI
 #define WORD DIO_X64_R8
+#define BEHIND DIO_X64_R9 /* how far the page lies behind what the second level says */
 
-static const uint8_t saved[] = { INDEX, FOUND, TEMP, WORD };
+static const uint8_t saved[] = { INDEX, FOUND, TEMP, WORD, BEHIND };
 
 #define SECOND_SHIFT 6
 _Static_assert(sizeof (DioTlbSecond) == 1 << SECOND_SHIFT, "found by a shift");
@@ -105,11 +106,45 @@ tag_of (const Refill *r)
   return r->access.is_store ? offsetof (DioTlbEntry, write) : offsetof (DioTlbEntry, read);
 }
 
-/* Makes FOUND the slot, and INDEX the key that it must have. Who goes through memory wants the slot
- * of the next page soon, as that behind it mostly is; it would wait for that one line of the second
- * level as long as for the data. */
+/* Makes FOUND, an index, the address of that slot in a table of @entries slots, which has @before
+ * bytes of the second level before it. */
 static void
-look_up (Refill *r)
+find_slot (Refill *r, uint32_t entries, uint32_t before)
+{
+  DioX64Asm *a = r->a;
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, FOUND, (int32_t) entries - 1);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 4, FOUND, SECOND_SHIFT);
+  if (before)
+    dio_x64_alu_ri (a, DIO_X64_ADD, 4, FOUND, (int32_t) before);
+  dio_x64_alu_rm (a, DIO_X64_ADD, 8, FOUND, state (r, r->guest->tlb_second));
+}
+
+/* Makes FOUND the slot of the block, and goes to @found if it is there. */
+static void
+look_up_block (Refill *r, DioX64Label *found)
+{
+  DioX64Asm *a = r->a;
+  dio_x64_mov_rr (a, 8, FOUND, VA);
+  dio_x64_shift_ri (a, DIO_X64_SHR, 8, FOUND, DIO_TLB_BLOCK_SHIFT);
+  dio_x64_mov_rm (a, 4, TEMP, in_set (offsetof (DioTlbSet, number)));
+  dio_x64_mov_rr (a, 8, INDEX, FOUND);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 8, INDEX, DIO_TLB_BLOCK_SHIFT);
+  dio_x64_alu_rr (a, DIO_X64_OR, 8, INDEX, TEMP);
+  dio_x64_shift_ri (a, DIO_X64_SHL, 4, TEMP, DIO_TLB_BLOCK_SALT);
+  dio_x64_alu_rr (a, DIO_X64_ADD, 4, FOUND, TEMP);
+  find_slot (r, DIO_TLB_BLOCKS, DIO_TLB_SECOND_ENTRIES << SECOND_SHIFT);
+  dio_x64_mov_rr (a, 4, BEHIND, VA);
+  dio_x64_alu_ri (a, DIO_X64_AND, 4, BEHIND,
+                  (int32_t) (DIO_TLB_BLOCK_MASK & ~(uint64_t) DIO_PAGE_MASK));
+  dio_x64_alu_mr (a, DIO_X64_CMP, 8, in_found (offsetof (DioTlbSecond, key)), INDEX);
+  dio_x64_jcc_label (a, DIO_X64_CC_E, found);
+}
+
+/* Makes FOUND the slot of the page, or goes to where the function is called. Who goes through
+ * memory wants the slot of the next page soon, as that behind it mostly is; it would wait for that
+ * one line of the second level as long as for the data. */
+static void
+look_up_page (Refill *r)
 {
   DioX64Asm *a = r->a;
   dio_x64_mov_rm (a, 4, TEMP, in_set (offsetof (DioTlbSet, number)));
@@ -122,19 +157,27 @@ look_up (Refill *r)
   dio_x64_alu_rr (a, DIO_X64_ADD, 4, TEMP, FOUND);
   dio_x64_shift_ri (a, DIO_X64_SHR, 8, FOUND, DIO_TLB_SECOND_BITS);
   dio_x64_alu_rr (a, DIO_X64_ADD, 4, FOUND, TEMP);
-  dio_x64_alu_ri (a, DIO_X64_AND, 4, FOUND, DIO_TLB_SECOND_ENTRIES - 1);
-  dio_x64_shift_ri (a, DIO_X64_SHL, 4, FOUND, SECOND_SHIFT);
-  dio_x64_alu_rm (a, DIO_X64_ADD, 8, FOUND, state (r, r->guest->tlb_second));
+  find_slot (r, DIO_TLB_SECOND_ENTRIES, 0);
   dio_x64_prefetch (a, in_found (sizeof (DioTlbSecond)));
+  dio_x64_alu_mr (a, DIO_X64_CMP, 8, in_found (offsetof (DioTlbSecond, key)), INDEX);
+  dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
+  dio_x64_mov_ri (a, BEHIND, 0);
 }
 
-/* As dio_tlb_second_find(). */
+static void
+look_up (Refill *r)
+{
+  DioX64Label found = DIO_X64_LABEL_INIT;
+  look_up_block (r, &found);
+  look_up_page (r);
+  dio_x64_bind (r->a, &found);
+}
+
+/* As dio_tlb_second_find() does once the key is right. */
 static void
 check_found (Refill *r)
 {
   DioX64Asm *a = r->a;
-  dio_x64_alu_mr (a, DIO_X64_CMP, 8, in_found (offsetof (DioTlbSecond, key)), INDEX);
-  dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
   dio_x64_mov_rm (a, 4, TEMP, in_found (offsetof (DioTlbSecond, local)));
   dio_x64_mov_rm (
       a, 4, TEMP,
@@ -152,15 +195,18 @@ static void
 test_flags (Refill *r, const uint8_t *flags)
 {
   dio_x64_mov_rm (r->a, 8, TEMP, in_found (offsetof (DioTlbSecond, ram_offset)));
+  dio_x64_alu_rr (r->a, DIO_X64_ADD, 8, TEMP, BEHIND);
   dio_x64_shift_ri (r->a, DIO_X64_SHR, 8, TEMP, DIO_PAGE_SHIFT);
   dio_x64_alu_rm (r->a, DIO_X64_ADD, 8, TEMP, dio_x64_mem_abs (flags));
   dio_x64_test_mi (r->a, 1, dio_x64_mem (TEMP, 0), DIO_PAGE_SLOW_WRITE);
 }
 
+/* Leaves the flags alone. */
 static void
-copy_word (Refill *r, size_t from, size_t to)
+copy_tag (Refill *r, size_t from, size_t to)
 {
   dio_x64_mov_rm (r->a, 8, WORD, in_entry (from));
+  dio_x64_lea (r->a, 8, WORD, dio_x64_mem_index (WORD, BEHIND, 0, 0));
   dio_x64_mov_mr (r->a, 8, in_table (to), WORD);
 }
 
@@ -186,10 +232,11 @@ copy_entry (Refill *r, const uint8_t *flags)
   test_flags (r, flags);
   if (r->access.is_store)
     dio_x64_jcc_label (a, DIO_X64_CC_NE, &r->fail);
-  copy_word (r, offsetof (DioTlbEntry, read), offsetof (DioTlbTable, read));
-  copy_word (r, offsetof (DioTlbEntry, write), offsetof (DioTlbTable, write));
-  copy_word (r, offsetof (DioTlbEntry, execute), offsetof (DioTlbTable, execute));
-  copy_word (r, offsetof (DioTlbEntry, addend), offsetof (DioTlbTable, addend));
+  copy_tag (r, offsetof (DioTlbEntry, read), offsetof (DioTlbTable, read));
+  copy_tag (r, offsetof (DioTlbEntry, write), offsetof (DioTlbTable, write));
+  copy_tag (r, offsetof (DioTlbEntry, execute), offsetof (DioTlbTable, execute));
+  dio_x64_mov_rm (a, 8, WORD, in_entry (offsetof (DioTlbEntry, addend)));
+  dio_x64_mov_mr (a, 8, in_table (offsetof (DioTlbTable, addend)), WORD);
   if (r->access.is_store)
     return;
   dio_x64_jcc_label (a, DIO_X64_CC_E, &writable);

@@ -605,8 +605,9 @@ static bool
 other_has (Fixture *f, uint64_t va)
 {
   DioTlb *tlb = &DIO_ARM64 (f->cpus[1])->interp.tlb;
+  DioTlbSecond found;
   return dio_tlb_hit_read (tlb, va, 8) != NULL
-         || dio_tlb_second_find (tlb, tlb->data_set, va, DIO_TLB_READ) != NULL;
+         || dio_tlb_second_find (tlb, tlb->data_set, va, DIO_TLB_READ, &found);
 }
 
 /* What a tlbi of one page, of an address space, of very many pages and of everything takes from the

@@ -10,7 +10,7 @@
 #define SEED 5
 
 /* The guest's pages: two that share a place in the first level, two that do in the second, two
- * where invalid tags of the first ones point to. */
+ * where invalid tags of the first ones point to; and two of these in a block. */
 static const DioGva page_addresses[PAGES] = {
   0x0,
   0x5000,
@@ -31,10 +31,13 @@ typedef struct {
   unsigned refills, calls;
 } Test;
 
+/* The pages of a block lie behind each other as they do there. */
 static uint64_t
 ram_offset_of (unsigned page)
 {
-  return (UINT64_C (32) << 20) + page * 3 * DIO_PAGE_SIZE;
+  static const unsigned blocks[PAGES] = { 0, 0, 1, 2, 3, 4, 5, 5 };
+  return (UINT64_C (32) << 20) + blocks[page] * DIO_TLB_BLOCK_SIZE
+         + (page_addresses[page] & DIO_TLB_BLOCK_MASK);
 }
 
 static bool
@@ -119,7 +122,7 @@ change (Test *t)
   const uint8_t *host = t->run->ram->host + offset;
   unsigned permissions = random_permissions (t);
   _Atomic uint8_t *flags = &t->run->ram->page_flags[offset >> DIO_PAGE_SHIFT];
-  switch (g_rand_int_range (t->rng, 0, 9)) {
+  switch (g_rand_int_range (t->rng, 0, 10)) {
   case 0:
     dio_tlb_flush_set (set);
     break;
@@ -144,6 +147,10 @@ change (Test *t)
       permissions -= DIO_TLB_WRITE;
     dio_tlb_fill (set, va, ~DIO_PAGE_MASK, host, permissions);
     break;
+  case 7:
+    dio_tlb_second_fill_block (t->tlb, set, va, ~DIO_TLB_BLOCK_MASK, offset, host, offset,
+                               permissions);
+    break;
   default:
     dio_tlb_second_fill (t->tlb, set, va, ~DIO_PAGE_MASK, offset, host, offset, permissions);
     break;
@@ -165,16 +172,17 @@ static bool
 refill (Test *t, DioTlbSet *set, unsigned opcode, DioGva va)
 {
   unsigned permissions = is_store (opcode) ? DIO_TLB_WRITE : DIO_TLB_READ;
-  const DioTlbSecond *found = dio_tlb_second_find (t->tlb, t->tlb->data_set, va, permissions);
-  if (!found || (va & DIO_PAGE_MASK) + size_of (opcode) > DIO_PAGE_SIZE)
+  DioTlbSecond found;
+  if (!dio_tlb_second_find (t->tlb, t->tlb->data_set, va, permissions, &found)
+      || (va & DIO_PAGE_MASK) + size_of (opcode) > DIO_PAGE_SIZE)
     return false;
-  permissions = dio_tlb_second_permissions (found);
-  if (t->run->ram->page_flags[found->ram_offset >> DIO_PAGE_SHIFT] & DIO_PAGE_SLOW_WRITE) {
+  permissions = dio_tlb_second_permissions (&found);
+  if (t->run->ram->page_flags[found.ram_offset >> DIO_PAGE_SHIFT] & DIO_PAGE_SLOW_WRITE) {
     if (is_store (opcode))
       return false;
     permissions &= ~(unsigned) DIO_TLB_WRITE;
   }
-  dio_tlb_fill (set, va, ~DIO_PAGE_MASK, t->run->ram->host + found->ram_offset, permissions);
+  dio_tlb_fill (set, va, ~DIO_PAGE_MASK, t->run->ram->host + found.ram_offset, permissions);
   return true;
 }
 
@@ -248,8 +256,9 @@ test_refill (const void *vectors)
   DioTlbSet *expected = g_aligned_alloc (1, sizeof *expected, DIO_TLB_SET_ALIGNMENT);
   t.tlb = jit_run_tlb (t.run);
   compile (&t);
-  for (uint64_t i = 0; i < (UINT64_C (1) << 20); i++)
-    t.run->ram->host[ram_offset_of (0) + i] = (uint8_t) (i * 131 >> 3);
+  for (unsigned page = 0; page < PAGES; page++)
+    for (uint64_t i = 0; i < DIO_PAGE_SIZE; i++)
+      t.run->ram->host[ram_offset_of (page) + i] = (uint8_t) ((page * 37 + i) * 131 >> 3);
   for (unsigned round = 0; round < ROUNDS; round++) {
     change (&t);
     access_memory (&t, expected);
@@ -321,8 +330,9 @@ test_groups (void)
   JitRun *run = jit_run_new ("", 1);
   g_autoptr (GRand) rng = g_rand_new_with_seed (SEED);
   DioJitEntry *entry = compile_group (run);
-  for (uint64_t i = 0; i < DIO_PAGE_SIZE * 3 * (GROUP_PAGES + 1); i++)
-    run->ram->host[ram_offset_of (0) + i] = (uint8_t) g_rand_int (rng);
+  for (unsigned page = 0; page < GROUP_PAGES; page++)
+    for (uint64_t i = 0; i < DIO_PAGE_SIZE; i++)
+      run->ram->host[ram_offset_of (page) + i] = (uint8_t) g_rand_int (rng);
   for (unsigned round = 0; round < ROUNDS; round++) {
     uint64_t at = DIO_PAGE_SIZE - 48 + (uint64_t) g_rand_int_range (rng, 0, 56);
     if (crosses (at) || crosses (at + 8) || crosses (at + 24))

@@ -152,7 +152,18 @@ test_local (void)
 static bool
 second_has (const DioTlb *tlb, unsigned set, DioGva va, unsigned permissions)
 {
-  return dio_tlb_second_find (tlb, &tlb->sets[set], va, permissions);
+  DioTlbSecond found;
+  return dio_tlb_second_find (tlb, &tlb->sets[set], va, permissions, &found);
+}
+
+/* Where the page of @va was entered in set @set. */
+static unsigned
+second_slot (const DioTlb *tlb, unsigned set, DioGva va)
+{
+  for (unsigned i = 0; i < DIO_TLB_SECOND_ENTRIES; i++)
+    if (tlb->second[i].key == (va | set))
+      return i;
+  g_assert_not_reached ();
 }
 
 /* What is at hand in the second level follows what is at hand in the guest: compiled code fetches
@@ -160,21 +171,21 @@ second_has (const DioTlb *tlb, unsigned set, DioGva va, unsigned permissions)
 static void
 test_second_order (void)
 {
-  const DioGva starts[] = { 0, 0xffff00000000, 0xffffffffffff0000 - (UINT64_C (8) << 20) };
+  const DioGva starts[] = { 0, 0xffff00000000, 0xffffffffffff0000 - (UINT64_C (1) << 20) };
   DioTlb tlb;
   g_assert_true (dio_tlb_init (&tlb, 3, NULL));
   g_assert_true (dio_tlb_add_second (&tlb, NULL));
-  const DioTlbSet *set = &tlb.sets[2];
-  unsigned n_next = 0, n = 0;
-  for (unsigned i = 0; i < G_N_ELEMENTS (starts); i++)
-    for (DioGva va = starts[i]; va < starts[i] + (UINT64_C (8) << 20); va += DIO_PAGE_SIZE, n++) {
-      for (unsigned page = 0; page < 2; page++)
-        dio_tlb_second_fill (&tlb, set, va + page * DIO_PAGE_SIZE, ~DIO_PAGE_MASK, 0x80001000,
-                             host_of (1), 0x1000, DIO_TLB_READ);
-      const DioTlbSecond *found = dio_tlb_second_find (&tlb, set, va, DIO_TLB_READ);
-      n_next += dio_tlb_second_find (&tlb, set, va + DIO_PAGE_SIZE, DIO_TLB_READ) == found + 1;
+  for (unsigned i = 0; i < G_N_ELEMENTS (starts); i++) {
+    unsigned n_next = 0, n = 0, last = 0;
+    for (DioGva va = starts[i]; va < starts[i] + (UINT64_C (1) << 20); va += DIO_PAGE_SIZE, n++) {
+      dio_tlb_second_fill (&tlb, &tlb.sets[2], va, ~DIO_PAGE_MASK, 0x80001000, host_of (1), 0x1000,
+                           DIO_TLB_READ);
+      unsigned slot = second_slot (&tlb, 2, va);
+      n_next += n > 0 && slot == last + 1;
+      last = slot;
     }
-  g_assert_cmpuint (n_next, >=, n - G_N_ELEMENTS (starts));
+    g_assert_cmpuint (n_next, >=, n - 2);
+  }
   dio_tlb_clear (&tlb);
 }
 
@@ -184,6 +195,7 @@ test_second (void)
 {
   const DioGva global = 0xffffffff80005000, local = 0x7000, big = 0x40000000;
   DioTlb tlb;
+  DioTlbSecond found;
   g_assert_true (dio_tlb_init (&tlb, 2, NULL));
   g_assert_true (dio_tlb_add_second (&tlb, NULL));
   DioTlbSet *set = &tlb.sets[1];
@@ -192,20 +204,19 @@ test_second (void)
                        DIO_TLB_READ | DIO_TLB_EXECUTE);
   dio_tlb_second_fill (&tlb, set, local, ~DIO_PAGE_MASK, 0x80002000, host_of (2), 0x2000,
                        DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_LOCAL);
-  dio_tlb_second_fill (&tlb, set, big, ~UINT64_C (0x1fffff), 0x80200000, host_of (3), 0x200000,
+  dio_tlb_second_fill (&tlb, set, big, ~UINT64_C (0xffff), 0x80200000, host_of (3), 0x200000,
                        DIO_TLB_WRITE);
 
-  const DioTlbSecond *found = dio_tlb_second_find (&tlb, set, global + 0xfff, DIO_TLB_READ);
-  g_assert_nonnull (found);
-  g_assert_true ((const uint8_t *) (global + found->entry.addend) == host_of (1));
-  g_assert_cmphex (dio_tlb_second_gpa (found), ==, 0x80001000);
-  g_assert_cmphex (dio_tlb_second_mask (found), ==, ~DIO_PAGE_MASK);
-  g_assert_cmphex (found->ram_offset, ==, 0x1000);
-  g_assert_cmphex (dio_tlb_second_permissions (found), ==, DIO_TLB_READ | DIO_TLB_EXECUTE);
+  g_assert_true (dio_tlb_second_find (&tlb, set, global + 0xfff, DIO_TLB_READ, &found));
+  g_assert_true ((const uint8_t *) (global + found.entry.addend) == host_of (1));
+  g_assert_cmphex (dio_tlb_second_gpa (&found), ==, 0x80001000);
+  g_assert_cmphex (dio_tlb_second_mask (&found), ==, ~DIO_PAGE_MASK);
+  g_assert_cmphex (found.ram_offset, ==, 0x1000);
+  g_assert_cmphex (dio_tlb_second_permissions (&found), ==, DIO_TLB_READ | DIO_TLB_EXECUTE);
   g_assert_false (second_has (&tlb, 1, global, DIO_TLB_WRITE));
   g_assert_false (second_has (&tlb, 0, global, DIO_TLB_READ));
-  found = dio_tlb_second_find (&tlb, set, big, DIO_TLB_WRITE);
-  g_assert_cmphex (dio_tlb_second_mask (found), ==, ~UINT64_C (0x1fffff));
+  g_assert_true (dio_tlb_second_find (&tlb, set, big, DIO_TLB_WRITE, &found));
+  g_assert_cmphex (dio_tlb_second_mask (&found), ==, ~UINT64_C (0xffff));
 
   dio_tlb_flush_local (set);
   g_assert_false (second_has (&tlb, 1, local, DIO_TLB_READ));
@@ -216,6 +227,85 @@ test_second (void)
   dio_tlb_flush_set (set);
   g_assert_false (second_has (&tlb, 1, big, DIO_TLB_WRITE));
   dio_tlb_clear (&tlb);
+}
+
+/* A block is found by each of its pages, which then is all that it would be by itself. */
+static void
+test_second_block (void)
+{
+  const DioGva block = 0xffffffd600200000;
+  const uint64_t gib = UINT64_C (1) << 30, middle = 77 * DIO_PAGE_SIZE;
+  DioTlb tlb;
+  DioTlbSecond found;
+  g_assert_true (dio_tlb_init (&tlb, 2, NULL));
+  g_assert_true (dio_tlb_add_second (&tlb, NULL));
+  DioTlbSet *set = &tlb.sets[1];
+  for (unsigned permissions = 1; permissions < 16; permissions++) {
+    dio_tlb_second_fill_block (&tlb, set, block + middle + 5, ~(gib - 1), 0x80400000 + middle,
+                               host_of (512 + 77), 0x600000 + middle, permissions);
+    for (unsigned page = 0; page < 512; page++) {
+      DioGva va = block + page * DIO_PAGE_SIZE;
+      DioTlbEntry expected = dio_tlb_entry (va, host_of (512 + page), permissions);
+      g_assert_true (dio_tlb_second_find (&tlb, set, va + page, permissions & 7, &found));
+      g_assert_cmpmem (&found.entry, sizeof found.entry, &expected, sizeof expected);
+      g_assert_cmphex (found.ram_offset, ==, 0x600000 + page * DIO_PAGE_SIZE);
+      g_assert_cmphex (dio_tlb_second_gpa (&found), ==, 0x80400000 + page * DIO_PAGE_SIZE);
+      g_assert_cmphex (dio_tlb_second_mask (&found), ==, ~(gib - 1));
+      g_assert_cmphex (dio_tlb_second_permissions (&found), ==, permissions);
+    }
+    g_assert_false (second_has (&tlb, 1, block - 1, 0));
+    g_assert_false (second_has (&tlb, 1, block + DIO_TLB_BLOCK_SIZE, 0));
+    g_assert_false (second_has (&tlb, 0, block, 0));
+    for (unsigned wanted = 1; wanted < 8; wanted++)
+      g_assert_cmpint (second_has (&tlb, 1, block, wanted), ==, !(wanted & ~permissions));
+  }
+
+  /* By any of its addresses it goes, and with what was entered for one address space. */
+  dio_tlb_second_drop (&tlb, set, block + DIO_TLB_BLOCK_SIZE - 1);
+  g_assert_false (second_has (&tlb, 1, block, 0));
+  dio_tlb_second_fill_block (&tlb, set, block, ~DIO_TLB_BLOCK_MASK, 0, host_of (0), 0,
+                             DIO_TLB_READ | DIO_TLB_LOCAL);
+  g_assert_true (second_has (&tlb, 1, block, DIO_TLB_READ));
+  dio_tlb_flush_local (set);
+  g_assert_false (second_has (&tlb, 1, block, DIO_TLB_READ));
+  /* What is no longer valid hides no page of today. */
+  dio_tlb_second_fill (&tlb, set, block + middle, ~DIO_PAGE_MASK, 0, host_of (9), 0, DIO_TLB_READ);
+  g_assert_true (second_has (&tlb, 1, block + middle, DIO_TLB_READ));
+  dio_tlb_clear (&tlb);
+}
+
+/* Blocks are of large pages of the guest, and all of RAM. */
+static void
+test_is_block (void)
+{
+  const uint64_t size = DIO_TLB_BLOCK_SIZE;
+  DioRam *ram = dio_ram_new (4 * size, "test", NULL);
+  DioSpace *space = dio_space_new ();
+  dio_space_map_ram (space, 4 * size, ram, 0, 2 * size, false);
+  dio_space_map_ram (space, 6 * size, ram, 3 * size, size - DIO_PAGE_SIZE, false);
+  dio_space_map_ram (space, 9 * size - DIO_PAGE_SIZE, ram, 0, DIO_PAGE_SIZE, true);
+  const struct {
+    uint64_t mask;
+    DioGpa gpa;
+    uint64_t offset;
+    bool expected;
+  } cases[] = {
+    { ~(size - 1), 4 * size, 0, true },
+    { ~(size - 1), 4 * size + 0x7123, 0x7000, true },
+    { ~(512 * size - 1), 6 * size - 1, 2 * size - DIO_PAGE_SIZE, true },
+    { ~(size / 2 - 1), 4 * size, 0, false },
+    { ~DIO_PAGE_MASK, 4 * size, 0, false },
+    { ~(size - 1), 6 * size, 3 * size, false },          /* its last page is not there */
+    { ~(size - 1), 9 * size - DIO_PAGE_SIZE, 0, false }, /* only that is */
+    { ~(size - 1), 4 * size, DIO_PAGE_SIZE, false },     /* other memory */
+    { ~(512 * size - 1), 512 * size, 0, false },         /* none at all */
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_assert_cmpint (
+        dio_tlb_is_block (space, cases[i].mask, cases[i].gpa, ram->host + cases[i].offset), ==,
+        cases[i].expected);
+  dio_space_free (space);
+  dio_ram_free (ram);
 }
 
 /* Flushing any address of a big page takes its slices; what is far from all big pages stays. */
@@ -353,6 +443,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/mem/tlb/local", test_local);
   g_test_add_func ("/core/mem/tlb/second", test_second);
   g_test_add_func ("/core/mem/tlb/second-order", test_second_order);
+  g_test_add_func ("/core/mem/tlb/second-block", test_second_block);
+  g_test_add_func ("/core/mem/tlb/is-block", test_is_block);
   g_test_add_func ("/core/mem/tlb/big", test_big);
   g_test_add_func ("/core/mem/tlb/flush-write", test_flush_write);
   g_test_add_func ("/core/mem/tlb/random", test_random);

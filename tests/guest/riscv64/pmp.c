@@ -268,6 +268,34 @@ test_page_tables (void)
   satp_off ();
 }
 
+/* What is granted of a part of a superpage is not granted of the rest. */
+static void
+test_superpage (void)
+{
+  const uint64_t size = PAGE << 9, va = 0x1000000000;
+  uint64_t *root = new_root (SV39);
+  uint64_t start = (uint64_t) area & ~(size - 1), inside = (uint64_t) area - start;
+  *pte_of (root, SV39, va, 1) = pte_for (start, PTE_RWX);
+  set_satp (SV39, 0, root);
+  for (unsigned bits = 0; bits < 4; bits++) {
+    if (bits == W)
+      continue;
+    set_address (0, napot ((uint64_t) area + PAGE, PAGE));
+    set_config (0, NAPOT | bits);
+    sfence_all ();
+    for (unsigned round = 0; round < 2; round++) {
+      for (unsigned page = 0; page < 3; page++) {
+        uint64_t at = va + inside + page * PAGE;
+        expect (S, p_lw, at, page != 1 || bits & R ? -1 : LOAD_ACCESS);
+        expect (S, p_sw, at, page != 1 || bits & W ? -1 : STORE_ACCESS);
+      }
+    }
+  }
+  clear ();
+  sfence_all ();
+  satp_off ();
+}
+
 /* Code up to a border within a page, and an instruction over it. */
 static void
 test_fetch_border (void)
@@ -348,6 +376,7 @@ main (void)
   test_no_match ();
   test_mprv ();
   test_page_tables ();
+  test_superpage ();
   test_fetch_border ();
   test_lock ();
   return 0;
