@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Boots Debian's arm64 kernel through UEFI firmware with ACPI alone: it finds CPUs, interrupt controller, timers,
-serial port, PCI bus with messages through the ITS, and the power key, which it hears; after a revert it is told that
-it went back; and it complains of nothing. With --acpi off it gets the device tree instead.
+serial port, PCI bus with messages through the ITS, which it moves to another CPU, and the power key, which it hears;
+after a revert it is told that it went back; and it complains of nothing. With --acpi off it gets the device tree
+instead.
 
 Usage: test-acpi.py DIORAMA [--cpus N]"""
 
@@ -25,6 +26,10 @@ TABLES = ("APIC", "DBG2", "DSDT", "FACP", "GTDT", "IORT", "MCFG", "SPCR")
 COMMANDS = ("mount -t proc p /proc; mount -t sysfs s /sys; modprobe virtio_pci; modprobe virtio-gpu; "
             "cat /proc/interrupts; ls /sys/firmware/acpi/tables; ls /sys/firmware/devicetree; "
             "cat /proc/bus/input/devices; echo E''ND\r")
+# Messages of the display go to the other CPU, and then there are some: lines of /proc/interrupts before and after.
+SHOW = "grep virtio.-control /proc/interrupts"
+MOVE = (f"I=$({SHOW} | cut -d: -f1); echo {{mask}} > /proc/irq/$((I))/smp_affinity; {SHOW}; "
+        f"dd if=/dev/zero of=/dev/fb0 bs=4096 count=64; sleep 1; {SHOW}; echo E''ND\r")
 
 
 def options_of(cpus, acpi, line):
@@ -82,6 +87,15 @@ def judge(log, output, cpus):
     check('N: Name="Power Button"' in output, "it has the power key")
 
 
+def move_messages(guest, to):
+    """Interrupts that are moved come to CPU @to of the two, and no longer to the other."""
+    guest.type(MOVE.format(mask=1 << to))
+    lines = guest.wait_for(r"(?s)\n *\d+: +(\d+) +(\d+) +ITS-MSI.*\n *\d+: +(\d+) +(\d+) +ITS-MSI.*\nEND")
+    before, after = [int(lines[i]) for i in (1, 2)], [int(lines[i]) for i in (3, 4)]
+    check(after[to] > before[to] and after[1 - to] == before[1 - to],
+          f"messages go to CPU {to} when they are moved there ({before}, {after})")
+
+
 def wait_for_key(guest):
     """Until the controller of GPIO lines has told the kernel of the key once."""
     for _ in range(20):
@@ -100,6 +114,10 @@ def check_by_acpi(program, cpus):
         guest = kept.start()
         try:
             judge(*boot(guest), cpus)
+            if cpus == 2:
+                guest.type("mount -t devtmpfs d /dev\r")
+                move_messages(guest, 0)
+                move_messages(guest, 1)
             kept.press()
             wait_for_key(guest)
             kept.run("snapshot", "take", "m", "one")
