@@ -329,6 +329,32 @@ test_close (Fixture *f, gconstpointer data)
   g_assert_cmpuint (failures, >=, N_TABLES - 1);
 }
 
+/* A flush brings everything to the disk as well, also if there is no memory once only: for the
+ * links to tables, which are a few bytes. */
+static void
+test_flush (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = path_of (f, "flushed"), *copy = path_of (f, "copy");
+  unsigned failures = 0;
+  for (bool failed = true; failed; failures += failed) {
+    g_autofree char *bytes = NULL;
+    gsize length;
+    create (f, "flushed", (DioBlockCreate){ .format = "qcow2", .size = N_TABLES * TABLE });
+    DioBlockNode *node = leave_unflushed (path);
+    oom_arm_from (failures + 1, 1);
+    g_assert_cmpint (dio_block_node_flush (node), ==, 0);
+    failed = oom_disarm ();
+    /* What a power cut would leave. */
+    g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+    g_assert_true (g_file_set_contents (copy, bytes, (gssize) length, NULL));
+    check_closed (copy);
+    g_assert_cmpint (dio_block_node_close (node), ==, 0);
+    check_closed (path);
+    g_assert_cmpint (dio_file_unlink (dio_files_host (), f->dir, "flushed", 0), ==, 0);
+  }
+  g_assert_cmpuint (failures, >=, N_TABLES);
+}
+
 /* A file that grows until its reference table does. */
 static bool
 grow_image (Fixture *f, const char *name, GError **error)
@@ -818,6 +844,7 @@ main (int argc, char **argv)
   ADD ("imports", test_imports);
   ADD ("chain", test_chain);
   ADD ("close", test_close);
+  ADD ("flush", test_flush);
   ADD ("grow", test_grow);
   ADD ("resize", test_resize);
   ADD ("create", test_create);
