@@ -47,6 +47,13 @@ slot_of (const DioTlb *tlb, const DioTlbSet *set, DioGva va)
   return &tlb->second[index & (DIO_TLB_SECOND_ENTRIES - 1)];
 }
 
+/* How far its page lies behind the start of its block. */
+static DIO_ALWAYS_INLINE uint64_t
+behind_of (uint64_t address)
+{
+  return address & DIO_TLB_BLOCK_MASK & ~DIO_PAGE_MASK;
+}
+
 static DIO_ALWAYS_INLINE uint64_t
 key_of_block (const DioTlbSet *set, DioGva va)
 {
@@ -62,36 +69,22 @@ slot_of_block (const DioTlb *tlb, const DioTlbSet *set, DioGva va)
 
 void
 dio_tlb_second_fill (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask, DioGpa gpa,
-                     const uint8_t *host, uint64_t ram_offset, unsigned permissions)
-{
-  /* One that is no longer valid would keep the page from being found. */
-  DioTlbSecond *block = slot_of_block (tlb, set, va);
-  if (block->key == key_of_block (set, va))
-    block->key = NO_KEY;
-
-  bool local = permissions & DIO_TLB_LOCAL;
-  *slot_of (tlb, set, va) = (DioTlbSecond){
-    .key = key_of (set, va),
-    .generation = set->generations[local],
-    .local = local,
-    .entry = dio_tlb_entry (va, host, permissions),
-    .ram_offset = ram_offset,
-    .page = (gpa & ~DIO_PAGE_MASK) | (unsigned) __builtin_ctzll (va_mask),
-  };
-}
-
-void
-dio_tlb_second_fill_block (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
-                           DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
-                           unsigned permissions)
+                     const uint8_t *host, uint64_t ram_offset, unsigned permissions, bool block)
 {
   bool local = permissions & DIO_TLB_LOCAL;
-  uint64_t behind = va & DIO_TLB_BLOCK_MASK & ~DIO_PAGE_MASK;
-  *slot_of_block (tlb, set, va) = (DioTlbSecond){
-    .key = key_of_block (set, va),
+  uint64_t behind = block ? behind_of (va) : 0;
+  DioTlbSecond *slot = slot_of_block (tlb, set, va);
+  if (!block) {
+    /* One that is no longer valid would keep the page from being found. */
+    if (slot->key == key_of_block (set, va))
+      slot->key = NO_KEY;
+    slot = slot_of (tlb, set, va);
+  }
+  *slot = (DioTlbSecond){
+    .key = key_of (set, va - behind),
     .generation = set->generations[local],
     .local = local,
-    .entry = dio_tlb_entry (va & ~DIO_TLB_BLOCK_MASK, host - behind, permissions),
+    .entry = dio_tlb_entry (va - behind, host - behind, permissions),
     .ram_offset = ram_offset - behind,
     .page = ((gpa & ~DIO_PAGE_MASK) - behind) | (unsigned) __builtin_ctzll (va_mask),
   };
@@ -102,9 +95,8 @@ dio_tlb_is_block (DioSpace *space, uint64_t va_mask, DioGpa gpa, const uint8_t *
 {
   if (va_mask & DIO_TLB_BLOCK_MASK)
     return false;
-  uint64_t behind = gpa & DIO_TLB_BLOCK_MASK & ~DIO_PAGE_MASK;
   const uint8_t *start = dio_dma_map (space, gpa & ~DIO_TLB_BLOCK_MASK, DIO_TLB_BLOCK_SIZE, false);
-  return start && start + behind == host;
+  return start && start + behind_of (gpa) == host;
 }
 
 unsigned
@@ -143,7 +135,7 @@ dio_tlb_second_find (const DioTlb *tlb, const DioTlbSet *set, DioGva va, unsigne
     return false;
   *found = *slot;
   if (is_block)
-    move_to_page (found, va & DIO_TLB_BLOCK_MASK & ~DIO_PAGE_MASK);
+    move_to_page (found, behind_of (va));
   return true;
 }
 

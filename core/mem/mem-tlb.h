@@ -285,16 +285,12 @@ void dio_tlb_flush_jumps (DioTlb *tlb);
 /* ---- The second level: mem-tlb-second.c ---- */
 
 bool dio_tlb_add_second (DioTlb *tlb, GError **error);
-/* As dio_tlb_fill(), for a page at @ram_offset whose guest-physical address is @gpa. The caller
- * enters it in the first level as well. */
+/* As dio_tlb_fill(), for a page at @ram_offset whose guest-physical address is @gpa. With @block
+ * for all of its block: @permissions hold for each page there, and dio_tlb_is_block() says so of
+ * the memory. The caller enters the page in the first level as well. */
 void dio_tlb_second_fill (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
                           DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
-                          unsigned permissions);
-/* The same for all of the block of @va: @va_mask covers it, @permissions hold for each of its
- * pages, and dio_tlb_is_block() says so of its memory. */
-void dio_tlb_second_fill_block (DioTlb *tlb, const DioTlbSet *set, DioGva va, uint64_t va_mask,
-                                DioGpa gpa, const uint8_t *host, uint64_t ram_offset,
-                                unsigned permissions);
+                          unsigned permissions, bool block);
 /* May the page at @gpa, which is at @host, be entered with the rest of its block? Only if a guest's
  * page of @va_mask covers it, and it is one run of RAM. */
 bool dio_tlb_is_block (DioSpace *space, uint64_t va_mask, DioGpa gpa, const uint8_t *host);

@@ -269,8 +269,8 @@ second_fill (DioArm64 *cpu, const DioTlbSet *set, DioGva va, const A64Page *page
 {
   const uint8_t *host = page->info.ram->host + page->info.ram_offset;
   bool block = dio_tlb_is_block (cpu->interp.cpu.space, page->va_mask, page->gpa, host);
-  (block ? dio_tlb_second_fill_block : dio_tlb_second_fill) (
-      &cpu->interp.tlb, set, va, page->va_mask, page->gpa, host, page->info.ram_offset, enter);
+  dio_tlb_second_fill (&cpu->interp.tlb, set, va, page->va_mask, page->gpa, host,
+                       page->info.ram_offset, enter, block);
 }
 
 /* Answers from the second level, for all of @access. */

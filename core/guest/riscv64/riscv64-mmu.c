@@ -363,8 +363,8 @@ second_fill (DioRiscv64 *hart, const DioTlbSet *set, DioGva va, bool machine, co
   const uint8_t *host = page->info.ram->host + page->info.ram_offset;
   bool block = pmp_is_block (hart->mmu, page->gpa, machine)
                && dio_tlb_is_block (hart->interp.cpu.space, page->va_mask, page->gpa, host);
-  (block ? dio_tlb_second_fill_block : dio_tlb_second_fill) (
-      &hart->interp.tlb, set, va, page->va_mask, page->gpa, host, page->info.ram_offset, enter);
+  dio_tlb_second_fill (&hart->interp.tlb, set, va, page->va_mask, page->gpa, host,
+                       page->info.ram_offset, enter, block);
 }
 
 /* Answers from the second level, for all of @access. */

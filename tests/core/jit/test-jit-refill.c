@@ -148,11 +148,11 @@ change (Test *t)
     dio_tlb_fill (set, va, ~DIO_PAGE_MASK, host, permissions);
     break;
   case 7:
-    dio_tlb_second_fill_block (t->tlb, set, va, ~DIO_TLB_BLOCK_MASK, offset, host, offset,
-                               permissions);
+    dio_tlb_second_fill (t->tlb, set, va, ~DIO_TLB_BLOCK_MASK, offset, host, offset, permissions,
+                         true);
     break;
   default:
-    dio_tlb_second_fill (t->tlb, set, va, ~DIO_PAGE_MASK, offset, host, offset, permissions);
+    dio_tlb_second_fill (t->tlb, set, va, ~DIO_PAGE_MASK, offset, host, offset, permissions, false);
     break;
   }
 }
@@ -313,7 +313,7 @@ place_group (JitRun *run, GRand *rng)
     else
       dio_tlb_second_fill (tlb, tlb->data_set, va, ~DIO_PAGE_MASK, ram_offset_of (page),
                            run->ram->host + ram_offset_of (page), ram_offset_of (page),
-                           DIO_TLB_READ | DIO_TLB_WRITE);
+                           DIO_TLB_READ | DIO_TLB_WRITE, false);
   }
 }
 

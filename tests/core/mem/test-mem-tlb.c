@@ -179,7 +179,7 @@ test_second_order (void)
     unsigned n_next = 0, n = 0, last = 0;
     for (DioGva va = starts[i]; va < starts[i] + (UINT64_C (1) << 20); va += DIO_PAGE_SIZE, n++) {
       dio_tlb_second_fill (&tlb, &tlb.sets[2], va, ~DIO_PAGE_MASK, 0x80001000, host_of (1), 0x1000,
-                           DIO_TLB_READ);
+                           DIO_TLB_READ, false);
       unsigned slot = second_slot (&tlb, 2, va);
       n_next += n > 0 && slot == last + 1;
       last = slot;
@@ -201,11 +201,11 @@ test_second (void)
   DioTlbSet *set = &tlb.sets[1];
   g_assert_false (second_has (&tlb, 0, 0, 0));
   dio_tlb_second_fill (&tlb, set, global + 8, ~DIO_PAGE_MASK, 0x80001000, host_of (1), 0x1000,
-                       DIO_TLB_READ | DIO_TLB_EXECUTE);
+                       DIO_TLB_READ | DIO_TLB_EXECUTE, false);
   dio_tlb_second_fill (&tlb, set, local, ~DIO_PAGE_MASK, 0x80002000, host_of (2), 0x2000,
-                       DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_LOCAL);
+                       DIO_TLB_READ | DIO_TLB_WRITE | DIO_TLB_LOCAL, false);
   dio_tlb_second_fill (&tlb, set, big, ~UINT64_C (0xffff), 0x80200000, host_of (3), 0x200000,
-                       DIO_TLB_WRITE);
+                       DIO_TLB_WRITE, false);
 
   g_assert_true (dio_tlb_second_find (&tlb, set, global + 0xfff, DIO_TLB_READ, &found));
   g_assert_true ((const uint8_t *) (global + found.entry.addend) == host_of (1));
@@ -241,8 +241,8 @@ test_second_block (void)
   g_assert_true (dio_tlb_add_second (&tlb, NULL));
   DioTlbSet *set = &tlb.sets[1];
   for (unsigned permissions = 1; permissions < 16; permissions++) {
-    dio_tlb_second_fill_block (&tlb, set, block + middle + 5, ~(gib - 1), 0x80400000 + middle,
-                               host_of (512 + 77), 0x600000 + middle, permissions);
+    dio_tlb_second_fill (&tlb, set, block + middle + 5, ~(gib - 1), 0x80400000 + middle,
+                         host_of (512 + 77), 0x600000 + middle, permissions, true);
     for (unsigned page = 0; page < 512; page++) {
       DioGva va = block + page * DIO_PAGE_SIZE;
       DioTlbEntry expected = dio_tlb_entry (va, host_of (512 + page), permissions);
@@ -263,13 +263,14 @@ test_second_block (void)
   /* By any of its addresses it goes, and with what was entered for one address space. */
   dio_tlb_second_drop (&tlb, set, block + DIO_TLB_BLOCK_SIZE - 1);
   g_assert_false (second_has (&tlb, 1, block, 0));
-  dio_tlb_second_fill_block (&tlb, set, block, ~DIO_TLB_BLOCK_MASK, 0, host_of (0), 0,
-                             DIO_TLB_READ | DIO_TLB_LOCAL);
+  dio_tlb_second_fill (&tlb, set, block, ~DIO_TLB_BLOCK_MASK, 0, host_of (0), 0,
+                       DIO_TLB_READ | DIO_TLB_LOCAL, true);
   g_assert_true (second_has (&tlb, 1, block, DIO_TLB_READ));
   dio_tlb_flush_local (set);
   g_assert_false (second_has (&tlb, 1, block, DIO_TLB_READ));
   /* What is no longer valid hides no page of today. */
-  dio_tlb_second_fill (&tlb, set, block + middle, ~DIO_PAGE_MASK, 0, host_of (9), 0, DIO_TLB_READ);
+  dio_tlb_second_fill (&tlb, set, block + middle, ~DIO_PAGE_MASK, 0, host_of (9), 0, DIO_TLB_READ,
+                       false);
   g_assert_true (second_has (&tlb, 1, block + middle, DIO_TLB_READ));
   dio_tlb_clear (&tlb);
 }
